@@ -24,7 +24,7 @@ from alertworker.publisher.transports import unavailable
 #: What the clients of brokers raise. kombu translates only the errors after which it would reconnect. RabbitMQ's
 #: refusal of one message, or of a queue, is none of them.
 _ERRORS: Final = (OSError, KombuError, AMQPError, MessageNacked, RedisError)
-#: A list that nobody makes.
+#: A list that never exists.
 _PROBE: Final = f"{QUEUE}.probe"
 
 
@@ -56,7 +56,7 @@ class CeleryBroker:
             self._transport.send_body(message_id, body)
 
     def wake(self, channels: Sequence[str]) -> None:
-        """Have the lanes of these channels looked at soon."""
+        """Have the lanes of these channels checked soon."""
         for channel in channels:
             self._send("alertworker.deliver", {"channel": channel}, expires=30)
 

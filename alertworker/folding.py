@@ -172,7 +172,7 @@ def _seconds(event: EndEvent) -> float:
 
 
 def _lacks_price(event: RequestSucceeded) -> bool:
-    """Return whether a call has no known price. A cost of 0 is one, unless the producer says that pricing failed."""
+    """Return whether a call has no known price. A cost of 0 is a price, unless its producer could not price it."""
     if event.cost_nanos or event.cache_hit or not event.prompt_tokens + event.completion_tokens:
         return False
     return event.cost_nanos is None or event.cost_failure is not None
@@ -191,7 +191,7 @@ def _publisher(result: Fold, event: PublisherEvent, zone: ZoneInfo) -> None:
 def _end(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
     if event.announced:
         result.ended[event.call_id] = event
-    if not event.health_check:  # the proxy's own checks say nothing about clients' calls
+    if not event.health_check:  # the proxy's own checks are not clients' calls
         _outcome(result, event)
     result.ledger.end(event, event.occurred_at.astimezone(zone).date())
     if event.customer_id and event.cost_nanos is not None:
@@ -209,7 +209,7 @@ def _outcome(result: Fold, event: EndEvent) -> None:
         result.failed.append(event)
     elif isinstance(event, RequestSucceeded) and event.deployment_id and not event.cache_hit:
         window = _window(result, event)
-        # A call counts once on a deployment. One that failed there before it succeeded is a failed one.
+        # A call counts once on a deployment. If it failed there before it succeeded, it counts as failed.
         window.succeeded += event.deployment_id not in {failed.deployment_id for failed in event.failed_on}
         window.last_success = max(window.last_success, _milliseconds(event))
         if event.credential is not None:

@@ -14,6 +14,7 @@ from alertworker.errors import AlertWorkerError
 from alertworker.ledger.time_zone import ZoneChange
 from alertworker.ports import LaneState, Store
 from alertworker.ports.admin import PublisherState
+from alertworker.ports.alert_search import StateFilter
 from alertworker.routing.silences import Silence
 from alertworker.settings import Settings
 from alertworker.store import AdminStore, HealthSnapshot, HealthStore
@@ -24,8 +25,8 @@ from alertworker.text.format import spell, spell_moment
 _PATIENCE: Final = timedelta(minutes=10)
 
 
-class State(StrEnum):
-    """The result of a check: healthy, worth a look, or action required."""
+class CheckState(StrEnum):
+    """The result of a check: healthy, worth checking, or action required."""
 
     OK = "ok"
     NOTE = "note"
@@ -34,10 +35,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The result of one check. ``about`` names what was checked, and ``text`` says what was found."""
+    """The result of one check. ``about`` names the checked part, and ``text`` is the result."""
 
     about: str
-    state: State
+    state: CheckState
     text: str
 
 
@@ -55,15 +56,15 @@ class HealthReport:
     dead_letters: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def state(self) -> State:
+    def state(self) -> CheckState:
         """The worst state of all checks."""
         found = {check.state for check in self.checks}
-        return next((state for state in (State.PROBLEM, State.NOTE) if state in found), State.OK)
+        return next((state for state in (CheckState.PROBLEM, CheckState.NOTE) if state in found), CheckState.OK)
 
     @property
     def healthy(self) -> bool:
         """Whether no check requires action."""
-        return self.state is not State.PROBLEM
+        return self.state is not CheckState.PROBLEM
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,9 @@ class Doctor:
     def examine(self, *, now: datetime) -> HealthReport:
         """Run all checks."""
         settings = self.settings
-        found = [Check("configuration", State.NOTE, warning) for warning in settings.warnings]
+        found = [Check("configuration", CheckState.NOTE, warning) for warning in settings.warnings]
         if settings.shadow:
-            found.append(Check("shadow", State.NOTE, "no message is sent; everything else runs"))
+            found.append(Check("shadow", CheckState.NOTE, "no message is sent; everything else runs"))
         broker, queued = self._broker()
         found.append(broker)
         try:
@@ -91,8 +92,8 @@ class Doctor:
             zone, change = self.admin.ledger_zone()
             silences = self.admin.silences(now=now)
         except AlertWorkerError as error:
-            return HealthReport((*found, Check("database", State.PROBLEM, str(error))))
-        found.append(Check("database", State.OK, "answers"))
+            return HealthReport((*found, Check("database", CheckState.PROBLEM, str(error))))
+        found.append(Check("database", CheckState.OK, "answers"))
         found += [
             _pipeline(snapshot),
             *_queue(queued, snapshot),
@@ -111,8 +112,8 @@ class Doctor:
         try:
             queued = self.ask_broker()
         except AlertWorkerError as error:
-            return Check("broker", State.PROBLEM, str(error)), None
-        return Check("broker", State.OK, "answers"), queued
+            return Check("broker", CheckState.PROBLEM, str(error)), None
+        return Check("broker", CheckState.OK, "answers"), queued
 
     def _dropped(self) -> Counter[str]:
         dropped = Counter[str]()
@@ -134,13 +135,15 @@ def _pipeline(snapshot: HealthSnapshot) -> Check:
     """Check the age of the canary, which passes through the same pipeline as every event."""
     lag = snapshot.canary_seconds
     if lag is None:
-        return Check("pipeline", State.PROBLEM, "no canary has returned yet; start a worker and beat")
+        return Check("pipeline", CheckState.PROBLEM, "no canary has returned yet; start a worker and beat")
     age = spell(timedelta(seconds=lag))
     if snapshot.stands_still:
         return Check(
-            "pipeline", State.PROBLEM, f"no canary has returned for {age}; check that a worker and beat are running"
+            "pipeline",
+            CheckState.PROBLEM,
+            f"no canary has returned for {age}; check that a worker and beat are running",
         )
-    return Check("pipeline", State.OK, f"the last canary returned {age} ago")
+    return Check("pipeline", CheckState.OK, f"the last canary returned {age} ago")
 
 
 def _queue(queued: int | None, snapshot: HealthSnapshot) -> Iterator[Check]:
@@ -149,7 +152,7 @@ def _queue(queued: int | None, snapshot: HealthSnapshot) -> Iterator[Check]:
         return
     oldest = snapshot.oldest_seconds(queued)
     age = f", the oldest for at most {spell(timedelta(seconds=oldest))}" if queued and oldest is not None else ""
-    state = State.NOTE if queued and (oldest is None or oldest > MAX_LAG) else State.OK
+    state = CheckState.NOTE if queued and (oldest is None or oldest > MAX_LAG) else CheckState.OK
     yield Check("queue", state, f"{queued} {'batch waits' if queued == 1 else 'batches wait'}{age}")
 
 
@@ -159,37 +162,37 @@ def _publishers(snapshot: HealthSnapshot) -> Check:
     troubled = (
         snapshot.publishers[PublisherState.SILENT] or snapshot.publishers[PublisherState.LOST] or snapshot.backlog
     )
-    return Check("publishers", State.NOTE if troubled else State.OK, text)
+    return Check("publishers", CheckState.NOTE if troubled else CheckState.OK, text)
 
 
 def _alerts(snapshot: HealthSnapshot) -> Check:
-    opened = {kind: count for (kind, state), count in snapshot.alerts.items() if state == "open"}
-    named = ", ".join(f"{kind} {count}" for kind, count in sorted(opened.items()))
-    return Check("alerts", State.OK, f"{sum(opened.values())} open{f' ({named})' if named else ''}")
+    opened = {alert_type: count for (alert_type, state), count in snapshot.alerts.items() if state == StateFilter.OPEN}
+    named = ", ".join(f"{alert_type} {count}" for alert_type, count in sorted(opened.items()))
+    return Check("alerts", CheckState.OK, f"{sum(opened.values())} open{f' ({named})' if named else ''}")
 
 
 def _letters(snapshot: HealthSnapshot) -> Check:
     named = ", ".join(f"{count} of kind {kind}" for kind, count in sorted(snapshot.dead_letters.items()))
     if not named:
-        return Check("dead letters", State.OK, "none")
-    return Check("dead letters", State.NOTE, f"{named}; replay or discard them")
+        return Check("dead letters", CheckState.OK, "none")
+    return Check("dead letters", CheckState.NOTE, f"{named}; replay or discard them")
 
 
 def _ledger(settings: Settings, zone: str | None, change: ZoneChange | None, *, now: datetime) -> Check:
     """Compare the time zone of the ledger's days with the configured one and with the one before."""
     if zone is not None and zone != settings.time_zone:
         text = f"workers use days in {zone}, but time_zone is {settings.time_zone}; restart them or revert time_zone"
-        return Check("ledger", State.NOTE, text)
+        return Check("ledger", CheckState.NOTE, text)
     if change is not None and change.at > now - timedelta(days=settings.spend_retention_days):
-        return Check("ledger", State.NOTE, str(change))
-    return Check("ledger", State.OK, f"days are in {settings.time_zone}")
+        return Check("ledger", CheckState.NOTE, str(change))
+    return Check("ledger", CheckState.OK, f"days are in {settings.time_zone}")
 
 
 def _silences(silences: Iterable[Silence]) -> list[Check]:
     """Report silences that an earlier version stored and this version cannot apply."""
     remedy = "end it and add it again"
     return [
-        Check(f"silence {one.id}", State.NOTE, f"is not applied: {one.problem}; {remedy}")
+        Check(f"silence {one.id}", CheckState.NOTE, f"is not applied: {one.problem}; {remedy}")
         for one in silences
         if one.problem is not None
     ]
@@ -223,5 +226,5 @@ def _lanes(
         lasting = state.failing_since is not None and now - state.failing_since > _PATIENCE
         bad = state.broken_since is not None or lasting or waits > _PATIENCE
         note = state.paused_until or state.failing_since or name not in known
-        verdict = State.PROBLEM if bad else State.NOTE if note else State.OK
+        verdict = CheckState.PROBLEM if bad else CheckState.NOTE if note else CheckState.OK
         yield name, (state, Check(f"lane {name}", verdict, text))

@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """What an application answered."""
+    """The application's answer."""
 
     status: int
     headers: dict[str, str]

@@ -1,4 +1,4 @@
-"""What all tests share: services that must be there in continuous integration, and no sockets in unit tests."""
+"""Rules for all tests: continuous integration needs all services, and unit tests open no sockets."""
 
 from __future__ import annotations
 

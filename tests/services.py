@@ -1,4 +1,4 @@
-"""What tests need beside Python. Without it they fail: a skip would hide that it is missing."""
+"""The services that tests need. Without one its tests fail: a skip would hide that it is missing."""
 
 from __future__ import annotations
 

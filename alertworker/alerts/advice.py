@@ -1,4 +1,4 @@
-"""What to do about an alert: our own line for each type and severity, or the operator's note and runbook."""
+"""The advice in an alert: our own line for each type and severity, or the operator's note and runbook."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from alertworker.alerts.message import Message, Step
 #: The name of the line in messages and pages.
 WHAT_TO_DO: Final = "What to do"
 RUNBOOK: Final = "Runbook"
-#: Messages that ask nobody to do anything.
+#: Messages that need no action.
 _WITHOUT: Final = frozenset({Step.RESOLVED, Step.FIRED_AND_RESOLVED, Step.TRACKED, Step.TEST})
-#: Somebody changed something.
+#: Changes by a person.
 _CHANGED: Final = (
     "If the change is unexpected, ask the person who made it. If that person did not make it, revoke their access."
 )
@@ -126,7 +126,7 @@ _BY_TYPE: Final[Mapping[AlertType, str]] = {
 #: Our line for a severity of a type, where it differs.
 _BY_SEVERITY: Final[Mapping[tuple[AlertType, Severity], str]] = {
     (AlertType.LLM_EXCEPTIONS, Severity.LOW): (
-        "Nothing to do at once. If it goes on, check the provider's status page and the deployment's key and quota."
+        "Nothing to do at once. If it continues, check the provider's status page and the deployment's key and quota."
     ),
     (AlertType.LLM_EXCEPTIONS, Severity.HIGH): (
         "Check the proxy's log, and undo the last change to its configuration. Then check the provider's status page."
@@ -143,7 +143,7 @@ _BY_SEVERITY: Final[Mapping[tuple[AlertType, Severity], str]] = {
         "Check that the proxy answers /health/liveliness, and read the end of its log. Undo the last deploy."
     ),
 }
-#: Our line for an alert whose label ``scope`` says what it is about, where it differs.
+#: Our line for an alert by its label ``scope``, where it differs from that of the type.
 _BY_SCOPE: Final[Mapping[str, str]] = {
     "model": (
         "Check the status pages of the model's providers, and the keys of its deployments. "
@@ -179,12 +179,12 @@ def advise(alert_type: AlertType, severity: Severity, labels: Mapping[str, str])
 
 
 def advise_in(step: Step, alert_type: AlertType, severity: Severity, labels: Mapping[str, str]) -> str:
-    """Return our own line for a message, "" if the message asks nobody to do anything."""
+    """Return our own line for a message, "" if the message needs no action."""
     return "" if step in _WITHOUT else advise(alert_type, severity, labels)
 
 
 def annotate(message: Message, annotations: Annotations) -> Message:
-    """Return a message with the operator's annotations, unless it asks nobody to do anything."""
+    """Return a message with the operator's annotations, unless it needs no action."""
     if annotations == NO_ANNOTATIONS or message.step in _WITHOUT:
         return message
     note = annotations.note or message.what_to_do

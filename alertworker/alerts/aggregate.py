@@ -23,7 +23,7 @@ _OF_CALLS: Final = frozenset(
 )
 #: Facts that differ from call to call.
 _OF_ONE: Final = frozenset({"Key Name", "Messages", "User", TRACE})
-#: Facts that stay as an example, by the label that says so.
+#: Facts that stay as an example, by the label of the fact that marks them.
 _EXAMPLES: Final[Mapping[str, str]] = {"Error": "Example error"}
 
 

@@ -120,7 +120,7 @@ class Subject:
 class OpenAlert(Subject):
     """An alert's row after a claim.
 
-    ``opened`` is true for the only claim that opened this generation, and ``rose`` for one that raised its level.
+    ``opened`` is true for the only claim that opened this generation, and ``rose`` for a claim that raised its level.
     ``summaries`` is the number of its next message. ``kind`` is that of the row: an older version may have raised the
     alert as a notice whose type is a condition now.
     """

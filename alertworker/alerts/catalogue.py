@@ -63,7 +63,7 @@ class AlertType(StrEnum):
     TEAM_MEMBER_REMOVED = "team_member_removed"
     #: Ours: LiteLLM's own alerting sent an alert of an unknown type.
     UNKNOWN = "unknown"
-    #: Ours: calls of one caller's key fail on deployments that answer everybody else.
+    #: Ours: calls of one caller's key fail on deployments that answer the calls of other keys.
     CALLER_ERRORS = "caller_errors"
     #: Ours: a proxy process stopped sending heartbeats without a clean shutdown, with the calls it had announced.
     PUBLISHER_LOST = "publisher_lost"
@@ -119,7 +119,7 @@ _REPORT: Final = ("report", "period", "until")
 _RELAYED: Final = (RELAYED, "what")
 
 
-#: Somebody changed something.
+#: Changes by a person.
 _CHANGED: Final = AlertSpec(_OFF, _HIGH, _NOTICE, ("entity", "by"), _QUIET)
 
 
@@ -195,7 +195,7 @@ FLAPPING: Final = "flapping"
 TRACE: Final = "🪢 Langfuse Trace"
 
 
-#: Types that are sent by the calendar. They page nobody.
+#: Types that are sent by the calendar. They do not page.
 REPORTS: Final = frozenset({AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS})
 
 

@@ -24,7 +24,7 @@ NO_PARTS: Final[Mapping[str, int]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What every message of an installation has: its proxy's and its own pages' URLs, and the zone of all times."""
+    """The facts that all messages of an installation share: its URLs and the zone of all times."""
 
     proxy_url: str | None = None
     public_url: str | None = None
@@ -82,7 +82,7 @@ def compose(
 
 
 def fired_and_resolved(resolved: Message) -> Message:
-    """Return the only message for a condition that began and ended before anybody was notified."""
+    """Return the only message for a condition that began and ended before any channel was notified."""
     return resolved.model_copy(
         update={
             "step": Step.FIRED_AND_RESOLVED,

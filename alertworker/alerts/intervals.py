@@ -1,4 +1,4 @@
-"""How long nothing is sent about an alert after a message about it: the longer it lasts, the longer."""
+"""The intervals between messages about an alert, which grow with its age."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ LABELS: Final = ALWAYS | _CALLS | _SOME | {name for spec in CATALOGUE.values() f
 
 #: All values of each label whose values the program defines.
 CLOSED: Final[Mapping[str, tuple[str, ...]]] = {
-    "alert_type": tuple(kind.value for kind in AlertType),
+    "alert_type": tuple(alert_type.value for alert_type in AlertType),
     "severity": tuple(severity.value for severity in Severity),
     "origin": tuple(origin.value for origin in Origin),
     "report": ("spend", "monthly", "daily", "fallbacks"),

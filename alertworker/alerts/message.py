@@ -20,9 +20,9 @@ class Step(StrEnum):
     NOTICE = "notice"  # it happened; the first message about it
     FIRING = "firing"  #: a condition began or rose
     SUMMARY = "summary"  # it happened again since the last message, with the number of occurrences
-    REMINDER = "reminder"  #: a condition still holds, and nobody has acknowledged it
+    REMINDER = "reminder"  #: a condition still holds, and it is not acknowledged
     RESOLVED = "resolved"  #: a condition ended
-    FIRED_AND_RESOLVED = "passed"  #: a condition began and ended before anybody was notified
+    FIRED_AND_RESOLVED = "passed"  #: a condition began and ended before any channel was notified
     DIGEST = "digest"  #: several messages that waited too long, as one
     TRACKED = "tracked"  # a customer's call was paid for; for programs only, without an alert
     TEST = "test"  # a person requested it

@@ -15,7 +15,7 @@ from alertworker.alerts.intervals import may_close
 class NextStep(StrEnum):
     """The decision about an alert that is due."""
 
-    RESOLVE = "resolve"  # a condition is over: send its resolution to everybody who was notified, and close it
+    RESOLVE = "resolve"  # a condition is over: send its resolution to every notified channel, and close it
     NOTIFY_FIRING = "notify firing"  # it was suppressed: notify that it fires, unless it is still suppressed
     SUMMARIZE = "summarize"  #: it happened again since the last message
     CLOSE = "close"  # a notice without another occurrence, or without enough: no message
@@ -44,7 +44,7 @@ WITHOUT_SUMMARIES: Final = frozenset(
     }
 )
 #: A summary of cooldowns needs so many, and one within the last minute: any short burst of rate limits causes a few,
-#: and one that is over needs nobody. Otherwise they wait for more, or for a pause of `_QUIET`.
+#: and a burst that is over needs no person. Otherwise they wait for more, or for a pause of `_QUIET`.
 _MIN_COOLDOWNS: Final = 5
 _GOING_ON: Final = timedelta(minutes=1)
 _QUIET: Final = timedelta(minutes=5)

@@ -39,10 +39,10 @@ def judge(
 
     A limit is notified if it is higher than the last notified one in the period. A projection is notified if nothing
     was. The last alert is over if the limit was raised past it, or if a later period began. A period that has ended
-    notifies nobody.
+    notifies no channel.
     """
     over = None
-    if before is not None and before.level and not before.closed and not after.level:  # the budget starts anew
+    if before is not None and before.level and not before.closed and not after.level:  # the budget starts from zero
         over = fingerprint(key, before)
     if after.closed:
         return Judgement(after, over)

@@ -116,7 +116,7 @@ def read(event: EndEvent) -> Iterable[tuple[BudgetKey, Reading]]:
         if budget.spend_nanos is None and budget not in refused:
             continue  # a limit without a spend is not a reading
         if budget in refused:
-            spend = max(spend, budget.max_nanos or 0)  # the spend on this call is older than the one that refused it
+            spend = max(spend, budget.max_nanos or 0)  # the spend on this call is older than the spend that refused it
         yield (
             BudgetKey(budget.scope, _entity(budget, event)),
             Reading(

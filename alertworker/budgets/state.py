@@ -26,7 +26,7 @@ class BudgetState:
     """A reading, and what was notified of it in its period.
 
     ``notified_nanos`` is the amount of the highest limit that was notified (0: none), and ``level`` is how often it
-    rose. ``closed`` is true if the period is over and nobody is notified of it any more.
+    rose. ``closed`` is true if the period is over and no channel is notified of it any more.
     """
 
     reading: Reading
@@ -77,10 +77,10 @@ def merge(known: Reading, new: Reading) -> Reading:
 
 
 def advance(known: BudgetState | None, new: Reading) -> BudgetState:
-    """Return the state of a budget after a reading; a later period starts anew, an earlier one changes nothing.
+    """Return the state of a budget after a reading; a later period starts from zero, an earlier one changes nothing.
 
-    A period that was cut short starts anew, too, once the later end is not reported any more. So does a spend that was
-    reset: a figure of less than half, long after the last report of the higher one.
+    A period that was cut short starts from zero, too, once the later end is not reported any more. So does a spend
+    that was reset: a figure of less than half, long after the last report of the higher one.
     """
     if known is None or _period(new) > _period(known.reading) or _undated(known, new):
         return BudgetState(new)
@@ -115,10 +115,10 @@ def reached(reading: Reading) -> Limit | None:
     return max((limit for limit in _amounts(reading) if reading.spend_nanos >= limit.nanos), key=_rank, default=None)
 
 
-def state_of(standing: BudgetState) -> str:
+def spell_state(state: BudgetState) -> str:
     """Return how far a budget is used: "open", the share that is reached ("85 %"), "soft budget" or "ended"."""
-    limit = reached(standing.reading)
-    if standing.closed:
+    limit = reached(state.reading)
+    if state.closed:
         return "ended"
     if limit is None:
         return "open"

@@ -54,7 +54,7 @@ class UserSpend:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class UserCheck:
     """One check of a day's users.
 
     ``before`` is the previous check, at which nothing that is notified now was true yet.
@@ -70,7 +70,7 @@ class Look:
         """Return the times between which an amount was reached. The ledger keeps no single request.
 
         >>> utc = ZoneInfo("UTC")
-        >>> Look(date(2026, 11, 23), datetime(2026, 11, 23, 14, 2, tzinfo=utc), None, utc).since
+        >>> UserCheck(date(2026, 11, 23), datetime(2026, 11, 23, 14, 2, tzinfo=utc), None, utc).since
         'between 2026-11-23 00:00:00 UTC and 2026-11-23 14:02:00 UTC'
         """
         midnight = datetime.combine(self.day, time(), self.zone)
@@ -80,19 +80,19 @@ class Look:
         return f"between {first} and {last}"
 
 
-#: Who spent the most of an entity's spend, by dimension: names with nano-dollars.
+#: The top contributors to an entity's spend, by dimension: names with nano-dollars.
 Contributors = Mapping[str, Sequence[tuple[str, int]]]
 
 
-def judge_users(users: Iterable[UserSpend], policy: UserPolicy, look: Look) -> Iterable[Alert]:
+def judge_users(users: Iterable[UserSpend], policy: UserPolicy, check: UserCheck) -> Iterable[Alert]:
     """Yield the alerts of a day: at most one for each user, type and day or month."""
     for user in users:
         if policy.daily_nanos is not None and user.day_nanos >= policy.daily_nanos:
-            yield _threshold(user, "day", look.day.isoformat(), (user.day_nanos, policy.daily_nanos), look)
+            yield _threshold(user, "day", check.day.isoformat(), (user.day_nanos, policy.daily_nanos), check)
         if policy.monthly_nanos is not None and user.month_nanos >= policy.monthly_nanos:
-            yield _threshold(user, "month", f"{look.day:%Y-%m}", (user.month_nanos, policy.monthly_nanos), look)
+            yield _threshold(user, "month", f"{check.day:%Y-%m}", (user.month_nanos, policy.monthly_nanos), check)
         if policy.anomalies and is_anomaly(user, policy):
-            yield _anomaly(user, policy, look)
+            yield _anomaly(user, policy, check)
 
 
 def is_anomaly(user: UserSpend, policy: UserPolicy) -> bool:
@@ -111,41 +111,41 @@ def explained(alert: Alert, contributors: Contributors) -> dict[str, str]:
     return {**alert.facts, **named}
 
 
-def _threshold(user: UserSpend, unit: str, period: str, amounts: tuple[int, int], look: Look) -> Alert:
+def _threshold(user: UserSpend, unit: str, period: str, amounts: tuple[int, int], check: UserCheck) -> Alert:
     spent, limit = amounts
     return Alert(
         type=AlertType.USER_SPEND_THRESHOLDS,
         severity=Severity.HIGH,
         identity={"user": user.user_id, "period": period},
         headline=f"User {user.name}: {spell_dollars(spent)} in one {unit}, over {spell_dollars(limit)}",
-        first_at=look.now,
-        last_at=look.now,
+        first_at=check.now,
+        last_at=check.now,
         facts={
             "Spend": spell_dollars(spent),
             "User": with_id(user.alias, user.user_id),
             "Threshold": f"{spell_dollars(limit)} a {unit}",
             unit.title(): period,
-            "Since": look.since,
+            "Since": check.since,
         },
     )
 
 
-def _anomaly(user: UserSpend, policy: UserPolicy, look: Look) -> Alert:
+def _anomaly(user: UserSpend, policy: UserPolicy, check: UserCheck) -> Alert:
     usual = user.before_nanos // policy.anomaly_days
     times = f"{user.day_nanos / usual:.1f} times the usual" if usual else "usually nothing"
     return Alert(
         type=AlertType.USER_SPEND_ANOMALIES,
         severity=Severity.HIGH,
-        identity={"user": user.user_id, "period": look.day.isoformat()},
+        identity={"user": user.user_id, "period": check.day.isoformat()},
         headline=f"User {user.name}: {spell_dollars(user.day_nanos)} in one day, {times}",
-        first_at=look.now,
-        last_at=look.now,
+        first_at=check.now,
+        last_at=check.now,
         facts={
             "Spend": spell_dollars(user.day_nanos),
             "User": with_id(user.alias, user.user_id),
             "Usual": f"{spell_dollars(usual)} a day, the mean of the {policy.anomaly_days} days before",
             "Threshold": f"{policy.anomaly_ratio:g} times the usual, and {spell_dollars(policy.anomaly_floor_nanos)}",
-            "Day": look.day.isoformat(),
-            "Since": look.since,
+            "Day": check.day.isoformat(),
+            "Since": check.since,
         },
     )

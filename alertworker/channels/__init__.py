@@ -38,7 +38,7 @@ KINDS: Final[Mapping[str, type[ChannelConfig]]] = {kind: channel.config_class fo
 
 
 def recognize(url: str) -> str | None:
-    """Return the kind of channel that a URL belongs to, or ``None`` if its host does not tell."""
+    """Return the kind of channel that a URL belongs to, or ``None`` if its host does not show it."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:

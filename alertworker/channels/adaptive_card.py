@@ -25,11 +25,11 @@ def fact_set(facts: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def tables_of(message: Message, rows: int, limit: int) -> list[dict[str, Any]]:
-    """Return the tables of a message, with so many rows. Clients without tables show the facts that say the same."""
+    """Return the tables of a message, with so many rows. Clients without tables show equal facts."""
     tables = []
     for table in message.tables:
-        said = " · ".join(message.facts[name] for name in table.instead_of if name in message.facts)
-        tables.append(_table(table.head(rows), escape_card(said, limit) or "–"))
+        text = " · ".join(message.facts[name] for name in table.instead_of if name in message.facts)
+        tables.append(_table(table.head(rows), escape_card(text, limit) or "–"))
     return tables
 
 

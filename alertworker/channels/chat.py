@@ -52,7 +52,7 @@ class Chat:
         return [*facts, (WHAT_TO_DO, advice)] if advice else facts
 
     def advice_lines(self, message: Message) -> list[str]:
-        """Return the lines that say what to do, and where the runbook is."""
+        """Return the lines with the advice and with the URL of the runbook."""
         return advice_lines(message, lambda text: self.escape(text, self.advice))
 
     def entries(self, message: Message) -> list[str]:

@@ -36,7 +36,7 @@ Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host_name)], ...], Field(
 class ChannelConfig(BaseModel):
     """The configuration of a channel. Rows, logs and pages carry its ``name``: stable over restarts, and no secret.
 
-    A vendor's file adds the vendor's own fields, and a ``kind`` that tells the configurations apart.
+    A vendor's file adds the vendor's own fields, and a ``kind`` that identifies the model.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)

@@ -63,13 +63,13 @@ class Deadline:
             OSError: no address accepts a connection. `TimeoutError`: time is over. `Refused`: no address is allowed.
         """
         failure: OSError = Refused()
-        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        for family, socket_type, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             if guarded and not address_guard.admits(host, str(address[0]), tls=tls, allowed=self._allowed):
                 continue
             left = min(self._connect, self._ends - time.monotonic())
             if left <= 0:
                 raise TimeoutError
-            connection = socket.socket(family, kind, protocol)
+            connection = socket.socket(family, socket_type, protocol)
             try:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection.settimeout(left)
@@ -103,20 +103,20 @@ class Deadline:
 class DeadlineAdapter(requests.adapters.HTTPAdapter):
     """Puts every connection that requests opens under one deadline."""
 
-    def __init__(self, cutoff: Deadline) -> None:
-        self._cutoff = cutoff
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Open connections under the deadline."""
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _pools(self._cutoff)
+        self.poolmanager.pool_classes_by_scheme = _pools(self._deadline)
 
     def proxy_manager_for(self, proxy: Any, **proxy_kwargs: Any) -> Any:
         """Open connections to an HTTP proxy under the deadline, too."""
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)
         # The proxy decides what it connects to. The proxy's own address is often private.
-        manager.pool_classes_by_scheme = _pools(self._cutoff, guarded=False)
+        manager.pool_classes_by_scheme = _pools(self._deadline, guarded=False)
         return manager
 
 
@@ -131,11 +131,11 @@ class _FinalAnswer(HTTPResponse):
             super().begin()
 
 
-def _pools(cutoff: Deadline, *, guarded: bool = True) -> dict[str, type[HTTPConnectionPool]]:
+def _pools(deadline: Deadline, *, guarded: bool = True) -> dict[str, type[HTTPConnectionPool]]:
     def connect(connection: HTTPConnection) -> socket.socket:
         tls = isinstance(connection, HTTPSConnection)
         try:
-            return cutoff.connect(connection.host, connection.port, tls=tls, guarded=guarded)
+            return deadline.connect(connection.host, connection.port, tls=tls, guarded=guarded)
         except TimeoutError:
             raise ConnectTimeoutError from None
 

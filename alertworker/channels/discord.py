@@ -42,7 +42,7 @@ class DiscordConfig(UrlConfig):
     @field_validator("url")
     @classmethod
     def _native(cls, url: SecretStr) -> SecretStr:
-        """Remove Slack's suffix. Discord reports whether it saved the message if the URL says ``wait=true``."""
+        """Remove Slack's suffix. Discord reports whether it saved the message if the URL has ``wait=true``."""
         parts = urlsplit(url.get_secret_value())
         query = urlencode(dict(parse_qsl(parts.query)) | {"wait": "true"})
         return SecretStr(urlunsplit(parts._replace(path=parts.path.rstrip("/").removesuffix("/slack"), query=query)))

@@ -82,32 +82,32 @@ def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, st
         refuse(url, allowed)
     except ValueError as error:
         raise DeliveryError(str(error), Reason.REFUSED) from None
-    with Deadline(DEADLINE, connect=CONNECT_TIMEOUT, allowed=allowed) as cutoff:
+    with Deadline(DEADLINE, connect=CONNECT_TIMEOUT, allowed=allowed) as deadline:
         try:
-            response, answer = _exchange(method, url, body, headers, cutoff)
+            response, answer = _exchange(method, url, body, headers, deadline)
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
             raise DeliveryError("the URL is invalid", Reason.REFUSED) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            if cutoff.passed or isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
+            if deadline.passed or isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
                 raise DeliveryError(f"timed out after {DEADLINE:g} s", Reason.TIMEOUT) from None
             if any(isinstance(cause, Refused) for cause in _causes(error)):
                 raise DeliveryError(NOT_PUBLIC, Reason.REFUSED) from None
             raise DeliveryError(_trouble(error), Reason.UNREACHABLE) from None
-    if cutoff.passed:
+    if deadline.passed:
         raise DeliveryError(f"timed out after {DEADLINE:g} s", Reason.TIMEOUT)
     shown = _without_url(one_line(answer.decode(errors="replace")), url)
-    said = (retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC)), _refill(response.headers))
-    waits = [wait for wait in (*said, _stated_wait(answer)) if wait is not None]
+    from_headers = (retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC)), _refill(response.headers))
+    waits = [wait for wait in (*from_headers, _stated_wait(answer)) if wait is not None]
     raise_for_answer(response.status_code, wait=max(waits, default=None), answer=shown)
     return Answer(f"{response.status_code} {cut(shown, _MAX_SHOWN)}".strip(), busy_for=max(waits, default=0.0))
 
 
 def _exchange(
-    method: str, url: str, body: bytes | None, headers: Mapping[str, str], cutoff: Deadline
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], deadline: Deadline
 ) -> tuple[requests.Response, bytes]:
     with requests.Session() as session:
-        session.mount("https://", DeadlineAdapter(cutoff))
-        session.mount("http://", DeadlineAdapter(cutoff))
+        session.mount("https://", DeadlineAdapter(deadline))
+        session.mount("http://", DeadlineAdapter(deadline))
         session.auth = _authorize
         with session.request(
             method,

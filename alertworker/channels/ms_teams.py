@@ -68,10 +68,10 @@ class Teams(HttpChannel[TeamsConfig]):
         return body
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Make one attempt. A connector always answers 200, and says in its text what Teams answered."""
+        """Make one attempt. A connector always answers 200, and its text has Teams' answer."""
         answer = super().send(body, notification_id=notification_id)
-        if said := _REFUSED.search(answer.text):
-            http.raise_for_answer(int(said["status"] or 502))
+        if refusal := _REFUSED.search(answer.text):
+            http.raise_for_answer(int(refusal["status"] or 502))
         return answer
 
 

@@ -30,7 +30,7 @@ def sign(message: Message | Entry) -> str:
 
 
 def has_ended(message: Message) -> bool:
-    """Return whether the message says that its condition ended."""
+    """Return whether the message is about the end of its condition."""
     return message.step in (Step.RESOLVED, Step.FIRED_AND_RESOLVED)
 
 
@@ -49,7 +49,7 @@ def entry_lines(message: Message, limit: int, escape: Callable[[str, int], str] 
 
 
 def member_lines(message: Message, show: Callable[[str], str]) -> list[str]:
-    """Return a line for each occurrence that the message names, and one that counts the others."""
+    """Return a line for each occurrence that the message names, and a line with the number of the others."""
     lines = list(map(show, message.members))
     return [*lines, f"… and {message.members_more} more"] if message.members_more else lines
 
@@ -65,7 +65,7 @@ def named(message: Message, facts: Mapping[str, str] | None = None) -> list[tupl
 
 
 def advice_lines(message: Message, show: Callable[[str], str]) -> list[str]:
-    """Return the line that says what to do, and the line with the URL of the runbook, if there are any."""
+    """Return the line with the advice, and the line with the URL of the runbook, if there are any."""
     lines = ((WHAT_TO_DO, message.what_to_do), (RUNBOOK, message.runbook_url or ""))
     return [f"{name}: {show(text)}" for name, text in lines if text]
 

@@ -1,4 +1,4 @@
-"""``alertworker alerts``: list, show and acknowledge alerts, whether or not anybody was notified."""
+"""``alertworker alerts``: list, show and acknowledge alerts, whether or not a channel was notified."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def alerts(context: click.Context) -> None:
 @click.option(
     "--type",
     "alert_type",
-    type=click.Choice([kind.value for kind in AlertType]),
+    type=click.Choice([alert_type.value for alert_type in AlertType]),
     metavar="TYPE",
     help="Only alerts of this type.",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from alertworker.budgets.state import state_of
+from alertworker.budgets.state import spell_state
 from alertworker.cli.output import AS_JSON, LIMIT, show_rows
 
 
@@ -20,12 +20,12 @@ def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes f
     for key, standing in build_admin_store().budgets():
         reading = standing.reading
         shown, spend = name(key, reading), spend_text(reading)
-        row: dict[str, object] = {"scope": key.name, "state": state_of(standing), "spend": spend}
+        row: dict[str, object] = {"scope": key.name, "state": spell_state(standing), "spend": spend}
         row |= {"resets": reading.reset_at or "never", "reported": reading.at, "budget": shown}
         if as_json:
             row = {
                 "budget": key.name,
-                "state": state_of(standing),
+                "state": spell_state(standing),
                 "resets": reading.reset_at,
                 "reported": reading.at,
                 "entity": key.entity,

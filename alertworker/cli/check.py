@@ -33,27 +33,31 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     settings = load_settings()
     values = {name: _shown(settings, name) for name in Settings.model_fields if name not in _APART}
     router, owners = settings.router(), build_owner_mail(settings.channels)
-    reachable = {kind.value: router.reachable_if(kind) for kind in AlertType if kind in settings.alert_types}
-    routes = {kind: list(channels) for kind, channels in reachable.items()}
-    said = {
+    reachable = {
+        alert_type.value: router.reachable_if(alert_type)
+        for alert_type in AlertType
+        if alert_type in settings.alert_types
+    }
+    routes = {alert_type: list(channels) for alert_type, channels in reachable.items()}
+    document = {
         "values": values,
         "origins": settings.origins,
         "channels": {config.name: config.kind for config in settings.channels},
         "owner_mail": owners.name if owners is not None else None,
         "receivers": {name: list(channels) for name, channels in settings.receivers.items()},
         "routes": routes,
-        "conditions": {kind: _conditions(channels) for kind, channels in reachable.items()},
+        "conditions": {alert_type: _conditions(channels) for alert_type, channels in reachable.items()},
         "pages": _pages(settings),
-        "off": [kind.value for kind in AlertType if kind not in settings.alert_types],
+        "off": [alert_type.value for alert_type in AlertType if alert_type not in settings.alert_types],
         "warnings": [
             *settings.warnings,
             *_unreached(routes),
         ],
     }
     if as_json:
-        click.echo(json.dumps(said))
+        click.echo(json.dumps(document))
     else:
-        _print(said)
+        _print(document)
 
 
 def _conditions(channels: Mapping[str, Sequence[Condition]]) -> dict[str, list[list[str]]]:
@@ -71,19 +75,25 @@ def _pages(settings: Settings) -> dict[str, dict[str, list[str]]]:
     pages: dict[str, dict[str, list[str]]] = {}
     for config in settings.channels:
         if config.kind in _PAGERS:
-            found = {kind.value: _severities(router, kind, config.name) for kind in AlertType if kind not in REPORTS}
-            pages[config.name] = {kind: severities for kind, severities in found.items() if severities}
+            found = {
+                alert_type.value: _severities(router, alert_type, config.name)
+                for alert_type in AlertType
+                if alert_type not in REPORTS
+            }
+            pages[config.name] = {alert_type: severities for alert_type, severities in found.items() if severities}
     return pages
 
 
-def _severities(router: Router, kind: AlertType, channel: str) -> list[str]:
-    return [one.value for one in severities_of(kind) if channel in router.reachable(kind, severity=one.value)]
+def _severities(router: Router, alert_type: AlertType, channel: str) -> list[str]:
+    return [
+        one.value for one in severities_of(alert_type) if channel in router.reachable(alert_type, severity=one.value)
+    ]
 
 
 def _unreached(routes: dict[str, list[str]]) -> list[str]:
     """Return one warning about all alert types that reach no channel."""
-    kinds = [kind for kind, names in routes.items() if not names]
-    return [f"these alert types reach no channel: {', '.join(kinds)}"] if kinds else []
+    unreached = [alert_type for alert_type, names in routes.items() if not names]
+    return [f"these alert types reach no channel: {', '.join(unreached)}"] if unreached else []
 
 
 def _shown(settings: Settings, name: str) -> Any:
@@ -96,33 +106,34 @@ def _shown(settings: Settings, name: str) -> Any:
     return settings.model_dump(mode="json", include={name})[name]
 
 
-def _print(said: dict[str, Any]) -> None:
+def _print(document: dict[str, Any]) -> None:
     settings = [
-        (setting, said["origins"].get(setting, "default"), _value(value)) for setting, value in said["values"].items()
+        (setting, document["origins"].get(setting, "default"), _value(value))
+        for setting, value in document["values"].items()
     ]
     print_table([fixed("setting"), fixed("from"), free("value")], settings, title="In force")
     click.echo()
-    receivers = said["receivers"].items()
+    receivers = document["receivers"].items()
     channels = [
         (channel, kind, ", ".join(receiver for receiver, names in receivers if channel in names))
-        for channel, kind in said["channels"].items()
+        for channel, kind in document["channels"].items()
     ]
     print_table([fixed("channel"), fixed("kind"), free("receivers")], channels, title="Channels")
-    if said["owner_mail"] is not None:
-        click.echo(f"Owners of budgets are notified by {said['owner_mail']}.")
+    if document["owner_mail"] is not None:
+        click.echo(f"Owners of budgets are notified by {document['owner_mail']}.")
     click.echo()
     routes = [
-        (kind, "; ".join(_routed(name, said["conditions"][kind].get(name)) for name in names) or "none")
-        for kind, names in said["routes"].items()
+        (alert_type, "; ".join(_routed(name, document["conditions"][alert_type].get(name)) for name in names) or "none")
+        for alert_type, names in document["routes"].items()
     ]
     print_table([fixed("alert type"), free("channels")], routes, title="Routes")
-    for channel, types in said["pages"].items():
+    for channel, types in document["pages"].items():
         click.echo()
-        paging = [(kind, ", ".join(severities)) for kind, severities in types.items()] or [("none", "")]
+        paging = [(alert_type, ", ".join(severities)) for alert_type, severities in types.items()] or [("none", "")]
         print_table([fixed("alert type"), free("severities")], paging, title=f"Pages by {channel}")
-    if said["off"]:
-        click.echo(f"Off: {', '.join(said['off'])}")
-    for warning in said["warnings"]:
+    if document["off"]:
+        click.echo(f"Off: {', '.join(document['off'])}")
+    for warning in document["warnings"]:
         click.echo(f"Warning: {warning}")
 
 

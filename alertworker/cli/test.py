@@ -17,7 +17,7 @@ from alertworker.errors import AlertWorkerError
 @click.argument("service", type=click.Choice(sorted(KINDS)), metavar="SERVICE")
 @click.option(
     "--alert-type",
-    type=click.Choice([kind.value for kind in AlertType]),
+    type=click.Choice([alert_type.value for alert_type in AlertType]),
     metavar="TYPE",
     help="Only the channels of this alert type.",
 )
@@ -26,7 +26,7 @@ def test(service: str, alert_type: str | None, as_json: bool) -> None:  # noqa: 
     """Send a test message to every channel of SERVICE, through its lane, and print each receiver's answer.
 
     The message is attempted once, ahead of waiting messages. It is neither grouped nor silenced. With `shadow` nothing
-    is sent, and the result says so. Exits with 1 if a receiver did not accept the message.
+    is sent, which the output shows. Exits with 1 if a receiver did not accept the message.
     """
     from alertworker import pipeline
     from alertworker.app import build_engine, build_runtime

@@ -75,7 +75,7 @@ def plan(waiting: Sequence[Waiting], *, digest_size: int, alert_id: str, now: da
 
 
 def _risen(messages: Sequence[Message]) -> Message:
-    """Return the only message for a condition that rose before anybody was notified: the last one, of all it counts."""
+    """Return the only message for a condition that rose before any notification: the last one, with all occurrences."""
     last = messages[-1]
     members = tuple(member for message in messages for member in message.members)[:MAX_MEMBERS]
     more = max(0, last.total - len(members)) if members else 0
@@ -83,7 +83,7 @@ def _risen(messages: Sequence[Message]) -> Message:
 
 
 def compose_digest(messages: Sequence[Message], *, since: datetime, alert_id: str, now: datetime) -> Message:
-    """Return one message with an entry for each of these. It says what to do about the most urgent one alone."""
+    """Return one message with an entry for each of these. It has the advice of the most urgent one alone."""
     worst = max(messages, key=lambda message: _RANK[message.severity])
     open_ones = [message for message in messages if message.what_to_do or message.runbook_url]
     urgent = max(open_ones, key=lambda message: _RANK[message.severity], default=worst)
@@ -116,7 +116,7 @@ def compose_digest(messages: Sequence[Message], *, since: datetime, alert_id: st
 
 
 def _is_low_summary(message: Message) -> bool:
-    """Return whether a message sums up what nobody has to act on. Several of these are always one digest."""
+    """Return whether a message is a summary that needs no action. Several of these are always one digest."""
     return message.step is Step.SUMMARY and message.severity is Severity.LOW
 
 

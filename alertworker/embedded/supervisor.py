@@ -25,7 +25,7 @@ _MAX_BACKOFF: Final = 10.0
 
 @dataclass(slots=True)
 class Child:
-    """A child process. ``restarts`` and ``not_before`` delay the restarts of one that keeps ending."""
+    """A child process. ``restarts`` and ``not_before`` delay the restarts of a child that keeps ending."""
 
     name: str
     command: Sequence[str]
@@ -60,7 +60,7 @@ class Supervisor:
         """Watch the children until SIGTERM, SIGINT or SIGHUP."""
         while not self._stop:
             for child in self.children:
-                self._look_after(child)
+                self._restart_if_ended(child)
             time.sleep(0.2)
 
     def stop(self) -> None:
@@ -89,7 +89,7 @@ class Supervisor:
         self._hurry = self._stop  # A second signal stops without waiting.
         self._stop = True
 
-    def _look_after(self, child: Child) -> None:
+    def _restart_if_ended(self, child: Child) -> None:
         if child.process is not None and (code := child.process.poll()) is not None:
             child.restarts += 1
             wait = min(_MAX_BACKOFF, 0.5 * 2 ** min(child.restarts, 6))

@@ -48,7 +48,7 @@ KeylessMetadata = Annotated[
 
 
 class Entity(StrEnum):
-    """The kind of object that was changed."""
+    """The type of object that was changed."""
 
     KEY = "key"
     TEAM = "team"

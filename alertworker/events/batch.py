@@ -212,7 +212,7 @@ def _names() -> frozenset[str]:
 
 def _reason(problem: ErrorDetails) -> str:
     """Return pydantic's message, except that for an unknown type, which repeats the input."""
-    return "no such type; see `alertworker schema`" if problem["type"] == "union_tag_invalid" else problem["msg"]
+    return "unknown type; see `alertworker schema`" if problem["type"] == "union_tag_invalid" else problem["msg"]
 
 
 def _json_bytes(events: object, encoding: str | None) -> bytes:

@@ -117,18 +117,18 @@ class JsonCursor:
 
     def _encoded(self) -> bytes:
         """Return the bytes in kombu's form of bytes: base64, or text."""
-        kind, value = None, None
+        encoding, value = None, None
         for key in self.keys():
             if key == "__type__":
-                kind = self.scalar()
+                encoding = self.scalar()
             elif key == "__value__" and self._next() == b'"':
                 value = self._string()
             else:
                 raise CursorError("events must be a JSON array, as a list, a string or bytes, not an object")
-        if kind is None or value is None:
+        if encoding is None or value is None:
             raise CursorError("events must be a JSON array, as a list, a string or bytes, not an object")
         start, end = value
-        if kind == "base64":
+        if encoding == "base64":
             return b64decode(self._body[start + 1 : end - 1].replace(b"\\", b""), validate=True)
         return self._text(start, end)
 

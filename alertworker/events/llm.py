@@ -50,7 +50,7 @@ class AbandonReason(StrEnum):
 
 
 class BudgetScope(StrEnum):
-    """The kind of entity that has a budget."""
+    """The type of entity that has a budget."""
 
     KEY = "key"
     TEAM = "team"

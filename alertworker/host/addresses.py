@@ -59,10 +59,11 @@ def address_problem(address: str, schemes: tuple[str, ...]) -> str | None:
 
 
 def with_verified_tls(address: str) -> str:
-    """Return a broker's address in which each TLS address says what is verified: everything that it does not exclude.
+    """Return a broker's address in which each TLS address names what is verified: everything that it does not exclude.
 
     Without ``ssl_cert_reqs`` kombu accepts any certificate of Redis. Old versions of redis-py do not verify the host
-    name, nor does kombu for RabbitMQ. Each address says it, because kombu applies the options of the first to the next.
+    name, nor does kombu for RabbitMQ. Each address has the options, because kombu applies those of the first
+    to the next.
 
     >>> with_verified_tls("rediss://cache:6380/0")
     'rediss://cache:6380/0?ssl_cert_reqs=required&ssl_check_hostname=true'

@@ -63,7 +63,7 @@ class Row(BaseModel):
         return [tag for tag in value.split(";") if tag] if isinstance(value, str) else value
 
     def attribution(self) -> Attribution:
-        """Return who the row's calls were for and what they ran on."""
+        """Return the attribution of the row's calls."""
         return Attribution(
             team_id=self.team,
             key_hash=self.key,

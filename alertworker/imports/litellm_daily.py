@@ -3,7 +3,7 @@
 Tables and columns are those of ``schema.prisma`` in the package (1.106.2). A row holds the sums of a UTC day for one
 entity, key, model and provider; calls are counted on the day of their start. The users' table has all calls. The teams'
 table has those with a team, so what the users' table has beyond it had none. The other tables do not name the team: it
-is the key's team, if the key had only one on that day. No table says which calls had no tag, which deployment served
+is the key's team, if the key had only one on that day. No table shows which calls had no tag, which deployment served
 them, how long they took, or which were cache hits.
 """
 

@@ -71,7 +71,7 @@ class History(Database):
         for option, given, first in (("until", until, known.until), ("since", since, known.since)):
             if given is not None and given != first:
                 raise AlertWorkerError(
-                    f"{source} was begun with {_spelt(option, first)}; another value would count twice or skip days"
+                    f"{source} was started with {_spelt(option, first)}; another value would count twice or skip days"
                 )
         return known
 

@@ -48,9 +48,9 @@ class Postings:
     fallbacks: dict[FallbackKey, FallbackSums] = field(default_factory=dict)
     aliases: dict[AliasKey, AliasSpan] = field(default_factory=dict)
 
-    def enter(self, day: date, whose: Attribution, sums: SpendSums) -> None:
+    def enter(self, day: date, attribution: Attribution, sums: SpendSums) -> None:
         """Add sums of calls of one day and attribution."""
-        self.calls.setdefault((day, whose), SpendSums()).add(sums)
+        self.calls.setdefault((day, attribution), SpendSums()).add(sums)
 
     def book(self, key: SpendKey, sums: SpendSums) -> None:
         """Add sums to one row alone."""
@@ -58,12 +58,12 @@ class Postings:
 
     def end(self, event: EndEvent, day: date) -> None:
         """Add a call that ended on a day."""
-        whose = event.attribution
-        sums = self.calls.get((day, whose))
+        attribution = event.attribution
+        sums = self.calls.get((day, attribution))
         if sums is None:
-            sums = self.calls[day, whose] = SpendSums()
+            sums = self.calls[day, attribution] = SpendSums()
         _add(sums, event)
-        self._aliases(event, whose)
+        self._aliases(event, attribution)
         self._fallback(event, day)
         if isinstance(event, RequestFailed):
             self._outcome(OutcomeKey(day, event.deployment_id or "", event.failure.error_class)).calls += 1
@@ -85,9 +85,9 @@ class Postings:
         """
         # Plain tuples: a named tuple costs more to make, and each call needs a dozen keys.
         books: dict[tuple[date, str, str, str, str], SpendSums] = {key: copy(sums) for key, sums in self.books.items()}
-        for (day, whose), sums in self.calls.items():
-            team = whose.team_id
-            for dimension, entity, part in whose.ledger_entities():
+        for (day, attribution), sums in self.calls.items():
+            team = attribution.team_id
+            for dimension, entity, part in attribution.ledger_entities():
                 key = day, dimension, team, entity, shorten_id(part, MAX_PART) if part else ""
                 book = books.get(key)
                 if book is None:
@@ -121,8 +121,8 @@ class Postings:
         sums.count += 1
         sums.microseconds += microseconds
 
-    def _aliases(self, event: EndEvent, whose: Attribution) -> None:
-        for named in whose.aliases():
+    def _aliases(self, event: EndEvent, attribution: Attribution) -> None:
+        for named in attribution.aliases():
             self._seen(AliasKey(*named), event.occurred_at)
         self._deployment(event)
 

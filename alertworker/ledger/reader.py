@@ -84,7 +84,7 @@ class LedgerReader(Protocol):
         ...
 
     def top_contributors(self, dimension: str, entity: str, days: Days, *, limit: int) -> dict[str, list[SpendRow]]:
-        """Return who spent the most of what an entity spent, by dimension: a team's keys and models, for example.
+        """Return the top contributors to an entity's spend, by dimension: a team's keys and models, for example.
 
         A dimension without contributors is left out.
         """

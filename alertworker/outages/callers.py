@@ -24,7 +24,7 @@ from alertworker.text.names import deployment_title, with_id
 
 #: The maximum number of failing keys that count in one bucket of a deployment: the smallest hashes.
 MAX_KEYS: Final = 20
-#: The minimum number of keys that called the model lately. With fewer, nobody shows that other callers are fine.
+#: The minimum number of keys that called the model lately. With fewer, other callers may fail, too.
 MIN_KEYS: Final = 3
 #: How many days of the ledger count as lately, today included.
 LEDGER_DAYS: Final = 2
@@ -83,10 +83,10 @@ class Suspect:
 def suspect(
     verdict: WindowVerdict, buckets: Sequence[Bucket], rows: Sequence[KeyRow], limits: Limits
 ) -> Suspect | None:
-    """Return the key whose calls alone are what looks like an outage, ``None`` if there is none.
+    """Return the key whose calls alone explain what could be an outage, ``None`` if there is none.
 
-    Other keys may have stray failures: on a deployment as many as the tolerated error rate explains. These must be no
-    outage by themselves.
+    Other keys may have stray failures: on a deployment as many as the tolerated error rate explains. These alone
+    must not be an outage.
     """
     if not verdict.crossed or verdict.is_dead or not limits.share:
         return None
@@ -177,7 +177,7 @@ def _facts(
     where = _names(titles.get(one, one) for one in worst.deployments)
     facts = {
         "Attempts": f"{worst.failed} of the {worst.calls} calls on {where} failed, all of this key",
-        "Other keys": "their calls succeed, so this is no outage",
+        "Other keys": "their calls succeed, so this is not an outage",
         "Key Name": whose.key_alias,
         "Team": whose.name_of("team"),
         "Deployments": _names({titles.get(name, name) for one in suspects for name in one.deployments}),

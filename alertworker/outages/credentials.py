@@ -239,7 +239,7 @@ def _facts(
 
 
 def _headline(report: Report, titles: Mapping[str, str]) -> str:
-    """Return what is refused, by the models that the key serves, else by its deployments. Digits say nothing here."""
+    """Return the headline: it names the models that the key serves, else its deployments, and no digits."""
     deployments = sorted({row.deployment_id for row in report.rows})
     served = _models(report.rows) or [titles.get(name) or short_id(name) for name in deployments]
     on = f" for {_names(served)}" if served else ""

@@ -42,9 +42,9 @@ def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int, 
 
     The outage began at the epoch second ``since``. ``until`` is a bucket's start, and all events from before it have
     arrived. ``buckets`` are those since `lookback`, or of the last ``reach`` seconds if that is more. An outage is over
-    if calls succeed again and the last window alone is no outage. With a minimum share, the successes must also be too
-    many for the outage's error rate: one is enough if every call failed, about 40 are needed if 15 % failed. Without
-    any call the end is unknown.
+    if calls succeed again and the last window alone is not an outage. With a minimum share, the successes must also be
+    too many for the outage's error rate: one is enough if every call failed, about 40 are needed if 15 % failed.
+    Without any call the end is unknown.
     """
     rows = [row for row in buckets if row.start >= until - max(reach, lookback(limits))]
     if not any(row.start >= until - lookback(limits) for row in rows):

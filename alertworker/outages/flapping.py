@@ -63,7 +63,7 @@ def is_well(standing: Outage, until: int) -> bool:
 
 
 def describe(alert: _A, standing: Outage, *, until: int) -> _A:
-    """Return an outage's alert. If the target flaps, it says how often, and how long until the epoch second ``until``.
+    """Return an outage's alert. If the target flaps, it has the number and total length of its outages until ``until``.
 
     >>> spell_stretches([Stretch(0, 180), Stretch(1_500, 1_740), Stretch(3_000, 3_000)], until=3_120, is_up=False)
     '3 outages in 52 min; down for 9 min in all'

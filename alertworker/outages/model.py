@@ -105,8 +105,8 @@ def model_ended(
 ) -> Ending | None:
     """Return how a model's outage ended, ``None`` if it continues.
 
-    It continues while two of its deployments fail, so that these are not reported one by one. The last one that fails
-    is its own outage.
+    It continues while two of its deployments fail, so that these are not reported one by one. The last
+    deployment that fails is its own outage.
     """
     last = until - limits.span
     rows, own = [row for row in buckets if row.start >= last], [one for one in calls if one.bucket >= last]

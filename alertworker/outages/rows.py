@@ -1,6 +1,6 @@
 """The rows of windows: sums of calls on deployments, of the causes of failures, and of how failed calls ended.
 
-Further rows say whose calls failed, and which of the provider's keys was refused.
+Further rows name the callers whose calls failed, and the provider's key that was refused.
 """
 
 from __future__ import annotations

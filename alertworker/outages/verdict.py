@@ -98,7 +98,7 @@ def may_be_dead(buckets: Iterable[Bucket], verdict: WindowVerdict, limits: Limit
     """Return whether a target may be dead by the buckets of its windows: no call succeeded after the last failure.
 
     If the windows are an outage already, no call may have succeeded within the longest window before it, either.
-    Successes before that say nothing, so the result does not depend on how events were cut into batches.
+    Successes before that do not count, so the result does not depend on how events were cut into batches.
     """
     rows = list(buckets)
     failed = max((row.last_failure or row.start * 1_000 for row in rows if row.failed), default=0)

@@ -201,7 +201,7 @@ def without_refusals(row: Bucket) -> Bucket:
 
 
 def calls_before(rows: Sequence[Bucket]) -> int:
-    """Return how many calls of one bucket succeeded before its first failure, as far as its sums tell.
+    """Return how many calls of one bucket succeeded before its first failure, as far as its sums show.
 
     They are none of an outage's calls. If a deployment's call succeeded after the first failure, all its calls count.
     """

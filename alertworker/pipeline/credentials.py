@@ -104,7 +104,7 @@ def _is_refused(event: AttemptFailed, key: CredentialKey) -> bool:
 
 
 def _newest_refused(events: Iterable[DeploymentCooledDown | RequestFailed]) -> set[str]:
-    """Return the deployments whose newest event says that their credential was refused."""
+    """Return the deployments whose newest event is a refusal of their credential."""
     newest: dict[str, DeploymentCooledDown | RequestFailed] = {}
     for event in events:
         known = newest.get(event.deployment_id or "")

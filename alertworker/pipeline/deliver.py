@@ -201,7 +201,7 @@ def _broken(name: str, error: DeliveryError, *, now: datetime) -> Alert:
         type=AlertType.CHANNEL_BROKEN,
         severity=Severity.HIGH,
         identity={"channel": name},
-        headline=f"The channel {name} takes no messages",
+        headline=f"The channel {name} accepts no messages",
         first_at=now,
         last_at=now,
         facts={"Channel": name, "Last answer": str(error)},

@@ -149,7 +149,7 @@ def _lasts(standing: Outage, buckets: Sequence[Bucket], limits: Limits, *, until
     """Return whether the last window alone is an outage, or a dead target has answered no call since.
 
     If it is not, an outage ends with the outage that suppressed it. Few calls may reach the deployment, so its own
-    proof may come much later, and nobody was notified of it. If calls go on failing, they open it again.
+    proof may come much later, and no channel was notified of it. If calls keep failing, they open it again.
     """
     if standing.is_dead and not any(row.succeeded for row in buckets):
         return True

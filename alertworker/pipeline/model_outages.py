@@ -44,7 +44,7 @@ class ModelJudgement:
 def judge_models(context: BatchContext, counted: CountedCalls) -> list[ModelJudgement]:
     """Return the verdicts on the models that failed a call of the batch, under the locks of their rows.
 
-    LiteLLM knows no outages of models. So there are none if its counts alone decide.
+    LiteLLM has no outages of models, so there are none if only its counts decide.
     """
     limits = context.runtime.policy.outages.model
     if not limits.share:
@@ -148,7 +148,7 @@ def _never_answered(tx: Transaction, model: str, since: int) -> bool:
 def model_still_fails(
     tx: Transaction, alert: OpenAlert, runtime: Runtime, *, after: datetime | None, now: datetime
 ) -> bool:
-    """Return whether a model's outage goes on by all calls that are known, although more may come.
+    """Return whether a model's outage continues by all calls that are known, although more may come.
 
     If ``after`` is given, a call must have failed after it.
     """
@@ -163,7 +163,7 @@ def model_still_fails(
 
 
 def model_is_over(context: BatchContext, one: ModelJudgement, counted: CountedCalls) -> bool:
-    """Return whether windows show an outage that nobody noticed and from which the model has recovered since."""
+    """Return whether windows show an outage that was not noticed and from which the model has recovered since."""
     arrived = context.tx.clock.read(Clock.CANARY_ARRIVED)
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp()) if arrived is not None else 0
     verdict, limits = one.judged.verdict, context.runtime.policy.outages.model

@@ -27,7 +27,7 @@ from alertworker.text.names import shorten_hashes
 
 #: How often the sweep checks whether a suppressed condition is still suppressed.
 CHECK_AGAIN: Final = timedelta(seconds=2)
-#: Alerts whose higher severity shows in their next summary: an outage or a model's condition says what it hurts.
+#: Alerts whose higher severity shows in their next summary: an outage or a model's condition has the harm.
 _RISES_QUIETLY: Final = frozenset({AlertType.LLM_EXCEPTIONS})
 #: An occurrence that is older than this may belong to a condition that is closed by now. No condition ends sooner.
 _MAY_BE_PAST: Final = timedelta(seconds=30)

@@ -180,7 +180,7 @@ def _raise_model(context: BatchContext, model: ModelJudgement, counted: CountedC
 
 
 def _is_over(context: BatchContext, target: Target, standing: Outage, judged: _Judged, scope: RegionScope) -> bool:
-    """Return whether late events show an outage that nobody noticed and whose target has recovered since.
+    """Return whether late events show an outage that was not noticed and whose target has recovered since.
 
     Events are late if a canary that was sent after them has returned already.
     """
@@ -203,7 +203,10 @@ def count_outages(context: BatchContext) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """The buckets of a target's windows, the verdict, how failed calls ended, and the grade, ``None`` if no outage."""
+    """The buckets of a target's windows, the verdict, how failed calls ended, and the grade.
+
+    The grade is ``None`` if the verdict is not an outage.
+    """
 
     buckets: Sequence[Bucket]
     verdict: WindowVerdict
@@ -257,12 +260,12 @@ def _raise(context: BatchContext, one: _Failures) -> None:
     after = _standing_after(standing, judged.verdict, worst)
     alert = flapping.describe(alert, after, until=int(alert.last_at.timestamp()))
     if after != standing:
-        tx.keep_outages({target: after})  # before its message, which says how often it flapped
+        tx.keep_outages({target: after})  # before its message, which has the number of its outages
     claim(tx, _explained(tx, one, opened, alert), context.runtime, now=context.now)
 
 
 def _standing_after(standing: Outage, verdict: WindowVerdict, worst: Grade | None) -> Outage:
-    """Return a target's state after a verdict. ``worst`` is its grade so far, ``None`` if the verdict is no outage."""
+    """Return a target's state after a verdict. ``worst`` is its grade so far, ``None`` without an outage."""
     rank = worst.rank if worst is not None else standing.rank
     dead = standing.is_dead or verdict.is_dead
     if worst is not None and (not standing.state or standing.is_up):

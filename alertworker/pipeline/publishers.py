@@ -160,7 +160,7 @@ def describe_silent(host: SilentHost, zone: ZoneInfo) -> Alert:
         type=AlertType.PUBLISHER_SILENT,
         severity=CATALOGUE[AlertType.PUBLISHER_SILENT].severity,
         identity=_identity(Host(host.host, host.integration)),
-        headline=f"A proxy publishes nothing while its siblings do: {host.host}",
+        headline=f"A proxy publishes nothing while other proxies do: {host.host}",
         first_at=host.moved_at,
         last_at=host.moved_at,
         facts={"Host": host.host, "Integration": host.integration, "Last event": spell_moment(host.moved_at, zone)},

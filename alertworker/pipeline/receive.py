@@ -135,7 +135,7 @@ def _batch(message: BrokerMessage) -> BatchMessage:
         events=given["events"],
         encoding=encoding if encoding is None or isinstance(encoding, str) else "unknown",
         producer=safe_id(producer) if isinstance(producer, (str, float, int)) else "",
-        sealed_at=parse_moment(given.get("sealed_at")),  # an unreadable time says nothing about the age
+        sealed_at=parse_moment(given.get("sealed_at")),  # an unreadable time does not give the age
         size=len(message.body),
     )
 

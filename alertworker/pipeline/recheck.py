@@ -23,13 +23,13 @@ from alertworker.pipeline.publishers import SILENCE
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Host, HostState, Transaction
 
-#: How often a condition is judged again that no longer holds, or whose data are too old to say so.
+#: How often a condition is judged again that no longer holds, or whose data are too old for a decision.
 _JUDGE_AGAIN: Final = timedelta(seconds=10)
 _OUTAGES: Final = frozenset({AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS})
 
 
 def notify_if_it_holds(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
-    """Notify that a condition fires whose suppression has ended. One that has ended is closed without a message."""
+    """Notify that a condition fires whose suppression has ended. If it has ended, close it without a message."""
     found = reviewed(tx, alert, runtime, now=now)
     if found is None:
         tx.check_again([alert.id], at=now + _JUDGE_AGAIN)
@@ -61,7 +61,7 @@ def _fails_lately(_tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: 
 
 
 class _Holds(Protocol):
-    """Says whether a condition holds now."""
+    """A function that returns whether a condition holds now."""
 
     def __call__(self, tx: Transaction, alert: OpenAlert, runtime: Runtime, /, *, now: datetime) -> bool: ...
 

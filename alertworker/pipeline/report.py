@@ -38,7 +38,8 @@ class Reporter:
     def look(self, *, now: datetime) -> int:
         """Send the reports that are due and not sent yet. Return the number of periods that were reported.
 
-        A report of the day so far that was due before the first batch was applied is left out: nobody waited for it.
+        A report of the day so far that was due before the first batch was applied is left out: it would
+        have no data.
         """
         due_now = [
             (kind, period) for kind in REPORTS for period in due(kind, self.calendar, self._reported(kind), now=now)

@@ -76,5 +76,5 @@ class Runtime:
 
     @property
     def installation(self) -> Installation:
-        """What every message has."""
+        """The facts that all messages share."""
         return Installation(self.proxy_url, self.public_url, self.zone.key)

@@ -26,13 +26,13 @@ _AGAIN: Final = timedelta(seconds=60)
 class StoreWatchdog:
     """Checks from outside whether the database is reachable.
 
-    ``mark`` belongs to this host, so that a host notifies of each outage once. Outages shorter than ``patience``, such
-    as a restart, are not reported. An outage and its end are one alert, whose id is in the mark.
+    ``outage_marker`` belongs to this host, so that a host notifies of each outage once. Outages shorter than
+    ``patience``, such as a restart, are not reported. An outage and its end are one alert, whose id is in the marker.
     """
 
-    def __init__(self, runtime: Runtime, mark: OutageMarker, *, patience: timedelta) -> None:
+    def __init__(self, runtime: Runtime, outage_marker: OutageMarker, *, patience: timedelta) -> None:
         self._runtime = runtime
-        self._mark = mark
+        self._outage_marker = outage_marker
         self._patience = patience
         #: The current outage with the id of its alert, or the time at which the database was reachable again.
         self._away: Marker | None = None
@@ -43,7 +43,7 @@ class StoreWatchdog:
         self._late: list[tuple[str, Message]] = []
         self._late_at: datetime | None = None
 
-    def look(self, *, now: datetime) -> None:
+    def check(self, *, now: datetime) -> None:
         """Query the database, and notify channels when it has been away for ``patience`` or is back.
 
         A message that a channel did not accept is tried again every minute, until the deadline for retries.
@@ -60,26 +60,26 @@ class StoreWatchdog:
             self._notify_back(self._back_at, now=now)
         self._notify_late(now=now)
 
-    def _notify_away(self, note: Marker, reason: str, *, now: datetime) -> None:
-        if now - note.since < self._patience or _waits(self._not_before, now) or not self._mark.put(note):
+    def _notify_away(self, marker: Marker, reason: str, *, now: datetime) -> None:
+        if now - marker.since < self._patience or _waits(self._not_before, now) or not self._outage_marker.put(marker):
             return
         headline = (
-            f"The database has been away for {spell(now - note.since)}: nothing is judged or sent until it is back"
+            f"The database has been unavailable for {spell(now - marker.since)}: no alert is sent until it is back"
         )
-        if not self._notify(self._message(note, Step.FIRING, headline, at=now, facts={"Reason": reason}), now=now):
-            self._mark.take()
+        if not self._notify(self._message(marker, Step.FIRING, headline, at=now, facts={"Reason": reason}), now=now):
+            self._outage_marker.take()
             self._not_before = now + _AGAIN
 
     def _notify_back(self, back_at: datetime, *, now: datetime) -> None:
         if _waits(self._not_before, now):
             return
-        note = self._mark.take()
-        if note is None:
+        marker = self._outage_marker.take()
+        if marker is None:
             return
-        headline = f"The database is back after {spell(back_at - note.since)}"
-        accepted = self._notify(self._message(note, Step.RESOLVED, headline, at=back_at), now=now)
+        headline = f"The database is back after {spell(back_at - marker.since)}"
+        accepted = self._notify(self._message(marker, Step.RESOLVED, headline, at=back_at), now=now)
         if not accepted and now - back_at < self._deadline:
-            self._mark.put(note)
+            self._outage_marker.put(marker)
             self._not_before = now + _AGAIN
 
     def _notify_late(self, *, now: datetime) -> None:
@@ -116,7 +116,7 @@ class StoreWatchdog:
             channel.send(channel.render(self._annotated(message, name)), notification_id=identity)
         except DeliveryError as error:
             ids = {"alert_id": message.alert_id, "channel": name, "notification_id": identity}
-            _log.warning("%s did not take %r: %s", name, message.headline, error, extra=ids)
+            _log.warning("%s did not accept %r: %s", name, message.headline, error, extra=ids)
             return False
         return True
 
@@ -128,19 +128,19 @@ class StoreWatchdog:
         return annotate(message, self._decide(message, now=message.at).annotations_for(channel))
 
     def _message(
-        self, note: Marker, step: Step, headline: str, *, at: datetime, facts: dict[str, str] | None = None
+        self, marker: Marker, step: Step, headline: str, *, at: datetime, facts: dict[str, str] | None = None
     ) -> Message:
-        kind = AlertType.STORE_AWAY
+        alert_type = AlertType.STORE_AWAY
         return Message(
-            alert_id=note.alert_id,
-            type=kind,
-            severity=CATALOGUE[kind].severity,
+            alert_id=marker.alert_id,
+            type=alert_type,
+            severity=CATALOGUE[alert_type].severity,
             step=step,
             headline=headline,
             at=at,
-            since=note.since,
+            since=marker.since,
             facts=facts or {},
-            what_to_do=advise_in(step, kind, CATALOGUE[kind].severity, {}),
+            what_to_do=advise_in(step, alert_type, CATALOGUE[alert_type].severity, {}),
             proxy_url=self._runtime.proxy_url,
             zone=self._runtime.zone.key,
         )

@@ -25,8 +25,8 @@ from alertworker.pipeline.publishers import announce_lost, announce_silent, end_
 from alertworker.pipeline.recheck import notify_if_it_holds, reviewed
 from alertworker.pipeline.retention import forget
 from alertworker.pipeline.runtime import Runtime
-from alertworker.pipeline.time_zone import look_at_zone
-from alertworker.pipeline.user_thresholds import look_at_users
+from alertworker.pipeline.time_zone import check_zone
+from alertworker.pipeline.user_thresholds import check_users
 from alertworker.ports import Clock, Transaction
 
 #: How often a canary is sent through the broker.
@@ -35,7 +35,7 @@ CANARY_EVERY: Final = timedelta(seconds=5)
 PIECE: Final = 100
 #: The maximum number of transactions of each kind in one sweep.
 _MOST_PIECES: Final = 20
-#: Summaries of severity Low that are due within this time are sent with one that is due, so that they are one digest.
+#: Summaries of severity Low that are due within this time are sent with a due one, so that they are one digest.
 _TOGETHER: Final = timedelta(minutes=5)
 #: How often open alerts of types that only a newer version knows are reported.
 _UNKNOWN_EVERY: Final = timedelta(minutes=1)
@@ -53,7 +53,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> None:
     _notify_unmuted(runtime, now=now)
     _in_pieces(runtime, lambda tx: _settle_due(tx, runtime, now=now))
     _in_pieces(runtime, lambda tx: end_budgets(tx, runtime, limit=PIECE, now=now))
-    _in_pieces(runtime, lambda tx: look_at_users(tx, runtime, limit=PIECE, now=now))
+    _in_pieces(runtime, lambda tx: check_users(tx, runtime, limit=PIECE, now=now))
     _in_pieces(runtime, lambda tx: announce_lost(tx, runtime, limit=PIECE, now=now))
     _in_pieces(runtime, lambda tx: announce_silent(tx, runtime, limit=PIECE, now=now))
     if runtime.store.run(lambda tx: _sweep(tx, runtime, now=now)):
@@ -87,7 +87,7 @@ def _heartbeat_is_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bo
 
 def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
     """Check the time zone and unknown types. Return whether a canary is due."""
-    look_at_zone(tx, runtime, now=now)
+    check_zone(tx, runtime, now=now)
     if tx.clock.claim_every(Clock.UNKNOWN_TYPES_CHECKED, every=_UNKNOWN_EVERY, now=now):
         tx.report_unknown_types()
     sent = tx.clock.read(Clock.CANARY_SENT)

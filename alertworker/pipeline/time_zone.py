@@ -14,7 +14,7 @@ _log: Final = logging.getLogger("alertworker.ledger")
 _EVERY: Final = timedelta(minutes=1)
 
 
-def look_at_zone(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
+def check_zone(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
     """Store the zone that separates the ledger's days, and log a warning if it has changed."""
     if tx.clock.claim_every(Clock.ZONE_CHECKED, every=_EVERY, now=now):
         change = tx.keep_zone(runtime.zone.key, now=now)

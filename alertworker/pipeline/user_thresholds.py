@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType
-from alertworker.budgets.user_thresholds import Look, explained, judge_users
+from alertworker.budgets.user_thresholds import UserCheck, explained, judge_users
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, Transaction
 
 
-def look_at_users(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
+def check_users(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
     """Check today's spend, and yesterday's while it may have grown since the last check.
 
     Raise at most ``limit`` alerts. Return whether more are left. The check is recorded as done with its last alert.
@@ -27,10 +27,10 @@ def look_at_users(tx: Transaction, runtime: Runtime, *, limit: int, now: datetim
         return False
     days = sorted({now.astimezone(runtime.zone).date(), (now - policy.every).astimezone(runtime.zone).date()})
     for day in days:
-        look = Look(day, now, before, runtime.zone)
-        new = _new(tx, runtime, look, least)
+        check = UserCheck(day, now, before, runtime.zone)
+        new = _new(tx, runtime, check, least)
         for alert in new[:limit]:
-            _claim(tx, runtime, look, alert)
+            _claim(tx, runtime, check, alert)
         if len(new) > limit:
             return True
         limit -= len(new)
@@ -38,18 +38,18 @@ def look_at_users(tx: Transaction, runtime: Runtime, *, limit: int, now: datetim
     return False
 
 
-def _new(tx: Transaction, runtime: Runtime, look: Look, least_nanos: int) -> list[Alert]:
+def _new(tx: Transaction, runtime: Runtime, check: UserCheck, least_nanos: int) -> list[Alert]:
     """Return the alerts of a day that were never raised, in order."""
-    users = tx.user_spend(look.day, before_days=runtime.users.anomaly_days, least_nanos=least_nanos)
-    alerts = list(judge_users(users, runtime.users, look))
+    users = tx.user_spend(check.day, before_days=runtime.users.anomaly_days, least_nanos=least_nanos)
+    alerts = list(judge_users(users, runtime.users, check))
     raised = tx.raised(alert.fingerprint for alert in alerts)
     return sorted((one for one in alerts if one.fingerprint not in raised), key=lambda alert: alert.fingerprint)
 
 
-def _claim(tx: Transaction, runtime: Runtime, look: Look, alert: Alert) -> None:
+def _claim(tx: Transaction, runtime: Runtime, check: UserCheck, alert: Alert) -> None:
     """Claim an alert with the top contributors to the user's spend."""
     monthly = alert.type is AlertType.USER_SPEND_THRESHOLDS and "Month" in alert.facts
     behind = tx.top_contributors(
-        "user", [alert.identity["user"]], look.day.replace(day=1) if monthly else look.day, look.day
+        "user", [alert.identity["user"]], check.day.replace(day=1) if monthly else check.day, check.day
     )
-    claim(tx, replace(alert, facts=explained(alert, behind)), runtime, now=look.now)
+    claim(tx, replace(alert, facts=explained(alert, behind)), runtime, now=check.now)

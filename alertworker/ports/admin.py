@@ -47,12 +47,12 @@ class AttemptRow:
 
 
 class PublisherState(StrEnum):
-    """What is known of a publisher's process."""
+    """The known state of a publisher's process."""
 
     LIVE = "live"
     SILENT = "silent"  #: it has missed several heartbeats
     LOST = "lost"  #: it was silent for so long that its calls are given up
-    STOPPED = "stopped"  #: it said goodbye
+    STOPPED = "stopped"  #: it was shut down cleanly
 
 
 @dataclass(frozen=True, slots=True)

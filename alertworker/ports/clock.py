@@ -19,7 +19,7 @@ class Clock(StrEnum):
     DEFERRED_CHECKED = "owed_looked_at"  # the minute in which deferred channels were last checked
     PRUNED = "pruned"
     USERS_CHECKED = "users_looked_at"
-    USERS_PIECE = "users_piece"  #: when a piece of a look at users was last begun
+    USERS_PIECE = "users_piece"  #: when a piece of a check of users was last begun
     ZONE_CHECKED = "zone_looked_at"
     PUBLISHERS_JUDGED = "publishers_judged"  # when a lost publisher was last judged; also the lock of that judgement
     UNKNOWN_TYPES_CHECKED = "unknown_types_looked_at"

@@ -26,7 +26,7 @@ class InhibitionPort(Protocol):
         ...
 
     def conditions_of(self, types: Collection[AlertType]) -> Iterable[OpenCondition]:
-        """Return the open conditions of these types, without channels, whether anybody was notified of them or not."""
+        """Return the open conditions of these types, without channels, also those of which no channel was notified."""
         ...
 
     def conditions_at(self, wanted: SourceFilter, moment: datetime, *, shadow: bool) -> Iterable[OpenCondition]:

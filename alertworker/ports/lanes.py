@@ -15,7 +15,7 @@ from alertworker.delivery.retry import DeliveryError, RetryAt
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A notification whose turn it is. ``body`` is what was sealed at its first attempt, if there was one."""
+    """A notification to send now. ``body`` was sealed at its first attempt, if there was one."""
 
     id: str
     message: Message
@@ -48,7 +48,7 @@ class LaneState:
     """The state of one lane: messages that wait and since when, and since when it fails or is broken.
 
     ``paused_until`` is what its receiver asked for. ``probe_at`` is when one message is attempted after message after
-    message failed. ``busy`` says that a worker has the lane now.
+    message failed. ``busy`` is true if a worker has the lane now.
     """
 
     channel: str
@@ -115,7 +115,7 @@ class LanePort(Protocol):
         ...
 
     def expire(self, lease: Lease, *, before: datetime, answer: str, now: datetime) -> None:
-        """Give up the oldest notifications that have waited since ``before``, attempted or not, up to a maximum."""
+        """Mark the oldest notifications that wait since ``before`` as dead, attempted or not, up to a maximum."""
         ...
 
     def release(self, lease: Lease, *, now: datetime) -> None:

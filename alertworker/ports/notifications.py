@@ -63,7 +63,7 @@ class NotificationPort(Protocol):
 class DeliveryResult:
     """The result of a notification: its status, the last answer with its reason, and the sealed body.
 
-    ``status`` is a `NotificationStatus`, or one that only a newer version knows.
+    ``status`` is a `NotificationStatus`, or a status of a newer version.
     """
 
     status: str

@@ -45,7 +45,7 @@ class Lifetime(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """What the publishers of one host report that are not lost.
+    """The reports of all publishers of one host that are not lost.
 
     ``reported_at`` is when the last report of a running one arrived, and ``moved_at`` when one last published.
     ``started_at`` is the start of the youngest running one. ``stopped_at`` is the last clean shutdown.

@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 from alertworker import __version__
 from alertworker.errors import BatchRefused, BrokerUnavailable
 from alertworker.events.batch import SEALED_TYPE, SealedBatch
-from alertworker.publisher.deadline import SILENCE, Deadline, timed_pools
+from alertworker.publisher.exchange_timeout import SILENCE, ExchangeTimeout, timed_pools
 
 #: How long connecting to one address may take, in seconds.
 _CONNECT: Final = 10.0
@@ -57,7 +57,7 @@ class HttpTransport:
         path = f"{parts.path.rstrip('/').removesuffix('/v1/events')}/v1/events"
         self._url = f"{self._scheme}://{authority}:{self._port}{path}"
         self._key = key
-        self._deadline = Deadline()
+        self._timeout = ExchangeTimeout()
         self._pools: PoolManager | None = None
         self._used_at = 0.0
         self._pid = os.getpid()
@@ -104,7 +104,7 @@ class HttpTransport:
         return self._post(batch)
 
     def _post(self, batch: SealedBatch) -> tuple[int, str]:
-        self._deadline.start()
+        self._timeout.start()
         pools = self._pools or self._connect()
         response = pools.request(
             "POST",
@@ -137,7 +137,7 @@ class HttpTransport:
     def _connect(self) -> PoolManager:
         proxy = proxy_for(self._scheme, self._host, self._port)
         self._pools = PoolManager(ssl_context=self._tls) if proxy is None else _through(proxy, self._tls)
-        self._pools.pool_classes_by_scheme = timed_pools(self._deadline, self._tls)
+        self._pools.pool_classes_by_scheme = timed_pools(self._timeout, self._tls)
         return self._pools
 
 

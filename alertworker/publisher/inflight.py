@@ -69,7 +69,7 @@ class InFlight:
             call.chunks += 1
 
     def finish(self, call_id: str) -> bool:
-        """Stop watching a call that ended; return whether it was announced, since its last event must say so."""
+        """Stop watching a call that ended; return whether it was announced, which its last event contains."""
         call = self._calls.pop(call_id, None)
         return call is not None and call.announced
 

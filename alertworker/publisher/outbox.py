@@ -118,7 +118,7 @@ class Outbox:
                 self._problems.warn("a spooled batch is gone or cannot be read")
 
     def _send(self, batch: SealedBatch) -> int:
-        """Send a batch; return how many events arrived: 0 if no one will ever accept it, so that others go on."""
+        """Send a batch; return how many events arrived: 0 if it will never be accepted, so that others follow."""
         try:
             self._transport.send(batch)
         except BatchRefused as error:

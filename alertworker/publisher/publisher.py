@@ -106,7 +106,7 @@ class Publisher:
         )
 
     def close(self, deadline: float = 3.0) -> None:
-        """Send all events within ``deadline`` seconds, spool the rest, and say goodbye."""
+        """Send all events within ``deadline`` seconds, spool the rest, and announce the clean shutdown."""
         thread = self._thread
         if thread is None or self._closing:
             return
@@ -115,7 +115,7 @@ class Publisher:
         thread.join(deadline)
 
     def expect_end(self) -> None:
-        """Prepare for the end of the host: send further events at once, and say goodbye when no call runs.
+        """Prepare for the end of the host: send further events at once, and announce the shutdown when no call runs.
 
         For hosts that end without running their exit handlers. Safe to call in a signal handler.
         """
@@ -132,7 +132,7 @@ class Publisher:
         self._starting = threading.Lock()
         self._thread = None
         self._closing = self._end_expected = False
-        self._bade_farewell_at = -1
+        self._announced_at = -1
         self._published = 0
         self._dropped: Counter[str] = Counter()
         self._problems = Problems()
@@ -158,10 +158,10 @@ class Publisher:
                 where = "".join(traceback.format_tb(error.__traceback__))
                 self._problems.warn(f"a turn of the publisher failed: {type(error).__name__}\n{where}")
             if closing:
-                self._goodbye()
+                self._shut_down()
                 return
             if self._end_expected and not self._buffer and not len(self.inflight):
-                self._farewell()
+                self._announce_shutdown()
             with suppress(Empty):
                 self._wake.get(timeout=_HURRY if self._end_expected else self._batch_seconds)
 
@@ -227,16 +227,16 @@ class Publisher:
         )
         self._outbox.send_first(self._alone(beat))
 
-    def _farewell(self) -> None:
-        """Send the goodbye; again only if more was published since. It may wait in the spool like any event."""
-        if self._bade_farewell_at != self._published:
-            self._bade_farewell_at = self._published
-            goodbye = self._alone(PublisherStopped(**self._facts(), unsent=self._backlog()))
-            if not self._outbox.send_first(goodbye):
-                self._outbox.keep(goodbye)
+    def _announce_shutdown(self) -> None:
+        """Send `PublisherStopped`, again only if more was published since. It may wait in the spool like any event."""
+        if self._announced_at != self._published:
+            self._announced_at = self._published
+            stopped = self._alone(PublisherStopped(**self._facts(), unsent=self._backlog()))
+            if not self._outbox.send_first(stopped):
+                self._outbox.keep(stopped)
 
-    def _goodbye(self) -> None:
-        self._farewell()
+    def _shut_down(self) -> None:
+        self._announce_shutdown()
         self._outbox.close()
 
     def _alone(self, event: Event) -> SealedBatch:

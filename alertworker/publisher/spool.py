@@ -66,8 +66,8 @@ class Spool:
     def batches(self) -> Iterator[tuple[Path, SealedBatch]]:
         """Return this process's batches, oldest first, and read each file only at its turn.
 
-        A file that holds no batch is renamed to ``.bad``. Its events are lost, as are those of a file that somebody has
-        deleted: neither may hold up the files behind it.
+        A file that holds no batch is renamed to ``.bad``. Its events are lost, as are those of a deleted file: neither
+        may block the files behind it.
         """
         for path in list(self._files):
             try:
@@ -111,7 +111,7 @@ class Spool:
         if self._lock is not None:
             if self._own.is_dir():
                 return
-            self._lock.close()  # somebody has deleted the folder, and the lock with it
+            self._lock.close()  # the folder was deleted, and the lock with it
             self._lock = None
         self._own.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (self._own / _LOCK).open("ab")

@@ -30,7 +30,7 @@ _CODE = re.compile(r"(?:\A|caused error: )([A-Z]+) ")
 
 
 def unavailable(error: BaseException) -> BrokerUnavailable:
-    """Return an error that says what is wrong with the broker, without a URL or a key."""
+    """Return an error with the broker's problem, without a URL or a key."""
     for code in (type(error).__name__, *_CODE.findall(str(error))):
         if code in _REFUSALS:
             return BrokerUnavailable(_REFUSALS[code])
@@ -96,11 +96,11 @@ class BrokerTransport:
         """
         self._send(message_id, body, content_type="application/octet-stream", content_encoding="binary")
 
-    def _send(self, message_id: str, body: object, **kind: str) -> None:
+    def _send(self, message_id: str, body: object, **content: str) -> None:
         if self._pid != os.getpid():  # a forked child must neither use nor close its parent's connection
             self._pid, self._connection, self._producer = os.getpid(), None, None
         try:
-            self._publish(message_id, body, **kind)
+            self._publish(message_id, body, **content)
         except Exception as error:  # noqa: BLE001 - the host's boundary: the batch is kept, whatever the client raises
             self.close()
             self._unrouted = getattr(error, "reply_code", None) in _UNROUTED
@@ -134,7 +134,7 @@ class BrokerTransport:
             return False
         return True
 
-    def _publish(self, message_id: str, body: object, **kind: str) -> None:
+    def _publish(self, message_id: str, body: object, **content: str) -> None:
         queue = events_queue(self._url)
         producer = self._producer or self._connect()
         producer.publish(
@@ -153,5 +153,5 @@ class BrokerTransport:
             mandatory=True,  # RabbitMQ confirms a batch that no queue takes, and drops it
             retry=False,
             confirm_timeout=_PUBLISH_TIMEOUT,
-            **kind,
+            **content,
         )

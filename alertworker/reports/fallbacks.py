@@ -49,7 +49,7 @@ def fallbacks(book: LedgerReader, period: Period, zone: str, team_id: str | None
     return Report(
         ReportKind.FALLBACKS,
         AlertType.FALLBACK_REPORTS,
-        f"Fallbacks {week} ({zone}): {saved:,} calls saved, {failed:,} failed all the same",
+        f"Fallbacks {week} ({zone}): {saved:,} calls saved, {failed:,} still failed",
         period,
         SpendSums(),
         SpendSums(),

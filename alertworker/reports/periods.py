@@ -84,7 +84,7 @@ def daily(calendar: Calendar, day: date) -> Period:
 def due(ending: Ending, calendar: Calendar, after: datetime | None, *, now: datetime) -> list[Period]:
     """Return the due periods that end later than the last reported one, oldest first.
 
-    If no report was ever sent, return only the newest: nobody has missed the others.
+    If no report was ever sent, return only the newest: the others were not expected.
     """
     day, found = now.astimezone(calendar.zone).date(), list[Period]()
     while len(found) < CATCH_UP and not (found and after is None):

@@ -41,10 +41,10 @@ class Inhibition:
         equal = {label: target.get(label, "") for label in self.equal}
         if not all(equal.values()) or not all_pass(self.target, target):
             return None
-        kind = equal.pop("alert_type", None)
+        alert_type = equal.pop("alert_type", None)
         types = _types(self.source)
         exact = {(one.label, one.value) for one in self.source if one.is_exact and one.label != "alert_type"}
-        named = types if kind is None else frozenset(one for one in types if one.value == kind)
+        named = types if alert_type is None else frozenset(one for one in types if one.value == alert_type)
         return SourceFilter(named, frozenset(equal.items() | exact))
 
     def mutes(self, target: Mapping[str, str], source: Mapping[str, str]) -> bool:
@@ -93,7 +93,7 @@ def find_inhibited(
 def _types(source: tuple[Matcher, ...]) -> frozenset[AlertType]:
     """Return the types that a source can have."""
     named = [matcher for matcher in source if matcher.label == "alert_type"]
-    return frozenset(kind for kind in AlertType if all_pass(named, {"alert_type": kind.value}))
+    return frozenset(one for one in AlertType if all_pass(named, {"alert_type": one.value}))
 
 
 def _type(operator: str, value: str) -> tuple[Matcher, ...]:

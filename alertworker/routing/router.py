@@ -37,7 +37,7 @@ class Route:
     mute: tuple[TimeInterval, ...] = ()
     annotations: Annotations = NO_ANNOTATIONS
 
-    def speaks(self, moment: datetime, *, zone: ZoneInfo) -> bool:
+    def is_active(self, moment: datetime, *, zone: ZoneInfo) -> bool:
         """Return whether the node may notify at this time."""
         if any(interval.contains(moment, zone=zone) for interval in self.mute):
             return False
@@ -76,7 +76,7 @@ class _Place:
     group_interval: float
     repeat_interval: float
     annotations: Annotations
-    speaks: bool = True
+    is_active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +123,11 @@ class Router:
         ]
         if labels.get(OWN_RECEIVER, "") in self.receivers:
             places.append(replace(usual, receiver=labels[OWN_RECEIVER]))
-        speaking = [name for place in places if place.speaks for name in self.receivers.get(place.receiver, ())]
-        silent = [name for place in places if not place.speaks for name in self.receivers.get(place.receiver, ())]
+        active = [name for place in places if place.is_active for name in self.receivers.get(place.receiver, ())]
+        muted = [name for place in places if not place.is_active for name in self.receivers.get(place.receiver, ())]
         return Decision(
-            channels=tuple(dict.fromkeys(speaking)),
-            mute=tuple(name for name in dict.fromkeys(silent) if name not in speaking),
+            channels=tuple(dict.fromkeys(active)),
+            mute=tuple(name for name in dict.fromkeys(muted) if name not in active),
             receivers=tuple(dict.fromkeys(place.receiver for place in places if place.receiver)),
             group_interval=min(place.group_interval for place in places),
             repeat_interval=min(place.repeat_interval for place in places),
@@ -137,7 +137,7 @@ class Router:
 
     def _annotations(self, places: Sequence[_Place]) -> dict[str, Annotations]:
         """Return the annotations of each channel: those of the first place that may notify it, or else of the first."""
-        ordered = sorted(places, key=lambda place: not place.speaks)
+        ordered = sorted(places, key=lambda place: not place.is_active)
         return {
             name: place.annotations for place in reversed(ordered) for name in self.receivers.get(place.receiver, ())
         }
@@ -171,7 +171,7 @@ class Router:
             node.group_interval or parent.group_interval,
             node.repeat_interval or parent.repeat_interval,
             node.annotations.over(parent.annotations),
-            node.speaks(now, zone=self.zone),
+            node.is_active(now, zone=self.zone),
         )
         found: list[tuple[Route, _Place]] = []
         for child in node.routes:
@@ -184,7 +184,7 @@ class Router:
 
 def reached_receivers(root: Route) -> frozenset[str]:
     """Return the receivers that some alert can reach in a tree, whatever types are enabled."""
-    possible = (_possible(root, {"alert_type": kind.value}, "", ()) for kind in AlertType)
+    possible = (_possible(root, {"alert_type": alert_type.value}, "", ()) for alert_type in AlertType)
     return frozenset(receiver for found in possible for receiver, _ in found)
 
 

@@ -41,7 +41,7 @@ def complete(fields: Mapping[str, Any], allowed: Mapping[str, Any]) -> dict[str,
     if config is None:
         known = f"expected one of {', '.join(sorted(KINDS))}"
         unknown = f"unknown kind {kind!r}{nearest(str(kind), KINDS)}"
-        raise key_error("kind", unknown if kind else f"this key is required, because no URL tells the kind; {known}")
+        raise key_error("kind", unknown if kind else f"this key is required, because no URL shows the kind; {known}")
     name = fields.get("name") or channel_name(str(kind), _identity(fields))
     return {**(allowed if issubclass(config, NetworkConfig) else {}), **fields, "kind": kind, "name": name}
 

@@ -27,8 +27,8 @@ def compile_settings(config: FileConfig, sources: Sources) -> Settings:
     found.warnings += sources.warnings
     inhibitions = compile_routing(config, sources, found)
     found.warnings += _unreached(found)
-    _look_at_heartbeat(config, sources)
-    _look_at_thresholds(config, found, sources)
+    _check_heartbeat(config, sources)
+    _check_thresholds(config, found, sources)
     fields: dict[str, Any] = {name: getattr(config, name) for name in Values.model_fields}
     if config.alert_types is not None:  # LiteLLM's list cannot name our own types, which stay on
         fields["alert_types"] = frozenset({*config.alert_types, *OURS})
@@ -52,7 +52,7 @@ def _master_key(sources: Sources) -> str | None:
     return resolve(key, "master_key", Sources(environ=sources.environ)) if isinstance(key, str) and key else None
 
 
-def _look_at_heartbeat(config: FileConfig, sources: Sources) -> None:
+def _check_heartbeat(config: FileConfig, sources: Sources) -> None:
     """Report a URL that no heartbeat could be sent to: the pings fail without a trace at run time."""
     if config.heartbeat_url is None:
         return
@@ -62,7 +62,7 @@ def _look_at_heartbeat(config: FileConfig, sources: Sources) -> None:
         sources.problem(("heartbeat_url",), str(error))
 
 
-def _look_at_thresholds(config: FileConfig, found: Destinations, sources: Sources) -> None:
+def _check_thresholds(config: FileConfig, found: Destinations, sources: Sources) -> None:
     minor, major = config.alerting_args.minor_outage_alert_threshold, config.alerting_args.major_outage_alert_threshold
     if major < minor:
         found.warnings.append(

@@ -21,14 +21,14 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Kinds = Annotated[tuple[str, ...], BeforeValidator(_names, json_schema_input_type=list[str] | str)]
+ChannelKinds = Annotated[tuple[str, ...], BeforeValidator(_names, json_schema_input_type=list[str] | str)]
 Urls = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=list[str] | str)]
 
 
 class LiteLLMConfig(LiteLLMValues):
     """LiteLLM's keys for alerting. They stand under ``general_settings:``, and under ``alertworker:`` to override."""
 
-    alerting: Annotated[Kinds | None, Field(examples=['["slack"]'])] = None
+    alerting: Annotated[ChannelKinds | None, Field(examples=['["slack"]'])] = None
     """Kinds of channels that get alerts: slack, ms_teams, discord, webhook, email, pagerduty."""
     alert_types: Annotated[tuple[TypeName, ...] | None, Field(examples=['["llm_exceptions", "budget_alerts"]'])] = None
     """Alert types that are on. LiteLLM's defaults if not set."""

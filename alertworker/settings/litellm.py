@@ -72,7 +72,7 @@ class _Compiler:
     found: Destinations = field(default_factory=Destinations)
 
     def compile(self) -> Destinations:
-        self._look_at_names()
+        self._check_names()
         chats = list(dict.fromkeys([*self._chats(), *self._mail()]))
         budgets = self._budget_webhook()
         typed = self._typed_urls() if self._may_speak("slack") else {}
@@ -96,7 +96,7 @@ class _Compiler:
         self.found.route = Route(receiver=DEFAULT, routes=tuple(self._paging(self._pager(), routes)))
         return self.found
 
-    def _look_at_names(self) -> None:
+    def _check_names(self) -> None:
         for name in self.config.alerting or ():
             if name not in _NAMES:
                 self._warn(f"{self.sources.where('alerting')}: unknown channel {name!r}{nearest(name, _NAMES)}")
@@ -165,16 +165,16 @@ class _Compiler:
         """Return the channels of each alert type that has URLs of its own."""
         remedy = f"{_DIRECT}, under alertworker: if LiteLLM's own URLs must stay"
         found = {}
-        for kind, urls in self.config.alert_to_webhook_url.items():
-            written = self.sources.values["alert_to_webhook_url"][kind.value]
+        for alert_type, urls in self.config.alert_to_webhook_url.items():
+            written = self.sources.values["alert_to_webhook_url"][alert_type.value]
             names: list[str] = []
             for index, url in enumerate(urls):
                 item = (index,) if isinstance(written, list) else ()
                 names += self._add_chat(
-                    url, self.sources.where("alert_to_webhook_url", kind.value, *item), remedy=remedy
+                    url, self.sources.where("alert_to_webhook_url", alert_type.value, *item), remedy=remedy
                 )
             if names:
-                found[kind.value] = tuple(dict.fromkeys(names))
+                found[alert_type.value] = tuple(dict.fromkeys(names))
         return found
 
     def _budget_webhook(self) -> list[str]:
@@ -232,12 +232,12 @@ class _Compiler:
         return []
 
     def _paging(self, pager: list[str], routes: list[Route]) -> list[Route]:
-        """Return the routes behind one that pages for what is urgent, and then lets the others take it."""
+        """Return the routes behind a route that pages for urgent alerts and then passes them on."""
         if not pager:
             return routes
         self.found.receivers["pagerduty"] = tuple(pager)
         return [Route(matchers=_URGENT, receiver="pagerduty", continues=True), *routes, Route(receiver=DEFAULT)]
 
 
-def _typed_route(kind: str) -> Route:
-    return Route(matchers=(Matcher("alert_type", "=", kind),), receiver=kind)
+def _typed_route(alert_type: str) -> Route:
+    return Route(matchers=(Matcher("alert_type", "=", alert_type),), receiver=alert_type)

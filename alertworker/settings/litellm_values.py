@@ -25,7 +25,7 @@ def _in_order(name: str) -> str:
     return "_".join(sorted(name.split("_")))
 
 
-_TYPES: Final = frozenset(kind.value for kind in AlertType)
+_TYPES: Final = frozenset(alert_type.value for alert_type in AlertType)
 #: The types by their words in alphabetical order: people write hanging_llm_responses for llm_requests_hanging.
 _IN_ORDER: Final = {_in_order(name): name for name in sorted(_TYPES)}
 #: Keys whose values are, or begin with, names of alert types.
@@ -74,8 +74,8 @@ def drop_unknown(sources: Sources) -> None:
             sources.values[key] = _known_types(sources.values[key], key, sources)
     if sources.is_litellms("alert_type_config"):
         config = sources.values["alert_type_config"]
-        for kind, digest in config.items() if isinstance(config, dict) else ():
-            config[kind] = _known_keys(digest, Digest, ("alert_type_config", kind), sources)
+        for alert_type, digest in config.items() if isinstance(config, dict) else ():
+            config[alert_type] = _known_keys(digest, Digest, ("alert_type_config", alert_type), sources)
     if "alerting_args" in sources.values:  # other versions of LiteLLM have other keys, in our section as well
         sources.values["alerting_args"] = _known_keys(
             sources.values["alerting_args"], AlertingArgs, ("alerting_args",), sources
@@ -91,7 +91,8 @@ def adapt(sources: Sources) -> None:
     digests = sources.values.get("alert_type_config")
     if sources.is_litellms("alert_type_config") and isinstance(digests, dict):
         sources.values["alert_type_config"] = {
-            kind: _all_bounded(item, Digest, ("alert_type_config", kind), sources) for kind, item in digests.items()
+            alert_type: _all_bounded(item, Digest, ("alert_type_config", alert_type), sources)
+            for alert_type, item in digests.items()
         }
     frequency = sources.values.get("spend_report_frequency")
     if sources.is_litellms("spend_report_frequency") and isinstance(frequency, str):

@@ -33,7 +33,9 @@ class Settings(Values):
     publish_key: Annotated[SecretStr | None, ENVIRONMENT] = None
     """Allows publishing over HTTP, and nothing else."""
     proxy_base_url: str | None = None
-    alert_types: frozenset[AlertType] = frozenset(kind for kind, spec in CATALOGUE.items() if spec.on_by_default)
+    alert_types: frozenset[AlertType] = frozenset(
+        alert_type for alert_type, spec in CATALOGUE.items() if spec.on_by_default
+    )
     channels: tuple[InstanceOf[ChannelConfig], ...] = (ConsoleConfig(),)
     receivers: Mapping[str, tuple[str, ...]] = {"default": ("console",)}
     tree: InstanceOf[Route] = Field(default_factory=lambda: Route(receiver="default"))
@@ -103,8 +105,8 @@ class Settings(Values):
             group_interval=self.group_interval,
             repeat_interval=self.repeat_interval,
             digests={AlertType.FAILED_TRACKING_SPEND: self.alerting_args.budget_alert_ttl}  # as LiteLLM has it
-            | {kind: spec.digest_interval for kind, spec in self.alert_type_config.items() if spec.digest},
+            | {alert_type: spec.digest_interval for alert_type, spec in self.alert_type_config.items() if spec.digest},
             repeats={AlertType.BUDGET_ALERTS: self.alerting_args.budget_alert_ttl},
-            annotations={kind: config.compiled() for kind, config in self.annotations.items()},
+            annotations={alert_type: config.compiled() for alert_type, config in self.annotations.items()},
             zone=self.zone,
         )

@@ -39,7 +39,7 @@ _TEXTS: Final = {
 _SUBJECT: Final = re.compile(r"^(Input|String|Tuple|List|Dictionary|Value) (should|is) ")
 
 
-#: Errors about a number that is none, and about one that is too small or too large.
+#: Errors about a value that is not a number, and about a number that is too small or too large.
 _NUMBERS: Final = frozenset({"float_type", "float_parsing"})
 _BOUNDS: Final = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
 
@@ -93,27 +93,27 @@ def _path(error: ErrorDetails, values: Any) -> KeyPath:
 
 
 def _text(error: ErrorDetails, model: type[BaseModel]) -> str:
-    kind = error["type"]
+    error_type = error["type"]
     models, field = _place([model], error["loc"])
-    if kind == "extra_forbidden":
+    if error_type == "extra_forbidden":
         return f"unknown key{nearest(str(error['loc'][-1]), (name for one in models for name in _names(one)))}"
-    if kind == "missing":
+    if error_type == "missing":
         return f"this key is required. {field.description if field is not None else ''}".strip()
-    if kind == "value_error":
+    if error_type == "value_error":
         return error["msg"].removeprefix("Value error, ")
     unit = _unit(field)
-    if unit is not None and kind in _NUMBERS:
+    if unit is not None and error_type in _NUMBERS:
         return f"must be a number of {unit.name}, for example {unit.example}"
-    if kind in _TYPES:
-        text = f"must be {_TYPES[kind]}, not {type(error['input']).__name__}"
+    if error_type in _TYPES:
+        text = f"must be {_TYPES[error_type]}, not {type(error['input']).__name__}"
     else:
-        text = _TEXTS.get(kind) or _SUBJECT.sub("must ", error["msg"]).replace(" after validation", "")
-        text += f" {unit.name}" if unit is not None and kind in _BOUNDS else ""
+        text = _TEXTS.get(error_type) or _SUBJECT.sub("must ", error["msg"]).replace(" after validation", "")
+        text += f" {unit.name}" if unit is not None and error_type in _BOUNDS else ""
     return f"{text}; expected, for example, {field.examples[0]}" if field is not None and field.examples else text
 
 
 def _unit(field: FieldInfo | None) -> Unit | None:
-    """Return the unit of a field, also of one that can be ``None``."""
+    """Return the unit of a field, also of a field that can be ``None``."""
     if field is None:
         return None
     parts = [

@@ -136,7 +136,7 @@ class _Compiler:
             self.sources.problem(path, f"unknown {what} {name!r}{nearest(name, names)}")
 
     def _broken(self, key: str) -> Any:
-        """Return a list with mistakes as it is written. The names of its entries are known all the same."""
+        """Return a list with mistakes as it is written. The names of its entries are known nevertheless."""
         value = self.sources.values.get(key) if key in self.sources.broken else []
         return value if isinstance(value, list) else [None]
 

@@ -117,7 +117,7 @@ class RouteConfig(FileModel):
     """A node of the routing tree. Its children are asked first."""
 
     receiver: str | None = None
-    """Name of the receiver; "" is nobody. The parent's receiver is the default."""
+    """Name of the receiver; "" sends nothing. The parent's receiver is the default."""
     matchers: Matchers = ()
     """Label tests that an alert must pass, such as team="search"."""
     routes: tuple[RouteConfig, ...] = ()
@@ -140,7 +140,7 @@ class RootConfig(RouteConfig):
     """The root of the routing tree. It takes every alert that no child takes."""
 
     receiver: str
-    """Name of the receiver of what no child takes; "default" is the chats of the environment, "" is nobody."""
+    """Name of the receiver of all other alerts; "default" is the chats of the environment, "" sends nothing."""
 
     @field_validator("matchers")
     @classmethod

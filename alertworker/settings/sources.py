@@ -152,7 +152,7 @@ def _keys(section: Section | None, problems: list[str]) -> list[tuple[str, Any, 
 def _litellm(section: Section | None, sources: Sources) -> None:
     """Read LiteLLM's keys that we have under other names: the time zone of budgets, and two about messages.
 
-    One of these shows messages if it is written down as false; the other one withholds them.
+    The first shows messages if it is set to false. The second hides them.
     """
     if section is None or not isinstance(section.value, dict):
         return
@@ -193,7 +193,7 @@ def _daily_reports(sources: Sources) -> None:
 
 
 def _misspelt(environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield a warning for each ``ALERTWORKER_`` variable that looks like one that we read, and is none."""
+    """Yield a warning for each ``ALERTWORKER_`` variable whose name is close to one that we read."""
     known = {*_OTHERS, *(f"ALERTWORKER_{name.upper()}" for name in VARIABLES)}
     known |= {f"{name}_FILE" for name in known}
     for name in environ:

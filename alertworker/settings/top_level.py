@@ -1,4 +1,4 @@
-"""The top-level keys of the file: those that nobody reads because they are misspelt or misplaced."""
+"""The top-level keys of the file that are ignored because they are misspelt or misplaced."""
 
 from __future__ import annotations
 

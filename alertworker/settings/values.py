@@ -34,7 +34,7 @@ ENVIRONMENT: Final = object()
 
 
 def _alert_type(name: object) -> object:
-    known = [kind.value for kind in AlertType]
+    known = [alert_type.value for alert_type in AlertType]
     if isinstance(name, str) and name not in known:
         raise ValueError(f"unknown alert type {name!r}{nearest(name, known)}")
     return name
@@ -87,10 +87,10 @@ class FileModel(BaseModel):
 
 
 class AnnotationsConfig(FileModel):
-    """What the operator writes into messages about alerts."""
+    """The operator's texts in messages about alerts."""
 
     runbook_url: Annotated[PublicUrl | None, Field(examples=["https://wiki.example.com/llm-outage"])] = None
-    """URL of a page that says what to do. Messages link to it."""
+    """URL of a page with instructions. Messages link to it."""
     note: Annotated[str | None, Field(min_length=1, max_length=500)] = None
     """What to do, in place of the line that alertworker has for the alert type and severity."""
 
@@ -107,7 +107,7 @@ class AlertingArgs(BaseModel):
     daily_report_frequency: Interval = 43_200
     """Seconds between daily reports. The day starts again at midnight."""
     report_check_interval: Interval = 3_600
-    """Seconds after which a late report says that it is late."""
+    """Seconds after which a report is marked as late."""
     budget_alert_ttl: Interval = 86_400
     """Seconds between two alerts about a crossed budget with new spend, and of the digest of calls without a price."""
     outage_alert_ttl: Interval = 60
@@ -233,7 +233,7 @@ class Values(LiteLLMValues, Allowed):
     group_interval: Annotated[Interval, ENVIRONMENT] = 300.0
     """Seconds between a first message and the summary of what followed."""
     repeat_interval: Interval = 14_400.0
-    """Seconds between two reminders of a condition that still fires and that nobody acknowledged."""
+    """Seconds between two reminders of a condition that still fires and is not acknowledged."""
     annotations: Annotated[
         dict[TypeName, AnnotationsConfig], Field(examples=["{outage_alerts: {note: Call the platform team.}}"])
     ] = Field(default_factory=dict)

@@ -11,13 +11,14 @@ from sqlalchemy import Connection, Executable, case, func, select
 from alertworker.delivery.status import NotificationStatus
 from alertworker.ports import Clock
 from alertworker.ports.admin import PublisherRow, PublisherState
+from alertworker.ports.alert_search import StateFilter
 from alertworker.store.connection import ConnectionRunner, columns_of, read_rows
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
 from alertworker.store.schema.publishers import CLOCKS, PUBLISHERS
 
-#: The pipeline counts as standing still if the newest canary that came back is older, in seconds. One is sent each 5 s.
+#: The pipeline counts as stalled if the newest returned canary is older, in seconds. One is sent each 5 s.
 MAX_LAG = 60.0
 
 
@@ -61,7 +62,7 @@ class HealthStore(ConnectionRunner):
 
 
 def _read(connection: Connection, now: datetime) -> HealthSnapshot:
-    state = case((ALERTS.c.open_fingerprint.is_not(None), "open"), else_="closed")
+    state = case((ALERTS.c.open_fingerprint.is_not(None), StateFilter.OPEN.value), else_=StateFilter.CLOSED.value)
     waiting = (
         select(NOTIFICATIONS.c.channel, func.min(NOTIFICATIONS.c.created_at))
         .where(NOTIFICATIONS.c.status == NotificationStatus.PENDING)

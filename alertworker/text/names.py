@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-#: A hash (LiteLLM's ids of deployments and keys) or a UUID. Nobody reads more of it than the first digits.
+#: A hash (LiteLLM's ids of deployments and keys) or a UUID. Its first digits are enough for people.
 _DIGITS: Final = re.compile(r"\A([0-9a-f]{8})[0-9a-f-]{24,}\Z")
 #: A SHA-256 in hexadecimal within a string.
 _HASH: Final = re.compile(r"(?<![0-9a-fA-F])([0-9a-f]{8})[0-9a-f]{56}(?![0-9a-fA-F])")
@@ -50,7 +50,7 @@ def model_and_region(model: str | None, provider: str | None, region: str | None
 
 
 def deployment_title(identity: str, model: str | None, provider: str | None, region: str | None) -> str:
-    """Return a deployment's name for a headline: an id that somebody chose, but no hash.
+    """Return a deployment's name for a headline: a chosen id, but no hash.
 
     >>> deployment_title("dep-3", "gpt-4o-mini", "openai", "eastus")
     'openai/gpt-4o-mini in eastus (dep-3)'

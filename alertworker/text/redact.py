@@ -117,11 +117,11 @@ def within(text: str, limit: int, redact: Callable[[str], str] = without_secrets
     The text is redacted before it is cut, so no piece of a secret stays at its end. Of a long text only four times the
     limit is read, and the last word of that is dropped, since it may be half a secret.
     """
-    look = max(4 * limit, 2 * _LAST_WORD)
-    if len(text) <= look:
+    scanned = max(4 * limit, 2 * _LAST_WORD)
+    if len(text) <= scanned:
         return shorten(redact(text), limit, mark)
-    found = _SPACE.search(text[look : look - _LAST_WORD : -1])
-    text = redact(text[: look - (found.start() if found else _LAST_WORD)])
+    found = _SPACE.search(text[scanned : scanned - _LAST_WORD : -1])
+    text = redact(text[: scanned - (found.start() if found else _LAST_WORD)])
     return text[: boundary(text, min(len(text), limit - len(mark)))] + mark
 
 

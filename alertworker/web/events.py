@@ -52,8 +52,8 @@ async def post_events(request: Request) -> Response:
     """Receive events, and respond when the broker has confirmed them."""
     context = context_of(request)
     context.keys.require_publisher(request)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == SEALED_TYPE:
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == SEALED_TYPE:
         return await _take_sealed(request, context)
     key = _header(request, "idempotency-key")
     async with context.room.read(request, MAX_BYTES) as body:

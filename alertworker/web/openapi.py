@@ -131,7 +131,7 @@ def _services() -> dict[str, Any]:
     fields = {
         "status": {"enum": ["success", "shadow", "error"]},
         "message": text,
-        "alert_types": {"type": "array", "items": {"enum": [kind.value for kind in AlertType]}},
+        "alert_types": {"type": "array", "items": {"enum": [alert_type.value for alert_type in AlertType]}},
         "results": {"type": "array", "items": sent | {"required": ["channel", "alert_type", "status", "answer"]}},
     }
     result = _json("The answer of each receiver, and the event of a budget webhook", _object(fields, *fields))
@@ -155,8 +155,8 @@ def _json(text: str, schema: dict[str, Any]) -> dict[str, Any]:
     return _content(text, "application/json", schema)
 
 
-def _content(text: str, kind: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": text, "content": {kind: {"schema": schema}}}
+def _content(text: str, media_type: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": text, "content": {media_type: {"schema": schema}}}
 
 
 def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class AwayLog:
 
 
 class LibraryFilter(logging.Filter):
-    """Limits the log of Celery and its libraries: each kind of message once a minute, on one line.
+    """Limits the log of Celery and its libraries: each message template once a minute, on one line.
 
     While the broker is away the libraries log each attempt to reach it, some with chained tracebacks. The filter
     removes the traceback of a broker error. Any other traceback stays, because it shows a bug.
@@ -71,7 +71,7 @@ class LibraryFilter(logging.Filter):
         super().__init__()
         self._clock = clock
         self._lock = threading.Lock()
-        #: When each kind of message was logged last, by logger, format string, task and exception: a fixed number.
+        #: When each message template was logged last, by logger, format string, task and exception: a fixed number.
         self._logged_at: dict[tuple[str, str, str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -83,13 +83,13 @@ class LibraryFilter(logging.Filter):
         if record.name.partition(".")[0] not in _LOGGERS or record.levelno <= logging.DEBUG:
             return True
         error = type(record.exc_info[1]).__name__ if record.exc_info else ""
-        kind = (record.name, str(record.msg), task, error)
+        template = (record.name, str(record.msg), task, error)
         with self._lock:
             now = self._clock()
-            logged_at = self._logged_at.get(kind)
+            logged_at = self._logged_at.get(template)
             if logged_at is not None and now - logged_at < _EVERY:
                 return False
-            self._logged_at[kind] = now
+            self._logged_at[template] = now
         record.msg, record.args = " ".join(record.getMessage().split()), ()
         if record.exc_info and _is_of_broker(record.exc_info[1]):
             record.exc_info = record.exc_text = None

@@ -56,14 +56,14 @@ class Scheduler(beat.Scheduler):
 @beat_init.connect
 def _watch_store(**_: Any) -> None:
     """Start the database check in beat, which needs no database itself."""
-    threading.Thread(target=_look_after_store, name="store-watch", daemon=True).start()
+    threading.Thread(target=_run_watchdog, name="store-watch", daemon=True).start()
 
 
-def _look_after_store() -> None:
+def _run_watchdog() -> None:
     watch = store_watchdog()
     while True:
         try:
-            watch.look(now=datetime.now(UTC))
+            watch.check(now=datetime.now(UTC))
         except Exception:  # noqa: BLE001 - the thread's boundary: a failed check must not end the thread
             _log.exception("the check of the database failed")
         time.sleep(_WATCH_PERIOD)

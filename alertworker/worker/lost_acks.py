@@ -18,7 +18,7 @@ PATIENCE: Final = 2.0
 
 
 class BrokerGone(ConnectionError):
-    """The broker did not take an acknowledgement. In the worker's event loop this makes the consumer reconnect."""
+    """The broker did not receive an acknowledgement. In the worker's event loop this makes the consumer reconnect."""
 
 
 class Request(CeleryRequest):
@@ -30,14 +30,14 @@ class Request(CeleryRequest):
     def acknowledge(self) -> None:
         """Acknowledge the message."""
         super().acknowledge()
-        self._look_after_connection()
+        self._schedule_check()
 
     def reject(self, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery's signature
         """Return the message to its queue."""
         super().reject(requeue)
-        self._look_after_connection()
+        self._schedule_check()
 
-    def _look_after_connection(self) -> None:
+    def _schedule_check(self) -> None:
         """Schedule the check: the event loop sends the acknowledgement later. Threads of the pool call this, too."""
         loop = self.loop
         if loop is not None:
@@ -48,10 +48,10 @@ def check(message: Any) -> None:
     """Raise an error if a message is not acknowledged yet, unless its connection was replaced.
 
     Raises:
-        BrokerGone: the broker did not take the acknowledgement.
+        BrokerGone: the broker did not receive the acknowledgement.
     """
     if not message.acknowledged and not getattr(message.channel, "closed", True):
-        raise BrokerGone("the broker did not take the acknowledgement of a finished task")
+        raise BrokerGone("the broker did not receive the acknowledgement of a finished task")
 
 
 class Task(CeleryTask[Any, Any]):

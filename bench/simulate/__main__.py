@@ -22,7 +22,7 @@ Job = tuple[str, Traffic, int]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the table; 1 where a score is not as the labels say."""
+    """Print the table. Return 1 if a score differs from its labels."""
     options = _options(arguments)
     names = [name for part in options.names for name in part.split(",") if name] or list(DEFAULT)
     if unknown := [name for name in names if name not in SCENARIOS]:

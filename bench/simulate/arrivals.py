@@ -1,4 +1,4 @@
-"""Who asks for what and when: the usual traffic, what a scenario adds to it, and LiteLLM's own health checks."""
+"""The arrivals of calls: the usual traffic, the scenario's additions, and LiteLLM's own health checks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from bench.simulate.faults import BAD_KEY, Error, HealthChecks, Load
 from bench.simulate.world import Caller, Deployment, World, caller
 
-#: Which part of all calls has a key that does not exist.
+#: The share of calls with a key that does not exist.
 BAD_KEYS: Final = 0.001
 
 
@@ -34,7 +34,7 @@ class Check(NamedTuple):
 
 @dataclass(slots=True)
 class _Stream:
-    """When the next call of a load, or round of checks, comes, and how many came before it."""
+    """The time of the next call of a load, or round of checks, and the number before it."""
 
     moment: float
     count: int = 0

@@ -1,4 +1,4 @@
-"""The calls: who asks for what, what a router makes of it, and which events the callback publishes of it."""
+"""The calls: their callers, the router's attempts, and the events that the callback publishes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 from alertworker.events import Origin
-from bench.simulate import faults as kinds
+from bench.simulate import faults
 from bench.simulate.arrivals import Arrivals
 from bench.simulate.faults import After, Error, Fault
 from bench.simulate.proxies import Process, Proxies
@@ -17,14 +17,14 @@ from bench.simulate.router import COOLDOWN, RETRIES, Router
 from bench.simulate.wire import Call, Wire
 from bench.simulate.world import FALLBACKS, Caller, Deployment, World
 
-#: What goes wrong on a healthy day, as parts of all attempts: a provider's errors, a stream that breaks off, a caller's
-#: mistake, and a client that goes away.
+#: The faults of a healthy day, as shares of all attempts: a provider's errors, a stream that breaks off, a caller's
+#: mistake, and a client that disconnects.
 PROVIDER_ERRORS: Final = 0.002
 BROKEN_STREAMS: Final = 0.000_2
 MISTAKES: Final = 0.005
 DISCONNECTS: Final = 0.005
 _TROUBLE: Final = PROVIDER_ERRORS + BROKEN_STREAMS + MISTAKES + DISCONNECTS
-_STRAY: Final = (kinds.SERVER_ERROR, kinds.UNAVAILABLE, kinds.TIMEOUT, kinds.CONNECTION)
+_STRAY: Final = (faults.SERVER_ERROR, faults.UNAVAILABLE, faults.TIMEOUT, faults.CONNECTION)
 _STRAY_WEIGHTS: Final = (50, 70, 85, 100)
 #: Latencies are lognormal: the median in seconds and the spread of the logarithm.
 _MEDIAN, _SPREAD, _SLOWEST = 0.2, 0.7, 60.0
@@ -40,7 +40,7 @@ WHOSE_EVERY: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How the proxy is configured, and who calls.
+    """The proxy's configuration, and its callers.
 
     ``only_caller`` makes all calls. From the end of the warm-up on, the group ``unpriced`` has no price, and the
     deployment ``joins`` takes calls. ``shares`` are groups' parts of all calls, where they are not the world's.
@@ -57,7 +57,7 @@ class Behaviour:
 
 @dataclass(slots=True)
 class Truth:
-    """What really happened since the warm-up: when calls failed on deployments, and which calls were lost."""
+    """The ground truth since the warm-up: when calls failed on deployments, and which calls were lost."""
 
     calls: int = 0
     #: By deployment, when it first failed each call.
@@ -101,7 +101,7 @@ class Calls:
         self.truth = Truth()
 
     def advance(self, begin: float, until: float, rate: float) -> None:
-        """Make the calls of a step at a rate per second, and go on with those that wait."""
+        """Make the calls of a step at a rate per second, and continue those that wait."""
         self._active = [one for one in self._faults if one.start < until - self._zero and one.end > begin - self._zero]
         for arrival in self._arrivals.calls(begin, until, rate):
             self._go_on(arrival.moment)
@@ -117,7 +117,7 @@ class Calls:
         if moment >= self._zero:
             self.truth.calls += 1
         if refused is not None:
-            unknown = refused is kinds.BAD_KEY
+            unknown = refused is faults.BAD_KEY
             call = Call(f"call-{self._number}", None if unknown else whose, group, moment + process.ahead, asked=group)
             self._emit_failed(process, call, refused, moment)
             return
@@ -136,7 +136,7 @@ class Calls:
     def _attempt(self, call: Call, process: Process, moment: float) -> None:
         deployment = self._router.choose(call.group, moment, self._rng)
         if deployment is None:
-            self._fall_back(call, process, kinds.NO_DEPLOYMENTS, moment)
+            self._fall_back(call, process, faults.NO_DEPLOYMENTS, moment)
             return
         call.deployment = deployment
         call.attempts += 1
@@ -158,9 +158,9 @@ class Calls:
 
     def _stray(self, luck: float) -> Error:
         if luck < MISTAKES:
-            return kinds.BAD_REQUEST
+            return faults.BAD_REQUEST
         if luck < MISTAKES + BROKEN_STREAMS:
-            return kinds.BROKEN_STREAM
+            return faults.BROKEN_STREAM
         return self._rng.choices(_STRAY, cum_weights=_STRAY_WEIGHTS)[0]
 
     def _fault(self, call: Call, deployment: Deployment, moment: float) -> Fault | None:
@@ -174,7 +174,7 @@ class Calls:
         return None
 
     def _is_left(self, fault: Fault) -> bool:
-        """Count an attempt that fails by a fault that has only so many."""
+        """Count an attempt that fails by a fault with a maximum."""
         if not fault.most:
             return True
         count = self._counts.get(id(fault), 0)
@@ -200,7 +200,7 @@ class Calls:
             if deployment.id not in call.failed_on and moment >= self._zero:
                 self.truth.failures.setdefault(deployment.id, []).append(moment - self._zero)
             call.failed_on[deployment.id] = deployment
-            seconds = self._router.failed(deployment, error, moment) if error is not kinds.BROKEN_STREAM else 0.0
+            seconds = self._router.failed(deployment, error, moment) if error is not faults.BROKEN_STREAM else 0.0
             if seconds:
                 self.truth.cooldowns += 1
                 self._publish(process, moment + _WATCH, self._wire.cooled_down(call, deployment, error, clock, seconds))
@@ -228,12 +228,12 @@ class Calls:
     def _hang(self, call: Call, process: Process, deployment: Deployment, fault: Fault, moment: float) -> None:
         ends = moment + fault.hang * self._rng.uniform(0.9, 1.1)
         began = moment + (2.0 if fault.chunks else 0.0)
-        told = began + THRESHOLD
-        while told < ends:
-            clocks = (told + process.ahead, began + process.ahead)
-            self._publish(process, told, self._wire.announced(call, *clocks, fault.chunks, process.boot_id))
+        announced_at = began + THRESHOLD
+        while announced_at < ends:
+            clocks = (announced_at + process.ahead, began + process.ahead)
+            self._publish(process, announced_at, self._wire.announced(call, *clocks, fault.chunks, process.boot_id))
             call.announced = True
-            told += THRESHOLD
+            announced_at += THRESHOLD
         if call.announced:
             self.truth.hung.append(moment - self._zero)
         if fault.after is After.ANSWERED:

@@ -1,4 +1,4 @@
-"""What goes wrong: errors as LiteLLM names them, and faults that make attempts fail with them."""
+"""The faults: errors as LiteLLM names them, and periods in which attempts fail with them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ POLICY: Final = Error(
 BAD_KEY: Final = Error("ProxyException", 401, "Authentication Error, Invalid proxy server token.", Origin.CALLER, 0.0)
 KEY_LIMIT: Final = Error("ProxyException", 429, "Rate limit exceeded for api_key.", Origin.CALLER, 0.0)
 BROKEN_PROXY: Final = Error("ImportError", 500, "No module named 'custom_callbacks'.", Origin.PROXY, 0.0)
-#: What LiteLLM's router says when all deployments of a group cool down.
+#: The error of LiteLLM's router when all deployments of a group cool down.
 NO_DEPLOYMENTS: Final = Error(
     "RouterRateLimitError", 429, "No deployments available for selected model.", Origin.PROXY, 0.0
 )
@@ -56,7 +56,7 @@ BROKEN_STREAM: Final = Error("APIConnectionError", 500, "Connection lost mid-str
 
 
 class After(StrEnum):
-    """What becomes of a call that hung."""
+    """The end of a call that hung."""
 
     FAILS = "fails"
     ANSWERED = "answered"
@@ -130,7 +130,7 @@ class HealthChecks:
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """The process of a host dies without a goodbye, every ``every`` seconds, and starts again 5 s later."""
+    """The process of a host dies without a clean shutdown, every ``every`` seconds, and starts again 5 s later."""
 
     start: float
     end: float
@@ -144,7 +144,7 @@ class Roll:
 
     start: float
     gap: float
-    goodbye: bool = True
+    clean: bool = True
 
 
 @dataclass(frozen=True, slots=True)

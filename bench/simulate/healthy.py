@@ -41,15 +41,15 @@ _BURST_SECONDS: Final = (10.0, 40.0)
 _BURST_SHARE: Final = (0.2, 0.6)
 #: Failures within so many seconds belong to one outage.
 _SAME: Final = 900
-#: How many seconds are judged at once where nothing is found.
+#: How many seconds are judged at once if no outage is found.
 _BLOCK: Final = 1_800
-#: From how many calls on a run of failures is too long to be an outage.
+#: The number of calls from which on a run of failures is too long to be an outage.
 _EXPECTED: Final = 200
 _CAUSES: Final = ("500", "503", "timeout", "connection")
 _POLICY: Final = OutagePolicy()
 
 
-#: By which limits deployments and regions are judged.
+#: The limits by which deployments and regions are judged.
 JUDGES: Final[Mapping[str, OutagePolicy]] = {
     #: LiteLLM's: the counts alone. They know no models.
     "counts": replace(
@@ -61,7 +61,7 @@ JUDGES: Final[Mapping[str, OutagePolicy]] = {
 
 @dataclass(slots=True)
 class Attempts:
-    """One deployment's attempts on one day: failures by bucket, and successes where somebody asks."""
+    """One deployment's attempts on one day: failures by bucket, and successes on request."""
 
     deployment_id: str
     rate: float
@@ -222,7 +222,7 @@ def _poisson(rng: Random, mean: float) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the table; 1 where an outage was found."""
+    """Print the table. Return 1 if an outage was found."""
     parser = argparse.ArgumentParser("python -m bench.simulate.healthy", description=__doc__)
     parser.add_argument("--judge", choices=list(JUDGES), default=list(JUDGES)[-1])
     parser.add_argument("--days", type=int, default=30)

@@ -1,4 +1,4 @@
-"""What scenarios are written with: faults of places in the world, what these touch, and what must be sent."""
+"""The parts of scenarios: faults of places in the world, what these touch, and what must be sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HIGH: Final = frozenset({Severity.HIGH})
 MEDIUM_OR_HIGH: Final = MEDIUM | HIGH
 OUTAGE: Final = frozenset({AlertType.OUTAGE_ALERTS})
 REGION: Final = frozenset({AlertType.REGION_OUTAGE_ALERTS})
-#: How long is looked on after the trouble.
+#: How long the simulation continues after the trouble.
 TAIL: Final = 25 * MINUTE
 #: The deployment that most scenarios break, one of five of its model, and another one in its region.
 ONE: Final = "gpt-4o-azure-eastus"
@@ -32,12 +32,12 @@ def lasting(traffic: Traffic) -> float:
 
 
 def window(traffic: Traffic) -> float:
-    """Return by when it must be sent that nothing works: within the short window where calls come that fast."""
+    """Return the time by which a total failure must be sent: the short window, if calls come that fast."""
     return WINDOW if traffic is Traffic.HIGH else LONG_WINDOW
 
 
 def end(traffic: Traffic) -> float:
-    """Return by when an end must be sent: a call must succeed first."""
+    """Return the time by which an end must be sent: a call must succeed first."""
     return END if traffic is Traffic.HIGH else LATE_END
 
 

@@ -20,7 +20,7 @@ from alertworker.store import AdminStore, SqlStore, make_engine
 from alertworker.store.migrations import upgrade
 
 _CHANNEL: Final = "recorder"
-#: Which part of the batches comes twice: a worker died before it acknowledged them.
+#: The share of batches that come twice: a worker died before it acknowledged them.
 _REDELIVERED: Final = 0.01
 
 

@@ -1,4 +1,4 @@
-"""The proxy's processes: what each publishes when, and how it comes and goes."""
+"""The proxy's processes: their events, starts and ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.simulate.wire import Wire
 HOSTS: Final = 3
 #: How often a publisher sends a heartbeat, in seconds.
 HEARTBEAT: Final = 10.0
-#: By which stretches of time events are kept until they are due, in seconds: every step is a multiple of it.
+#: The length of the slots in which events are kept until they are due, in seconds: every step is a multiple of it.
 _SLOT: Final = 5
 #: How long a crashed process is away.
 _RESTART: Final = 5.0
@@ -35,13 +35,13 @@ class Process:
     died: float | None = None
     published: int = 0
     next_heartbeat: float = 0.0
-    goodbye: bool = False
+    clean: bool = False
     ahead: float = 0.0
     due: dict[int, list[tuple[float, str]]] = field(default_factory=dict)
     held: list[str] = field(default_factory=list)
 
     def facts(self) -> dict[str, Any]:
-        """Return what a heartbeat says of the process."""
+        """Return the fields of the process in a heartbeat."""
         return {
             "boot_id": self.boot_id,
             "host": self.host,
@@ -96,10 +96,10 @@ class Proxies:
         return events
 
     def _said(self, process: Process, until: float) -> list[str]:
-        """Return the heartbeat that is due, or the goodbye."""
+        """Return the heartbeat that is due, or the event of its shutdown."""
         if process.died is not None:
-            said = self._wire.goodbye(process.died + process.ahead, process.facts())
-            return [said] if process.goodbye else []
+            said = self._wire.stopped(process.died + process.ahead, process.facts())
+            return [said] if process.clean else []
         if until < process.next_heartbeat:
             return []
         process.next_heartbeat = until + HEARTBEAT
@@ -109,10 +109,10 @@ class Proxies:
         """End the processes whose time has come and start their successors; return those that ended."""
         ended: list[Process] = []
         while self._ends and self._ends[0][0] < until:
-            moment, host, successor, goodbye = self._ends.pop(0)
+            moment, host, successor, clean = self._ends.pop(0)
             for process in [one for one in self.living if one.host == host and one.born < moment]:
                 process.died = moment
-                process.goodbye = goodbye
+                process.clean = clean
                 self.living.remove(process)
                 ended.append(process)
             self.living.append(self._boot(successor, moment + _RESTART))
@@ -123,7 +123,7 @@ class Proxies:
         return Process(host, f"boot-{self._boots:04d}", 100 + self._boots, born, next_heartbeat=born)
 
     def _planned(self, events: Sequence[object]) -> Iterator[tuple[float, str, str, bool]]:
-        """Yield when a host's process ends, which host comes after it, and whether it says goodbye."""
+        """Yield when a host's process ends, which host comes after it, and whether it shuts down cleanly."""
         for one in events:
             if isinstance(one, Crash):
                 moment = one.start
@@ -133,7 +133,7 @@ class Proxies:
             elif isinstance(one, Roll):
                 for number in range(HOSTS):
                     moment = self._zero + one.start + number * one.gap
-                    yield moment, f"proxy-{number}", f"proxy-new-{number}", one.goodbye
+                    yield moment, f"proxy-{number}", f"proxy-new-{number}", one.clean
 
     def _ahead(self, process: Process, moment: float) -> float:
         at = moment - self._zero

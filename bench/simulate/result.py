@@ -13,9 +13,9 @@ class Score:
 
     ``seconds`` is from its start to the first message that names it, ``due`` by when that had to come. ``messages``
     are all about it. ``false`` counts messages about nothing that happened, in silence, and after the end; those
-    about nothing stand with a scenario's first incident. ``since_right`` is whether no message says that it began
-    before it did. ``notices`` are first notices at Low, always allowed. ``log`` has a line for each message about it
-    and each false one.
+    about nothing stand with a scenario's first incident. ``since_right`` is whether no message dates the incident
+    before its start. ``notices`` are first notices at Low, always allowed. ``log`` has a line for each message about
+    it and each false one.
     """
 
     scenario: str
@@ -41,7 +41,7 @@ class Score:
 
     @property
     def wrong(self) -> list[str]:
-        """What is not as the labels say."""
+        """The differences from the labels."""
         late = f"first message after {self.seconds} s, due after {self.due} s"
         checks = (
             (self.detected is False, "not detected" if self.seconds is None else late),

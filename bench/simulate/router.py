@@ -22,7 +22,7 @@ _TRANSIENT: Final = frozenset({408, 409, 429})
 
 
 class Router:
-    """Which deployments cool down, and the counts of the current minute that decide it."""
+    """The deployments that cool down, and the counts of the current minute that decide it."""
 
     def __init__(self, world: World, *, cooldown: float = COOLDOWN) -> None:
         self._cooldown = cooldown

@@ -1,4 +1,4 @@
-"""What a scenario says: what happens, and what must be sent about it."""
+"""A scenario: what happens, and what must be sent about it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MORE_AN_HOUR: Final = 2
 
 
 class Traffic(StrEnum):
-    """How much traffic there is."""
+    """The amount of traffic."""
 
     LOW = "low"
     HIGH = "high"
@@ -37,7 +37,7 @@ class Traffic(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """What an incident touches: a message about anything else is not about this incident.
+    """The parts of the world that an incident touches. A message about anything else is not about this incident.
 
     ``deployments`` may be named by outages and cooldowns. ``models`` are groups without any deployment that answers,
     ``touched`` those whose calls may fail: messages about calls may name them. ``regions`` are pairs of provider and
@@ -55,7 +55,7 @@ class Affected:
 
 @dataclass(frozen=True, slots=True)
 class Must:
-    """What must be sent about an incident.
+    """The messages that must be sent about an incident.
 
     A message of one of ``types`` that has all of ``labels``, or all of ``or_labels``, must come within ``within``
     seconds of the start, or a minute after the ``after_failures``-th call failed, whichever is later. If fewer calls

@@ -16,7 +16,7 @@ Make = Callable[[Traffic], Scenario]
 _USUAL: Final = (*OUTAGES, *LIMITS, *CALLERS, *PROCESSES, *HEALTHY)
 #: A new scenario is a function in one of the files and a line at its end.
 SCENARIOS: Final[Mapping[str, Make]] = {make(Traffic.LOW).name: make for make in (*_USUAL, *LONG)}
-#: What is run if nothing is named.
+#: The scenarios that run without a name.
 DEFAULT: Final = tuple(make(Traffic.LOW).name for make in _USUAL)
 
 

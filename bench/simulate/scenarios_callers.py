@@ -45,7 +45,7 @@ def _many(traffic: Traffic, high: float, low: float) -> float:
 
 
 def _storm(traffic: Traffic, name: str, what: str, error: Error, *, refused: bool) -> Scenario:
-    """Return many calls of one caller that fail by its own fault: nobody is woken for it."""
+    """Return many calls of one caller that fail by its own fault: they must not page."""
     lasts = 15 * MINUTE
     load = Load(0, lasts, "gpt-4o", _many(traffic, 240, 30), (_CALLER,), error if refused else None)
     faults = () if refused else (Fault(0, lasts, error, callers=frozenset({alias(_CALLER)})),)
@@ -74,7 +74,7 @@ def policy(traffic: Traffic) -> Scenario:
 
 
 def poison(traffic: Traffic) -> Scenario:
-    """Prompts of one caller make every deployment fail; everybody else's calls work."""
+    """Prompts of one caller make every deployment fail; the calls of all others work."""
     lasts = 30 * MINUTE
     load = Load(0, lasts, "gpt-4o", _many(traffic, 24, 1.2), (_CALLER,))
     fault = Fault(0, lasts, SERVER_ERROR, callers=frozenset({alias(_CALLER)}))
@@ -89,7 +89,7 @@ def poison(traffic: Traffic) -> Scenario:
 
 
 def _timeouts(name: str, what: str, calls: int) -> Scenario:
-    """Return calls of one caller that time out, each on several deployments: nobody else's do."""
+    """Return calls of one caller that time out, each on several deployments; no other caller's do."""
     load = Load(0, 5 * MINUTE, "gpt-4o", 6, (_CALLER,), most=calls)
     fault = Fault(0, 10 * MINUTE, TIMEOUT, callers=frozenset({alias(_CALLER)}))
     affected = Affected(callers=frozenset({alias(_CALLER)}), touched=frozenset({"gpt-4o", "claude-sonnet"}))
@@ -135,7 +135,7 @@ def batch_job(traffic: Traffic) -> Scenario:
 
 
 def proxy_error(traffic: Traffic) -> Scenario:
-    """The proxy fails by itself before it routes: nobody else says so."""
+    """The proxy fails by itself before it routes: no other event shows it."""
     lasts = lasting(traffic)
     load = Load(0, lasts, "gpt-4o", _many(traffic, 60, 10), tuple(range(30)), BROKEN_PROXY)
     # A third of the model's calls are lost.

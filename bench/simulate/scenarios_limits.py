@@ -1,4 +1,4 @@
-"""What must be sent late, seldom, once, or not at all: rate limits, flapping, silences."""
+"""Scenarios whose messages must be late, rare, single or absent: rate limits, flapping, silences."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def rate_limited(traffic: Traffic) -> Scenario:
 
 
 def rate_limited_briefly(traffic: Traffic) -> Scenario:
-    """A burst of 429 that loses no call is nobody's business."""
+    """A burst of 429 that loses no call must not raise an outage."""
     one = "gpt-4o-mini-azure-westeurope"
     return Scenario(
         "rate-limited-briefly",
@@ -87,7 +87,7 @@ def no_retries(traffic: Traffic) -> Scenario:
 
 def _flapping(traffic: Traffic, name: str, down_: float, up: float, lasts: float, what: str) -> Scenario:
     need = 20 if traffic is Traffic.HIGH else 30
-    # Two openings are sent like any outage. The third one says that it flaps, and that ends, too.
+    # Two openings are sent like any outage. The third one is flapping, and its end is sent, too.
     must = one_deployment(traffic, after_failures=need, end_within=20 * MINUTE, comes_and_goes=True, messages=6)
     return Scenario(
         name,
@@ -125,7 +125,7 @@ def silence_around(traffic: Traffic) -> Scenario:
 
 
 def silence_ends_after(traffic: Traffic) -> Scenario:
-    """The silence ends soon after the deployment has recovered: nobody is notified of what is over."""
+    """The silence ends soon after the deployment has recovered: no channel is notified of a past outage."""
     lasts = lasting(traffic)
     silence = SilenceSpec((f'deployment="{ONE}"',), -5 * MINUTE, lasts + end(traffic) / 4)
     incident = Incident(ONE, 0, lasts, touches(ONE), quiet=((silence.start, lasts + TAIL),))
@@ -140,7 +140,7 @@ def silence_ends_after(traffic: Traffic) -> Scenario:
 
 
 def silence_inside(traffic: Traffic) -> Scenario:
-    """Somebody silences an outage that was sent; it ends after the silence."""
+    """A person silences an outage that was sent; it ends after the silence."""
     lasts = 3 * lasting(traffic)
     silence = SilenceSpec((f'deployment="{ONE}"',), lasts / 3, 2 * lasts / 3)
     must = one_deployment(traffic)

@@ -40,7 +40,7 @@ from bench.simulate.labels import (
 from bench.simulate.scenario import LONG_WINDOW, Incident, Must, Scenario, Traffic
 from bench.simulate.world import FALLBACKS
 
-#: Any condition may say that a credential is refused; its label does.
+#: A refused credential is in the label of any condition.
 _CREDENTIAL: Final = OUTAGE | REGION | {AlertType.LLM_EXCEPTIONS}
 
 
@@ -185,7 +185,7 @@ def model_saved(traffic: Traffic) -> Scenario:
 
 
 def only_down(traffic: Traffic) -> Scenario:
-    """The deployment is the model: one condition says so, whichever of the two it names."""
+    """The deployment is the model: one condition is enough, and it may name either."""
     lasts = lasting(traffic)
     must = one_deployment(traffic, ONLY, level=HIGH, or_labels=model_scope("o3"))
     incident = Incident(ONLY, 0, lasts, touches(ONLY, models=frozenset({"o3"})), must)

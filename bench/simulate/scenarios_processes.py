@@ -67,7 +67,7 @@ def stalled_streams(traffic: Traffic) -> Scenario:
 
 
 def abandoned_streams(traffic: Traffic) -> Scenario:
-    """Clients leave their streams after a minute: that is theirs to do."""
+    """Clients leave their streams after a minute: that is not a fault."""
     fault = down(15 * MINUTE, ONE, share=0.7, hang=MINUTE, after=After.ABANDONED, chunks=5)
     return Scenario(
         "abandoned-streams",
@@ -93,11 +93,11 @@ def crash_loop(traffic: Traffic) -> Scenario:
 
 
 def rolling_deploy(traffic: Traffic) -> Scenario:
-    """Every host is replaced, and each process says goodbye."""
+    """Every host is replaced, and each process shuts down cleanly."""
     hosts = frozenset({"proxy-0", "proxy-1", "proxy-2"})
     return Scenario(
         "rolling-deploy",
-        "all hosts are replaced, each with a goodbye",
+        "all hosts are replaced, each with a clean shutdown",
         TAIL,
         (Roll(0, 60),),
         (nothing("deploy", 0, 3 * MINUTE, Affected(hosts=hosts)),),
@@ -105,14 +105,14 @@ def rolling_deploy(traffic: Traffic) -> Scenario:
 
 
 def killed_deploy(traffic: Traffic) -> Scenario:
-    """Every host is replaced and no process says goodbye; their names do not come back."""
+    """Every host is replaced and no process shuts down cleanly; their names do not come back."""
     hosts = frozenset({"proxy-0", "proxy-1", "proxy-2"})
     must = Must(_LOST, {}, MEDIUM_OR_HIGH, 2 * MINUTE, end_within=40 * MINUTE, conditions=3, comes_and_goes=True)
     return Scenario(
         "killed-deploy",
-        "all hosts are replaced without a goodbye",
+        "all hosts are replaced without a clean shutdown",
         50 * MINUTE,
-        (Roll(0, 60, goodbye=False),),
+        (Roll(0, 60, clean=False),),
         (Incident("deploy", 0, 3 * MINUTE, Affected(hosts=hosts), must),),
     )
 

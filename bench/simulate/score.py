@@ -1,4 +1,4 @@
-"""Compares what was sent with what a scenario's labels say, incident by incident."""
+"""Compares the sent messages with a scenario's labels, incident by incident."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ def _score(
     due = _due(incident, must, run.truth) if must else None
     named = [one for one in sent if must and _names(one.message, must) and one.message.step is not Step.RESOLVED]
     counted = [one for one in sent if id(one) not in first or (must and not _may_precede(one, named))]
-    heard = [one for one in sent if one in counted or _is_silenced(incident, one)]
-    false = [*strays, *_out_of_place(incident, heard)]
+    considered = [one for one in sent if one in counted or _is_silenced(incident, one)]
+    false = [*strays, *_out_of_place(incident, considered)]
     since = incident.start if must is None or must.counted_from is None else must.counted_from
     seconds = round(named[0].at - since) if named else None
     detected = None
@@ -180,7 +180,7 @@ def _end(incident: Incident, must: Must, sent: Sequence[Sent]) -> str:
 
 
 def _since_right(incident: Incident, must: Must, sent: Iterable[Sent], zero: float) -> bool:
-    """Return whether no message that names the incident says that it began before it did."""
+    """Return whether no message about the incident dates it before its start."""
     earliest = zero + incident.start - must.older_by
     return all(one.message.since.timestamp() >= earliest for one in sent if _names(one.message, must))
 

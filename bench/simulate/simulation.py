@@ -32,7 +32,7 @@ _BURST_SHARE: Final = (0.2, 0.6)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What was sent, in seconds after the warm-up, what had happened, and how many seconds of CPU it took.
+    """The sent messages, in seconds after the warm-up, the true events, and the seconds of CPU.
 
     ``zero`` is the end of the warm-up in epoch seconds.
     """

@@ -116,26 +116,26 @@ class Wire:
             marks += ',"health_check":true'
         head = f'{self._base(moment)},"call_id":"check-{self._number}","started_at":{moment:.3f}'
         if error is None:
-            kind, rest = "llm.request.succeeded", f',"ended_at":{moment:.3f},"cost_nanos":0,"completion_tokens":5'
+            event_type, rest = "llm.request.succeeded", f',"ended_at":{moment:.3f},"cost_nanos":0,"completion_tokens":5'
         else:
-            kind, rest = "llm.attempt.failed", f',"failure":{_failure(error)}'
-        return f'{{"type":"{kind}",{head},{self._deployment(deployment)}{marks}{rest}}}'
+            event_type, rest = "llm.attempt.failed", f',"failure":{_failure(error)}'
+        return f'{{"type":"{event_type}",{head},{self._deployment(deployment)}{marks}{rest}}}'
 
     def heartbeat(self, moment: float, facts: dict[str, Any], backlog: int) -> str:
         """Return a publisher's heartbeat."""
         return f'{{"type":"publisher.heartbeat",{self._base(moment)},{_rest(facts)},"backlog":{backlog}}}'
 
-    def goodbye(self, moment: float, facts: dict[str, Any]) -> str:
-        """Return a publisher's last word."""
+    def stopped(self, moment: float, facts: dict[str, Any]) -> str:
+        """Return the event of a clean shutdown."""
         return f'{{"type":"publisher.stopped",{self._base(moment)},{_rest(facts)}}}'
 
-    def _end(self, kind: str, call: Call, ended: float, rest: str) -> str:
+    def _end(self, event_type: str, call: Call, ended: float, rest: str) -> str:
         caller = self._caller(call.caller) if call.caller is not None else ""
         deployment = f",{self._deployment(call.deployment)}" if call.deployment is not None else (
             f',"model":"{call.asked}","model_group":"{call.asked}"'
         )  # fmt: skip
         return (
-            f'{{"type":"{kind}",{self._base(ended)},{self._call(call, ended)}{deployment}{caller}'
+            f'{{"type":"{event_type}",{self._base(ended)},{self._call(call, ended)}{deployment}{caller}'
             f"{self._detours(call)}{rest}}}"
         )
 

@@ -1,4 +1,4 @@
-"""What there is: 30 deployments of 9 model groups, 5 providers with 8 regions, 40 teams with 300 keys."""
+"""The world: 30 deployments of 9 model groups, 5 providers with 8 regions, 40 teams with 300 keys."""
 
 from __future__ import annotations
 

@@ -122,15 +122,15 @@ async def hangs_for_an_hour(threshold: str) -> int:
     """Make a call hang for an hour, check it as often as LiteLLM does, and return the number of checks."""
     seconds, offset, clock = float(threshold), 0.0, time.time
     slack = alerting(alerting_threshold=seconds)
-    looks = 0
+    checks = 0
     with patch.object(time, "time", lambda: clock() + offset):
         await slack.response_taking_too_long({"litellm_call_id": "hung", "model": "gpt-4o"})
         while offset < 3_600:
             offset += seconds / 2
-            looks += 1
+            checks += 1
             await slack.hanging_request_check.send_alerts_for_hanging_requests()
         await slack.flush_queue()
-    return looks
+    return checks
 
 
 FUNCTIONS: dict[str, Callable[..., Awaitable[Any]]] = {

@@ -143,7 +143,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "fallback-report": Scenario(
         reports.FALLBACKS,
         reports.fallback_report,
-        "8 calls saved by a fallback, 2 failed all the same (LiteLLM's class with Prometheus' answer put in)",
+        "8 calls saved by a fallback, 2 still failed (LiteLLM's class with Prometheus' answer put in)",
         "8 saved, 2 failed",
     ),
     "prompt-leak": Scenario(

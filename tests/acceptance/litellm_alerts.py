@@ -280,10 +280,12 @@ async def main() -> None:
         "new_team_created", "team_updated", "team_deleted",
         "new_internal_user_created", "internal_user_updated", "internal_user_deleted",
     )  # fmt: skip
-    LOGGING.update_values(alert_type_config={kind: {"digest": True, "digest_interval": 0} for kind in digested})
+    LOGGING.update_values(
+        alert_type_config={alert_type: {"digest": True, "digest_interval": 0} for alert_type in digested}
+    )
     LOGGING.slack_alerting_instance.internal_usage_cache.flush_cache()
     await run(database_and_tools, calls, outages, managed_twice)
-    print(json.dumps([kind.value for kind in AlertType]))
+    print(json.dumps([alert_type.value for alert_type in AlertType]))
 
 
 asyncio.run(main())

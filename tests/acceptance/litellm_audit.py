@@ -22,7 +22,7 @@ KEY, HASH = "sk-live0123456789abcdefghij", "a" * 64
 TABLES = proxy_types.LitellmTableNames
 
 
-async def tell(action: Any, table: proxy_types.LitellmTableNames, identity: str, before: Any, after: Any) -> None:
+async def log_change(action: Any, table: proxy_types.LitellmTableNames, identity: str, before: Any, after: Any) -> None:
     """Write one entry, with the JSON that LiteLLM's routes make of a row and of a request."""
     entry = proxy_types.LiteLLM_AuditLogs(
         id=str(uuid4()),
@@ -44,16 +44,16 @@ async def main() -> None:
     key = proxy_types.LiteLLM_VerificationToken(
         token=HASH, key_name="sk-...ghij", key_alias="search-application", max_budget=10.0
     )
-    await tell("created", TABLES.KEY_TABLE_NAME, HASH, None, key)
+    await log_change("created", TABLES.KEY_TABLE_NAME, HASH, None, key)
     more = proxy_types.UpdateKeyRequest(key=KEY, max_budget=20.0, metadata={"note": "of the board"})
-    await tell("updated", TABLES.KEY_TABLE_NAME, HASH, key, more)
-    await tell("deleted", TABLES.KEY_TABLE_NAME, HASH, key, None)
+    await log_change("updated", TABLES.KEY_TABLE_NAME, HASH, key, more)
+    await log_change("deleted", TABLES.KEY_TABLE_NAME, HASH, key, None)
     members = [proxy_types.Member(user_id=name, role="user") for name in ("u1", "u2")]
     alone = proxy_types.LiteLLM_TeamTable(team_id="t1", team_alias="Search", members_with_roles=members[:1])
     both = proxy_types.LiteLLM_TeamTable(team_id="t1", team_alias="Search", members_with_roles=members)
-    await tell("updated", TABLES.TEAM_TABLE_NAME, "t1", alone, both)
+    await log_change("updated", TABLES.TEAM_TABLE_NAME, "t1", alone, both)
     user = proxy_types.LiteLLM_UserTable(user_id="u2", user_email="u2@example.com", max_budget=None)
-    await tell("created", TABLES.USER_TABLE_NAME, "u2", None, user)
+    await log_change("created", TABLES.USER_TABLE_NAME, "u2", None, user)
     await asyncio.sleep(0.1)  # each callback runs as its own task
 
 

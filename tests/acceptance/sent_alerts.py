@@ -31,7 +31,11 @@ def tellings(posts: Iterable[Post]) -> list[tuple[str, int]]:
 
     A message that was repeated under its id counts once.
     """
-    return [told for post in {post.notification_id: post for post in posts}.values() for told in _tellings(post)]
+    return [
+        notification
+        for post in {post.notification_id: post for post in posts}.values()
+        for notification in _tellings(post)
+    ]
 
 
 def occurrences(posts: Iterable[Post]) -> Counter[str]:

@@ -17,7 +17,7 @@ TYPES = (
 ALL_TYPES = f'alerting: ["slack"]\n  alert_types: [{TYPES}]'
 
 
-def test_what_the_audit_log_tells_reaches_people_once_and_without_the_key(tmp_path: Path, slack: Receiver) -> None:
+def test_changes_in_the_audit_log_are_notified_once_and_without_the_key(tmp_path: Path, slack: Receiver) -> None:
     """The message has the actor, the change, and the old and new value.
 
     It has no key, and no value that may be secret.
@@ -41,14 +41,14 @@ def test_what_the_audit_log_tells_reaches_people_once_and_without_the_key(tmp_pa
     finally:
         stack.down()
 
-    def told(*words: str) -> str:
+    def wait_for_message(*words: str) -> str:
         (text,) = [text for text in texts if all(word in text for word in words)]
         return text
 
-    told("Key sear", "was created by ada")
-    assert "metadata" in told("Key sear", "was updated by ada", "10.0 → 20.0")
-    told("Key sear", "was deleted by ada")
-    assert "u2" in told("Team Search", "member added by ada")
-    told("u2@example.com was created by ada")
+    wait_for_message("Key sear", "was created by ada")
+    assert "metadata" in wait_for_message("Key sear", "was updated by ada", "10.0 → 20.0")
+    wait_for_message("Key sear", "was deleted by ada")
+    assert "u2" in wait_for_message("Team Search", "member added by ada")
+    wait_for_message("u2@example.com was created by ada")
     assert len(slack.taken()) == 5
     assert not any(secret in post.text for post in slack.posts for secret in ("sk-live", "of the board"))

@@ -125,7 +125,7 @@ def ask(stack: Stack, query: str) -> list[tuple[Any, ...]]:
         return list(database.execute(query))
 
 
-def look(stack: Stack, transports: list[Recorded], now: float) -> tuple[int, float, float]:
+def measure(stack: Stack, transports: list[Recorded], now: float) -> tuple[int, float, float]:
     """Return how many batches are not applied, the age of the oldest, and the age of the newest canary that arrived."""
     applied = {row[0] for row in ask(stack, "SELECT batch_id FROM batches")}
     waiting = [sent for one in transports for batch, sent in list(one.batches.items()) if batch not in applied]
@@ -151,10 +151,10 @@ def test_a_backlog_is_applied_oldest_first_and_concludes_nothing(stack: Stack, t
         stack.start("ingest")
         ends = time.monotonic() + 3 * SECONDS
         while time.monotonic() < ends and (not seen or seen[-1][1] > 5):
-            seen.append(look(stack, transports, time.time()))
+            seen.append(measure(stack, transports, time.time()))
             time.sleep(0.5)
     ends = time.monotonic() + 60
-    while look(stack, transports, time.time())[0] and time.monotonic() < ends:
+    while measure(stack, transports, time.time())[0] and time.monotonic() < ends:
         time.sleep(0.5)
 
     sent = {batch: at for one in transports for batch, at in one.batches.items()}

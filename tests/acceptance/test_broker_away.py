@@ -1,4 +1,4 @@
-"""The broker refuses or is gone: each process says so in a few lines, and nothing that was queued is lost."""
+"""The broker refuses or is unavailable: each process logs a few lines, and no queued batch is lost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def out_of_memory(stack: Stack) -> Callable[[], None]:
 
 
 def read_only(stack: Stack) -> Callable[[], None]:
-    """Demote the broker to a replica of nobody."""
+    """Demote the broker to a replica without a primary."""
     ask(stack, "REPLICAOF", "127.0.0.1", "1")
     return lambda: ask(stack, "REPLICAOF", "NO", "ONE")
 
@@ -79,7 +79,7 @@ def few_lines(stack: Stack, what: str) -> Iterator[None]:
 
 
 @pytest.mark.timeout(300)
-def test_a_broker_that_is_away_is_said_in_few_lines(slack: Receiver, tmp_path: Path) -> None:
+def test_an_unavailable_broker_is_logged_in_few_lines(slack: Receiver, tmp_path: Path) -> None:
     """It was a hundred lines a second of beat, and tracebacks of workers."""
     stack = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET))
     try:

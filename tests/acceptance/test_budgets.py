@@ -43,7 +43,7 @@ def proxy(stack: Stack, tmp_path: Path) -> Iterator[Proxy]:
         running.down()
 
 
-def test_a_team_of_many_keys_is_told_of_once_per_limit(proxy: Proxy, stack: Stack, slack: Receiver) -> None:
+def test_a_team_of_many_keys_is_notified_once_per_limit(proxy: Proxy, stack: Stack, slack: Receiver) -> None:
     """Twelve keys cross 85 %, old figures follow, twelve cross 95 %. One key's pace exceeds its soft budget."""
 
     def ask(key: str) -> int:

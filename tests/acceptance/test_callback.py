@@ -141,8 +141,10 @@ def test_a_fallback_is_timed_from_the_clients_request_on(pipeline: tuple[Proxy, 
         ("/v1/embeddings", {"input": [PROMPT]}),
     ],
 )
-def test_a_failure_is_told_once_on_every_route(pipeline: tuple[Proxy, Events], path: str, body: dict[str, Any]) -> None:
-    """One attempt failed and the call with it. LiteLLM's layers report parts of it twice."""
+def test_a_failure_is_published_once_on_every_endpoint(
+    pipeline: tuple[Proxy, Events], path: str, body: dict[str, Any]
+) -> None:
+    """The attempt and the call fail once. LiteLLM's layers report parts of it twice."""
     proxy, events = pipeline
     assert post(proxy, path, body | {"model": "status-500"}) == 500
 

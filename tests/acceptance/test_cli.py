@@ -39,7 +39,7 @@ def test_a_mistake_in_the_configuration_is_named_with_its_place(tmp_path: Path, 
     assert said in done.stderr
 
 
-def test_check_tells_machines_what_is_in_force_and_where_from(tmp_path: Path) -> None:
+def test_check_prints_settings_and_sources_as_json(tmp_path: Path) -> None:
     """Its JSON is valid, with the origin of each value, and without the webhook."""
     url = f"https://hooks.slack.com/services/T0/B0/{SECRET}"
     config = f"general_settings:\n  alerting_threshold: 7\nenvironment_variables: {{SLACK_WEBHOOK_URL: '{url}'}}\n"
@@ -102,9 +102,7 @@ def test_check_lists_what_pages(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (400, 1), (500, 1)])
-def test_a_test_message_says_what_the_receiver_answered(
-    tmp_path: Path, slack: Receiver, status: int, code: int
-) -> None:
+def test_a_channel_test_prints_the_receivers_answer(tmp_path: Path, slack: Receiver, status: int, code: int) -> None:
     """Success and failure differ in text and exit code."""
     slack.answer = lambda _number, _path: (status, {}, 0.0)
     url = f"{slack.url}/services/T0/B0/{SECRET}"
@@ -121,7 +119,7 @@ def test_a_test_message_says_what_the_receiver_answered(
     assert alertworker(tmp_path, "deadletters", "list").stdout == "No dead letters.\n"
 
 
-def test_a_test_in_shadow_says_that_nothing_is_sent(tmp_path: Path, slack: Receiver) -> None:
+def test_a_channel_test_in_shadow_sends_nothing_and_prints_it(tmp_path: Path, slack: Receiver) -> None:
     environ = {"SLACK_WEBHOOK_URL": f"{slack.url}/services/T0/B0/{SECRET}", "ALERTWORKER_SHADOW": "true"}
     done = alertworker(tmp_path, "test", "slack", "--json", environ=environ)
 
@@ -143,7 +141,7 @@ def test_a_test_of_one_type_goes_where_that_type_goes(stack: Stack, slack: Recei
     assert len({post.notification_id for post in slack.posts}) == 2
 
 
-def test_what_needs_a_broker_or_a_database_says_so(tmp_path: Path) -> None:
+def test_a_command_without_its_broker_or_database_names_it(tmp_path: Path) -> None:
     """Nothing is running, and no command hangs or shows an address."""
     published = alertworker(tmp_path, "publish", given=json.dumps(GOOD))
     listed = alertworker(tmp_path, "alerts")
@@ -159,7 +157,7 @@ def test_events_go_in_and_alerts_and_dead_letters_come_out(stack: Stack, slack: 
     done = alertworker(stack.folder, "publish", environ=stack.env, given=lines)
     assert done.returncode == 1
     assert "1 published, 2 refused" in done.stdout
-    assert "event 1: event: no such type" in done.stderr
+    assert "event 1: event: unknown type" in done.stderr
     assert "event 2: llm.request.failed.call_id" in done.stderr
     slack.wait_for("Timeout 504", seconds=15)
 
@@ -177,7 +175,7 @@ def test_events_go_in_and_alerts_and_dead_letters_come_out(stack: Stack, slack: 
     assert "unknown dead letter nobody" in missing.stderr
 
 
-def test_explain_tells_all_and_touches_nothing(tmp_path: Path, slack: Receiver) -> None:
+def test_explain_prints_all_outcomes_and_changes_nothing(tmp_path: Path, slack: Receiver) -> None:
     """Nothing was started before.
 
     The output has alert, route and body, from the configuration alone; no file, no post.

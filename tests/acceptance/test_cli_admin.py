@@ -190,7 +190,7 @@ def test_the_doctor_reports_a_healthy_pipeline_and_a_broken_lane(stack: Stack, s
     assert re.search(r"^dead_letters +notification +1$", text, re.MULTILINE)
 
 
-def test_the_doctor_says_what_is_away(tmp_path: Path) -> None:
+def test_the_doctor_names_unavailable_services(tmp_path: Path) -> None:
     """There is no broker and no table: both are named with a remedy, and no command hangs."""
     code, found = examined(tmp_path, {})
 

@@ -23,7 +23,7 @@ class _Proxy(Proxy):
         return config
 
 
-def test_a_deployment_that_cools_down_is_told_with_reason_and_end(tmp_path: Path) -> None:
+def test_a_cooldown_is_notified_with_its_reason_and_end(tmp_path: Path) -> None:
     """Three calls meet two deployments at their limit. Each cooldown is one message, and the prompt is nowhere."""
     with receiver() as slack:
         stack = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET))

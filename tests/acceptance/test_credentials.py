@@ -1,4 +1,4 @@
-"""Whose key a provider refuses, on a real LiteLLM proxy: the deployment's or the client's."""
+"""The key that a provider refuses, on a real LiteLLM proxy: the deployment's or the client's."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_refusal_names_the_deployments_key(line: tuple[Proxy, Events], model: 
 
 @pytest.mark.parametrize("model", ["fast", "status-401"])
 def test_a_key_that_the_client_brings_is_not_named(line: tuple[Proxy, Events], model: str) -> None:
-    """That it is refused is the client's mistake, and that it is accepted says nothing of the deployment's."""
+    """Its refusal is the client's mistake. Its success proves nothing about the deployment's key."""
     proxy, events = line
     proxy.ask(model, more={"api_key": "sk-theClientsOwn1234567890"})
     seen = events.ended()

@@ -66,7 +66,7 @@ def test_a_database_that_is_away_loses_nothing(postgres: Postgres, slack: Receiv
 
         wait_for_count(slack, number + 1, 90)
         slack.wait_for("The database is back", seconds=15)
-        assert len(slack.taken("The database has been away")) == len(slack.taken("The database is back")) == 1
+        assert len(slack.taken("The database has been unavailable")) == len(slack.taken("The database is back")) == 1
         publisher.close()
         with psycopg.connect(postgres.url) as database:
             letters = database.execute("SELECT count(*) FROM dead_letters").fetchone()

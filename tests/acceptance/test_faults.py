@@ -108,7 +108,7 @@ def test_a_batch_whose_worker_is_killed_in_the_midst_of_it_is_taken_up_again(
     print(f"all taken up after {time.monotonic() - began:.1f} s, the start of the worker included")
 
 
-def test_a_stopped_broker_loses_nothing_and_holds_nobody_up(
+def test_a_stopped_broker_loses_no_event_and_delays_no_request(
     stack: Stack, publisher: Publisher, slack: Receiver
 ) -> None:
     """While it is down, `publish` stays fast and batches are spooled. Afterwards all are counted once."""

@@ -77,8 +77,8 @@ class Queues:
             return
         with self._channel() as channel:
             for message in messages:
-                kinds = {"content_type": message.content_type, "content_encoding": message.content_encoding}
-                given = {name: value for name, value in kinds.items() if value is not None}
+                properties = {"content_type": message.content_type, "content_encoding": message.content_encoding}
+                given = {name: value for name, value in properties.items() if value is not None}
                 sent = amqp.Message(
                     message.body, application_headers=dict(message.headers), **given, **message.properties
                 )
@@ -143,14 +143,14 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def desk(stack: Stack) -> Iterator[AdminStore]:
+def admin(stack: Stack) -> Iterator[AdminStore]:
     """Return the installation's store as the command line sees it."""
     engine = make_engine(stack.env["ALERTWORKER_DATABASE_URL"])
     yield AdminStore(engine)
     engine.dispose()
 
 
-def test_every_message_is_applied_or_parked_with_its_bytes(stack: Stack, desk: AdminStore) -> None:
+def test_every_message_is_applied_or_parked_with_its_bytes(stack: Stack, admin: AdminStore) -> None:
     """Each parked message is one dead letter, each good batch is applied once, and nothing is left on the broker."""
     queues = Queues(stack)
     pids = {name: process.pid for name, process in stack.processes.items()}
@@ -164,32 +164,32 @@ def test_every_message_is_applied_or_parked_with_its_bytes(stack: Stack, desk: A
 
     parked = {message.name: message.kept for message in table if not message.applied} | queues.items
     applied = [message.name for message in (before, *table, after) if message.applied] + raw
-    wait_until(lambda: calls(desk) >= len(applied) and not queues.waiting(), stack)
+    wait_until(lambda: calls(admin) >= len(applied) and not queues.waiting(), stack)
 
-    assert kept(desk, parked) == {name: list(parked.values()).count(body) for name, body in parked.items()}
-    assert len(applied) <= calls(desk) <= len(applied) + 1  # the event beside a surrogate is its reader's to decide
-    assert desk.on_connection(
+    assert kept(admin, parked) == {name: list(parked.values()).count(body) for name, body in parked.items()}
+    assert len(applied) <= calls(admin) <= len(applied) + 1  # the event beside a surrogate is its reader's to decide
+    assert admin.on_connection(
         lambda connection: connection.execute(text("SELECT count(*) FROM batches WHERE events > 0")).scalar()
-    ) == (calls(desk))
+    ) == (calls(admin))
     assert {name: process.poll() for name, process in stack.processes.items()} == dict.fromkeys(pids)
     assert CANARY not in stack.logs()
     assert "Traceback" not in stack.logs()
 
 
-def kept(desk: AdminStore, parked: Mapping[str, bytes]) -> dict[str, int]:
+def kept(admin: AdminStore, parked: Mapping[str, bytes]) -> dict[str, int]:
     """Return how many dead letters hold each of these."""
-    letters = [desk.dead_letter(row.id) for row in desk.dead_letters(limit=1_000)]
+    letters = [admin.dead_letter(row.id) for row in admin.dead_letters(limit=1_000)]
     held = [letter.payload for letter in letters if letter is not None]
     return {name: held.count(body) for name, body in parked.items()}
 
 
-def calls(desk: AdminStore) -> int:
+def calls(admin: AdminStore) -> int:
     """Return how many of the good calls are in the ledger."""
     query = text("SELECT coalesce(sum(spend_nanos), 0) FROM spend WHERE dimension = 'team' AND team_id = 'hostile'")
-    return int(desk.on_connection(lambda connection: connection.execute(query).scalar() or 0))
+    return int(admin.on_connection(lambda connection: connection.execute(query).scalar() or 0))
 
 
-def test_plain_celery_producers_keep_working(stack: Stack, desk: AdminStore) -> None:
+def test_plain_celery_producers_keep_working(stack: Stack, admin: AdminStore) -> None:
     """Each of Celery's options for producers is tested alone. Those that would delay or drop a batch have no effect."""
     app = celery.Celery(broker=stack.broker_url)
     started = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -218,29 +218,29 @@ def test_plain_celery_producers_keep_working(stack: Stack, desk: AdminStore) -> 
     for producer in (app, old):
         producer.close()
 
-    wait_until(lambda: calls(desk) == len(ways) + 1 and not Queues(stack).waiting(), stack)
-    assert desk.dead_letters() == []
+    wait_until(lambda: calls(admin) == len(ways) + 1 and not Queues(stack).waiting(), stack)
+    assert admin.dead_letters() == []
     assert CANARY not in stack.logs()
 
 
-def test_a_parked_message_is_replayed_shown_and_discarded(stack: Stack, desk: AdminStore) -> None:
-    """A replayed message that is still bad is parked again. One that is now readable is applied once."""
+def test_a_parked_message_is_replayed_shown_and_discarded(stack: Stack, admin: AdminStore) -> None:
+    """A replayed message that is still bad is parked again. A message that is now readable is applied once."""
     body = json.dumps(call_of([good("replayed")])).encode()
     queues = Queues(stack)
     queues.send([Hostile("mended", body, headers={"task": "a.later.version", "id": "m"}), Hostile("bad", b"[1")])
-    wait_until(lambda: len(desk.dead_letters()) == 2 and not queues.waiting(), stack)
+    wait_until(lambda: len(admin.dead_letters()) == 2 and not queues.waiting(), stack)
 
-    mended, bad = sorted(desk.dead_letters(), key=lambda row: row.batch_id != "m")
+    mended, bad = sorted(admin.dead_letters(), key=lambda row: row.batch_id != "m")
     for letter in (mended, bad):
         assert command(stack, "deadletters", "replay", letter.id) == "1 replayed\n"
-    wait_until(lambda: calls(desk) == 1 and len(desk.dead_letters()) == 1 and not queues.waiting(), stack)
+    wait_until(lambda: calls(admin) == 1 and len(admin.dead_letters()) == 1 and not queues.waiting(), stack)
     assert command(stack, "deadletters", "show", bad.id, "--payload") == "[1\n"
     assert json.loads(command(stack, "deadletters", "show", bad.id))["holds"] == "[1"
     assert json.loads(command(stack, "deadletters", "list", "--kind", "message", "--json"))
     assert command(stack, "deadletters", "discard", bad.id) == "1 discarded\n"
     queues.send([Hostile("again", body, headers={"task": TASK, "id": "m"})])
     wait_until(lambda: not queues.waiting(), stack)
-    assert (calls(desk), len(desk.dead_letters())) == (1, 0)
+    assert (calls(admin), len(admin.dead_letters())) == (1, 0)
 
 
 def command(stack: Stack, *arguments: str) -> str:

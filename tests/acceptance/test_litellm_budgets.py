@@ -110,7 +110,7 @@ def test_projections_are_litellms_to_the_day_once_a_period_is_old_enough() -> No
     ]
     _, theirs = ask([], asked)
 
-    told = 0
+    compared = 0
     for (spend, soft, duration, share), moment, projected in zip(table, moments, theirs, strict=True):
         own = reading(spend, None, soft, at=moment, reset_at=RESET, duration=duration)
         limit = highest(BudgetKey(BudgetScope.KEY, "app"), own)
@@ -126,5 +126,5 @@ def test_projections_are_litellms_to_the_day_once_a_period_is_old_enough() -> No
         assert day is not None
         second = timedelta(seconds=1)  # whole nano-dollars and floats round differently
         assert projected[1] in {(day - second).date().isoformat(), (day + second).date().isoformat()}
-        told += 1
-    assert told > 20
+        compared += 1
+    assert compared > 20

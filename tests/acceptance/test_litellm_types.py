@@ -25,7 +25,7 @@ DOWN = "status-503"
 #: A zone in which it is noon, so that no day ends while the test runs.
 ZONE = ZoneInfo(f"Etc/GMT{datetime.now(UTC).hour - 12:+d}")
 #: Sends due reports like beat's and the worker's tasks, at other times, one after the other.
-LOOK = """
+SEND_DUE = """
 import sys
 from datetime import datetime
 from alertworker.app import get_reporter
@@ -68,9 +68,9 @@ class Pipeline:
         with ThreadPoolExecutor(4) as pool:
             return [status for status, _ in pool.map(self.proxy.ask, models)]
 
-    def look(self, *moments: datetime) -> None:
+    def send_due(self, *moments: datetime) -> None:
         """Send what is due at these times of the zone. They also pace the lanes, so no other message may follow."""
-        command = [sys.executable, "-c", LOOK, *(moment.isoformat() for moment in moments)]
+        command = [sys.executable, "-c", SEND_DUE, *(moment.isoformat() for moment in moments)]
         subprocess.run(command, env=self.stack.env, cwd=self.stack.folder, check=True, timeout=60)
 
 
@@ -122,7 +122,7 @@ def test_regions_users_and_reports_come_from_a_proxys_calls(pipeline: Pipeline) 
         assert part in daily.text
 
     nine = datetime.now(ZONE).replace(hour=9, minute=0, second=0, microsecond=0)
-    pipeline.look(nine + timedelta(days=1), nine + timedelta(days=7 - nine.weekday()))
+    pipeline.send_due(nine + timedelta(days=1), nine + timedelta(days=7 - nine.weekday()))
     spend = pipeline.slack.taken("`spend_reports`")[0]
     [fallbacks] = pipeline.slack.taken("`fallback_reports`")
     for part in (f"{nine:%-d %b %Y}", "$1", "15, 10 failed"):

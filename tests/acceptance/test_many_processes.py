@@ -41,9 +41,9 @@ class Fleet:
             self.ask(["fast"] * 12)
         assert rows(self.stack, "SELECT count(*) FROM publishers") == [(count,)]
 
-    def counts(self, kind: str, model: str) -> list[int]:
+    def counts(self, alert_type: str, model: str) -> list[int]:
         """Return the count of each alert of a type about a model."""
-        query = f"SELECT count FROM alerts WHERE type = '{kind}' AND labels LIKE '%{model}%'"
+        query = f"SELECT count FROM alerts WHERE type = '{alert_type}' AND labels LIKE '%{model}%'"
         return [int(row[0]) for row in rows(self.stack, query)]
 
 
@@ -104,7 +104,7 @@ def test_calls_that_hang_in_four_processes_are_one_alert(fleet: Fleet) -> None:
     assert fleet.counts("llm_requests_hanging", "hang-8") == [8]
 
 
-def test_a_model_that_nobody_can_price_is_told(fleet: Fleet) -> None:
+def test_calls_of_a_model_without_a_price_are_notified(fleet: Fleet) -> None:
     """LiteLLM counts such calls as free, and does not report them."""
     assert fleet.ask(["unpriced"] * 4) == [200] * 4
     fleet.slack.wait_for("`failed_tracking_spend`", seconds=30)

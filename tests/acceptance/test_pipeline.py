@@ -77,7 +77,7 @@ def fresh(pipeline: tuple[Proxy, Receiver, Stack]) -> tuple[Proxy, Receiver, Sta
     return pipeline
 
 
-def test_good_requests_are_no_alert(fresh: tuple[Proxy, Receiver, Stack]) -> None:
+def test_successful_requests_raise_no_alert(fresh: tuple[Proxy, Receiver, Stack]) -> None:
     """600 fast requests cause no message, and all of them are in the ledger."""
     proxy, slack, stack = fresh
 
@@ -106,7 +106,7 @@ def test_good_requests_are_no_alert(fresh: tuple[Proxy, Receiver, Stack]) -> Non
 
 
 def test_a_slow_request_hangs_and_then_is_slow(fresh: tuple[Proxy, Receiver, Stack]) -> None:
-    """One request over the threshold hangs, ends, and was slow. Nothing else arrives."""
+    """A request over the threshold hangs, ends, and was slow. No other message arrives."""
     proxy, slack, _ = fresh
     began = time.monotonic()
     assert proxy.ask("slow-5")[0] == 200
@@ -135,8 +135,8 @@ def test_failures_are_one_alert_that_counts(fresh: tuple[Proxy, Receiver, Stack]
     assert "Level: `Low`" in slack.posts[0].text
 
 
-def test_only_what_we_or_the_provider_caused_rings(fresh: tuple[Proxy, Receiver, Stack]) -> None:
-    """A bad request, a wrong key and an unknown model notify nobody. Our own failing credentials do."""
+def test_only_failures_of_ours_or_the_provider_notify(fresh: tuple[Proxy, Receiver, Stack]) -> None:
+    """A bad request, a wrong key and an unknown model send no message. Our own failing credentials do."""
     proxy, slack, _ = fresh
     assert proxy.ask("status-400")[0] == 400
     assert proxy.ask("fast", key="sk-nobody")[0] in (400, 401)

@@ -111,7 +111,7 @@ def test_no_request_waits_for_a_broker_that_does_not_answer(proxy: Proxy, stack:
     wait_for_requests(stack, [warm, paused])
 
 
-def test_a_proxy_that_is_told_to_end_says_goodbye(proxy: Proxy, stack: Stack) -> None:
+def test_a_proxy_that_gets_sigterm_shuts_down_cleanly(proxy: Proxy, stack: Stack) -> None:
     """The ledger has the earlier calls and those in flight, and the proxy does not count as lost."""
     with ThreadPoolExecutor(6) as pool:
         slow = pool.submit(proxy.ask, "slow-1")

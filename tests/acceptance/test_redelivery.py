@@ -43,12 +43,12 @@ def batch_of(events: Sequence[dict[str, Any]]) -> SealedBatch:
 def send(url: str, batches: Sequence[SealedBatch], exchange: str = QUEUE, routing_key: str = QUEUE) -> None:
     """Put batches on the broker unchanged."""
     with Connection(url, transport_options=topology.transport_options(url)) as connection:
-        kind = "topic" if topology.is_amqp(url) else "direct"
+        exchange_type = "topic" if topology.is_amqp(url) else "direct"
         with producers[connection].acquire(block=True) as producer:
             for batch in batches:
                 producer.publish(
                     [[], batch.arguments(), {}],
-                    exchange=Exchange(exchange, type=kind, durable=True),
+                    exchange=Exchange(exchange, type=exchange_type, durable=True),
                     routing_key=routing_key,
                     serializer="msgpack",
                     headers={"task": TASK, "id": str(new_id()), "lang": "py", "argsrepr": "", "kwargsrepr": ""},
@@ -105,7 +105,7 @@ def test_a_batch_that_cannot_be_applied_is_parked_with_its_bytes(stack: Stack, s
 
 @pytest.mark.rabbitmq
 @pytest.mark.parametrize("environ", [{"ALERTWORKER_BROKER_URL": "rabbitmq_url"}], indirect=True)
-def test_what_rabbitmq_gives_up_is_parked(stack: Stack) -> None:
+def test_a_message_that_rabbitmq_gives_up_is_parked(stack: Stack) -> None:
     """A batch that was delivered too often goes to RabbitMQ's dead-letter queue, and from there to our dead letters."""
     batch = batch_of([failed(1)])
     send(stack.broker_url, [batch], topology.DEAD_EXCHANGE, topology.DEAD_QUEUE)

@@ -102,9 +102,9 @@ def events(posted: tuple[set[str], list[Event]]) -> list[Event]:
     return posted[1]
 
 
-def said(events: list[Event], kind: str, *, digest: bool = False) -> list[AlertRelayed]:
+def said(events: list[Event], alert_type: str, *, digest: bool = False) -> list[AlertRelayed]:
     """Return the relayed alerts of a type, in order: single ones, or digests."""
-    relayed = [event for event in events if isinstance(event, AlertRelayed) and event.alert_type == kind]
+    relayed = [event for event in events if isinstance(event, AlertRelayed) and event.alert_type == alert_type]
     return [event for event in relayed if (event.digest_from is not None) == digest]
 
 
@@ -112,22 +112,22 @@ def test_every_type_that_litellm_has_is_read_as_itself(posted: tuple[set[str], l
     """The exception is the type that LiteLLM never sends. No type is unknown."""
     types, events = posted
     changes = {(event.entity, event.action) for event in events if isinstance(event, EntityChanged)}
-    told = {event.alert_type for event in events if isinstance(event, AlertRelayed)}
-    told |= {name for name, change in MANAGEMENT.items() if change in changes}
+    seen = {event.alert_type for event in events if isinstance(event, AlertRelayed)}
+    seen |= {name for name, change in MANAGEMENT.items() if change in changes}
 
-    assert types - told == {"cooldown_deployment"}
-    assert told <= types <= {kind.value for kind in AlertType}
+    assert types - seen == {"cooldown_deployment"}
+    assert seen <= types <= {alert_type.value for alert_type in AlertType}
 
 
-def test_what_litellm_squashed_or_digested_counts_in_full(events: list[Event]) -> None:
+def test_merged_alerts_of_litellm_count_in_full(events: list[Event]) -> None:
     """Three at once are three, in both of LiteLLM's ways."""
     refused, *gone = sorted(said(events, "db_exceptions"), key=lambda event: "refused" not in event.headline)
     assert "refused" in refused.headline
     assert sum(event.count for event in gone) == 3
     assert len(gone) < 3, "LiteLLM squashes what it says twice in a second"
     digests = {
-        kind: [event.count for event in said(events, kind, digest=True)]
-        for kind in ("db_exceptions", "llm_exceptions", "llm_too_slow", "llm_requests_hanging")
+        alert_type: [event.count for event in said(events, alert_type, digest=True)]
+        for alert_type in ("db_exceptions", "llm_exceptions", "llm_too_slow", "llm_requests_hanging")
     }
 
     assert digests == {"db_exceptions": [4], "llm_exceptions": [5], "llm_too_slow": [1], "llm_requests_hanging": [2]}
@@ -135,7 +135,7 @@ def test_what_litellm_squashed_or_digested_counts_in_full(events: list[Event]) -
     assert {(event.entity, event.action): event.count for event in changes} == dict.fromkeys(MANAGEMENT.values(), 2)
 
 
-def test_failed_calls_keep_who_where_and_the_callers_metadata(events: list[Event]) -> None:
+def test_failed_calls_keep_attribution_and_the_callers_metadata(events: list[Event]) -> None:
     """This holds for failures of a deployment. Calls that were refused before it have none."""
     calls = sorted(
         said(events, "llm_exceptions"), key=lambda event: ("trouble" not in event.headline, not event.metadata)
@@ -168,11 +168,11 @@ def test_a_call_without_a_price_names_its_model(events: list[Event]) -> None:
 def test_outages_rise_by_deployment_and_by_region(events: list[Event]) -> None:
     """LiteLLM sends both under one type."""
     levels = {
-        kind: [
+        alert_type: [
             (event.level, event.facts.get("Model Name") or event.facts.get("Region Name"))
-            for event in said(events, kind)
+            for event in said(events, alert_type)
         ]
-        for kind in ("outage_alerts", "region_outage_alerts")
+        for alert_type in ("outage_alerts", "region_outage_alerts")
     }
 
     assert set(levels["outage_alerts"]) == {("Medium", "gpt-4o"), ("High", "gpt-4o")}
@@ -193,10 +193,10 @@ def test_reports_keep_every_line(events: list[Event]) -> None:
     assert "`7 successful fallback requests` with primary model=`a`" in fallbacks.text
 
 
-@pytest.mark.parametrize("kind", ["user_spend_thresholds", "user_spend_anomalies"])
-def test_what_is_said_of_several_users_at_once_is_kept_of_each(events: list[Event], kind: str) -> None:
+@pytest.mark.parametrize("alert_type", ["user_spend_thresholds", "user_spend_anomalies"])
+def test_an_alert_about_several_users_keeps_each_of_them(events: list[Event], alert_type: str) -> None:
     """LiteLLM puts all users of an hour into one message."""
-    (alert,) = said(events, kind)
+    (alert,) = said(events, alert_type)
 
     assert alert.facts["User"] == "u1"
     for user in ("u1", "u2"):

@@ -95,25 +95,25 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 @pytest.mark.timeout(240)
-def test_what_the_proxy_says_reaches_people_once_and_without_the_prompt(running: Installation) -> None:
+def test_alerts_of_the_proxy_are_notified_once_and_without_the_prompt(running: Installation) -> None:
     """Failures of two requests are one alert, counted, in our form.
 
     LiteLLM loses alerts that arrive while it posts, so the test repeats a failure that was lost.
     """
 
-    def told() -> int:
+    def messages_sent() -> int:
         return sum(post.count for post in running.slack.taken("LLM API call failed"))
 
     ends = time.monotonic() + 120
-    while told() < 2 and time.monotonic() < ends:
-        before = told()
+    while messages_sent() < 2 and time.monotonic() < ends:
+        before = messages_sent()
         assert running.proxy.ask("status-500")[0] == 500
         patience = time.monotonic() + 25
-        while told() == before and time.monotonic() < patience:
+        while messages_sent() == before and time.monotonic() < patience:
             time.sleep(0.1)
     first, *_ = running.slack.taken("LLM API call failed")
 
-    assert told() >= 2
+    assert messages_sent() >= 2
     assert rows(running.stack, "SELECT count(*) FROM alerts WHERE type = 'llm_exceptions'") == [(1,)]
 
     assert "Alert type: `llm_exceptions`" in first.text
@@ -158,6 +158,6 @@ def test_an_event_over_http_reaches_people(running: Installation) -> None:
 
     assert post("wrong") == 401
     assert post(PUBLISH_KEY) == 202
-    [told] = running.slack.wait_for("gpt-http", seconds=30)
-    assert "out of order" in told.text
-    assert PUBLISH_KEY not in told.text + running.stack.logs()
+    [messages_sent] = running.slack.wait_for("gpt-http", seconds=30)
+    assert "out of order" in messages_sent.text
+    assert PUBLISH_KEY not in messages_sent.text + running.stack.logs()

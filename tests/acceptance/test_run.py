@@ -232,7 +232,7 @@ subprocess.Popen([sys.executable, "-c", watch, str(os.getpid()), sys.executable,
 """
 
 
-def test_a_program_ends_with_its_parent_where_the_kernel_does_not_tell(tmp_path: Path) -> None:
+def test_a_program_ends_with_its_parent_without_the_kernels_signal(tmp_path: Path) -> None:
     """Systems other than Linux have no such signal, so a thread checks the parent."""
     started = tmp_path / "pid"
     program = f"import os, pathlib, time; pathlib.Path({str(started)!r}).write_text(str(os.getpid())); time.sleep(60)"

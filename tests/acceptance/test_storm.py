@@ -27,8 +27,8 @@ def test_a_thousand_alerts_at_once_are_few_messages(stack: Stack, publisher: Pub
     seconds = time.monotonic() - began
     time.sleep(3)  # any surplus message would arrive now
 
-    told = Counter(alert for alert, _ in tellings(slack.taken()))
+    counts = Counter(alert for alert, _ in tellings(slack.taken()))
     print(f"{ALERTS} alerts in {len(slack.posts)} messages within {seconds:.0f} s")
-    assert len(told) == ALERTS
-    assert set(told.values()) == {1}
+    assert len(counts) == ALERTS
+    assert set(counts.values()) == {1}
     assert len(slack.posts) <= 30

@@ -128,7 +128,7 @@ def test_a_broker_with_a_certificate_of_another_authority_gets_nothing(addresses
 
 
 def test_a_certificate_of_rediss_is_verified_without_any_option(redis_port: int) -> None:
-    """Only ``ssl_cert_reqs=none`` accepts a certificate that nobody vouches for."""
+    """Only ``ssl_cert_reqs=none`` accepts a certificate of an unknown authority."""
     with tls_terminator(redis_port, trustme.CA()) as port:
         transport = BrokerTransport(f"rediss://127.0.0.1:{port}/0")
         with pytest.raises(BrokerUnavailable, match="the broker cannot be reached"):
@@ -177,7 +177,7 @@ def test_the_host_name_in_the_certificate_of_amqps_is_verified(
         run(f"127.0.0.1:{other};localhost:{local}")  # the first fails, and the next one's own name counts
 
 
-def test_a_worker_does_not_read_from_a_redis_whose_certificate_nobody_vouches_for(
+def test_a_worker_refuses_a_redis_with_a_certificate_of_an_unknown_authority(
     redis_port: int, slack: Receiver, tmp_path: Path
 ) -> None:
     """It logs why, and reads as soon as the address says that it may."""

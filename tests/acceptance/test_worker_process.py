@@ -31,7 +31,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         running.down()
 
 
-def test_a_worker_that_is_told_to_stop_ends_well(stack: Stack) -> None:
+def test_a_worker_that_gets_sigterm_ends_cleanly(stack: Stack) -> None:
     """A supervisor must not take it for a failure."""
     process = stack.processes["ingest"]
     stack.kill("ingest", signal.SIGTERM)
@@ -66,7 +66,7 @@ def test_a_worker_that_ends_by_itself_ends_with_a_failure(tmp_path: Path) -> Non
 
 
 def test_a_worker_waits_for_a_broker_that_is_read_only(stack: Stack) -> None:
-    """A server that became a replica is retried with growing waits. The log says so once a minute.
+    """A server that became a replica is retried with growing waits, and logged once a minute.
 
     Then the worker continues.
     """

@@ -34,14 +34,14 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 async def answer(request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
     """Behave as the model's name says."""
-    kind, *numbers = str(request.get("model", "fast")).split("-")
-    if kind == "status":
+    mode, *numbers = str(request.get("model", "fast")).split("-")
+    if mode == "status":
         messages = json.dumps(request.get("messages"))
         send(
             writer, int(numbers[0]), {"error": {"message": f"upstream trouble: {messages}", "type": "x", "code": None}}
         )
     elif request.get("stream"):
-        await stream(kind, [float(number) for number in numbers], writer)
+        await stream(mode, [float(number) for number in numbers], writer)
     else:
         await asyncio.sleep(float(numbers[0]) if numbers else 0)
         message = {"role": "assistant", "content": "Hello"}
@@ -49,7 +49,7 @@ async def answer(request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
             "id": "x",
             "object": "chat.completion",
             "created": 1,
-            "model": "nobody-prices-this" if kind == "unpriced" else "gpt-4o",
+            "model": "nobody-prices-this" if mode == "unpriced" else "gpt-4o",
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
         }
@@ -64,10 +64,10 @@ def send(writer: asyncio.StreamWriter, status: int, content: object) -> None:
     writer.write(head.encode() + body)
 
 
-async def stream(kind: str, numbers: list[float], writer: asyncio.StreamWriter) -> None:
+async def stream(mode: str, numbers: list[float], writer: asyncio.StreamWriter) -> None:
     """Send chunks as server-sent events."""
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
-    pause, count = (numbers[0], int(numbers[1])) if kind == "drip" else (0.0, 2)
+    pause, count = (numbers[0], int(numbers[1])) if mode == "drip" else (0.0, 2)
     for index in range(count):
         delta = {
             "index": 0,
@@ -78,7 +78,7 @@ async def stream(kind: str, numbers: list[float], writer: asyncio.StreamWriter) 
             writer, {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o", "choices": [delta]}
         )
         await writer.drain()
-        await asyncio.sleep(numbers[0] if kind == "stall" and index == 0 else pause)
+        await asyncio.sleep(numbers[0] if mode == "stall" and index == 0 else pause)
     for piece in (b"data: [DONE]\n\n", b""):
         writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
 

@@ -231,7 +231,7 @@ CASES: Final[Mapping[str, Message]] = REPORT_CASES | {
     "fallback": message(
         type=AlertType.CHANNEL_BROKEN,
         step=Step.FIRING,
-        headline="The channel slack-1f2e3d4c takes no messages",
+        headline="The channel slack-1f2e3d4c accepts no messages",
         since=NOW,
         facts={"Channel": "slack-1f2e3d4c", "Last answer": "answered 404 no_service"},
         labels={"channel": "slack-1f2e3d4c"},

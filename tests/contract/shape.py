@@ -1,4 +1,4 @@
-"""What the rules of vendors are written with: the data that is sent, checks of its parts, and changes that break it."""
+"""The parts of vendors' rules: the data that is sent, checks of its parts, and changes that break it."""
 
 from __future__ import annotations
 

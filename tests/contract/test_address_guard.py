@@ -62,7 +62,7 @@ def answers(*addresses: str) -> Callable[..., list[Any]]:
 @pytest.mark.parametrize("address", PRIVATE)
 @every_http_kind
 def test_an_address_of_a_neighbour_is_refused_when_it_is_configured(kind: str, address: str) -> None:
-    """The error says what to do, and does not repeat the address."""
+    """The error has the remedy, and does not repeat the address."""
     host = f"[{address}]" if ":" in address else address
     with pytest.raises(ValidationError, match="allowed_networks") as caught:
         config_to(kind, f"https://{host}")
@@ -100,7 +100,7 @@ def test_of_a_names_addresses_only_those_that_may_are_tried(server: Server, monk
 
 
 @every_http_kind
-def test_plain_http_leaves_the_machine_for_nobody(kind: str) -> None:
+def test_plain_http_does_not_leave_the_machine(kind: str) -> None:
     """Without TLS a channel sends only to this machine and to allowed networks."""
     for address in (
         "http://receiver.example",
@@ -114,7 +114,7 @@ def test_plain_http_leaves_the_machine_for_nobody(kind: str) -> None:
 
 
 def test_a_network_of_ours_may_be_sent_to(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With and without TLS, by address and by name. Other networks stay forbidden."""
+    """This holds with and without TLS, by address and by name. Other networks stay forbidden."""
     for address in ("https://10.1.2.3", "http://10.1.2.3", "http://receiver.internal"):
         SlackConfig(name="s", url=SecretStr(address), allowed_networks=TEN)
     with pytest.raises(ValidationError):
@@ -194,7 +194,7 @@ def test_behind_a_proxy_the_proxy_judges(server: Server, monkeypatch: pytest.Mon
 
 
 def test_a_mail_server_is_guarded_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By name. Without TLS it must be this machine or in an allowed network."""
+    """The host name is checked. Without TLS it must be this machine or in an allowed network."""
     mail = {"name": "m", "sender": "a@b.example", "recipients": ("c@d.example",)}
     monkeypatch.setattr(socket, "getaddrinfo", answers("169.254.169.254"))
     with pytest.raises(DeliveryError) as caught:

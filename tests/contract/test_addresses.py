@@ -22,6 +22,6 @@ from alertworker.channels import recognize
         (None, "https://[broken"),
     ],
 )
-def test_a_url_tells_its_vendor(kind: str | None, url: str) -> None:
-    """By its host, and not by a string that only looks like it."""
+def test_a_url_shows_its_vendor(kind: str | None, url: str) -> None:
+    """The host decides, and not a string that only looks like it."""
     assert recognize(url) == kind

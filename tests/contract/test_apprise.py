@@ -19,7 +19,7 @@ from tests.contract.receiver import Server
 
 @pytest.mark.parametrize("step", list(Step))
 def test_title_and_text_arrive(server: Server, step: Step) -> None:
-    """With the parts that every message has."""
+    """They have the parts that every message has."""
     channel = channel_to("apprise", server.url)
     assert channel.send(channel.render(message(step=step)), notification_id="n1").text == "taken by Apprise"
 
@@ -30,8 +30,8 @@ def test_title_and_text_arrive(server: Server, step: Step) -> None:
 
 
 @pytest.mark.parametrize("text", CORPUS.values(), ids=list(CORPUS))
-def test_whatever_users_type_stays_on_its_line(server: Server, text: str) -> None:
-    """Nothing invisible, nothing that a terminal obeys, and a title of one line."""
+def test_every_input_of_users_stays_on_its_line(server: Server, text: str) -> None:
+    """The body has no invisible character and no control sequence, and the title has one line."""
     channel = channel_to("apprise", server.url)
     parts = json.loads(channel.render(message(headline=text, facts={text: text}, members=(text,))))
     assert "\n" not in parts["title"]
@@ -39,7 +39,7 @@ def test_whatever_users_type_stays_on_its_line(server: Server, text: str) -> Non
     channel.send(json.dumps(parts), notification_id="n1")
 
 
-def test_what_is_not_taken_is_tried_again_and_names_no_address(
+def test_a_refused_message_is_retried_and_the_error_names_no_address(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither the error nor the log contains it."""

@@ -110,7 +110,7 @@ def test_litellms_form() -> None:
         (BudgetScope.ORGANIZATION, "organization", "organization"),
     ],
 )
-def test_groups_have_the_words_of_the_form(scope: BudgetScope, page: str, litellm: str) -> None:
+def test_groups_have_the_names_of_the_form(scope: BudgetScope, page: str, litellm: str) -> None:
     """The five of the page, LiteLLM's where they differ, and other groups by their own name."""
     assert (posted(scope=scope)["event_group"], posted("litellm", scope=scope)["event_group"]) == (page, litellm)
 
@@ -124,7 +124,7 @@ def test_groups_have_the_words_of_the_form(scope: BudgetScope, page: str, litell
         (BudgetEvent.PROJECTED_LIMIT_EXCEEDED, "projected_limit_exceeded", "Key Budget: Projected Limit Exceeded"),
     ],
 )
-def test_events_have_the_words_of_the_form(event: BudgetEvent, page: str, text: str) -> None:
+def test_events_have_the_names_of_the_form(event: BudgetEvent, page: str, text: str) -> None:
     """The page has no event of a soft budget. There, crossing one is crossing a threshold."""
     read = posted(event=event)
 
@@ -230,11 +230,11 @@ def test_figures_travel_with_a_message() -> None:
     assert Message.model_validate_json(sent.model_dump_json()) == sent
 
 
-@pytest.mark.parametrize("kind", [AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS])
-def test_a_report_pages_nobody(kind: AlertType) -> None:
+@pytest.mark.parametrize("alert_type", [AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS])
+def test_a_report_does_not_page(alert_type: AlertType) -> None:
     """PagerDuty takes no report, wherever it is routed. A chat does."""
     pager = build_channel(PagerDutyConfig(name="p", routing_key=SecretStr("canaryRoutingKey")))
 
-    assert not pager.takes(message(type=kind))
+    assert not pager.takes(message(type=alert_type))
     assert pager.takes(message())
-    assert build_channel(SlackConfig(name="s", url=URL)).takes(message(type=kind))
+    assert build_channel(SlackConfig(name="s", url=URL)).takes(message(type=alert_type))

@@ -43,7 +43,7 @@ def posted(event: BudgetEvent, scope: BudgetScope, **known: Any) -> dict[str, An
 
 
 def test_every_field_and_value_of_the_page_is_sent_and_no_other() -> None:
-    """With the types of its specification."""
+    """Each field has the type of the page's specification."""
     events, groups = set(), set()
     for event, scope in product(BudgetEvent, BudgetScope):
         read = posted(event, scope, **KNOWN)
@@ -56,7 +56,7 @@ def test_every_field_and_value_of_the_page_is_sent_and_no_other() -> None:
     assert set(seed_page.GROUPS) <= groups
 
 
-def test_what_is_not_known_is_null_where_the_page_allows_it() -> None:
+def test_unknown_fields_are_null_where_the_page_allows_it() -> None:
     """Every field except the spend, the key and the event."""
     read = posted(BudgetEvent.BUDGET_CROSSED, BudgetScope.KEY, entity_id="app", spend_nanos=1, key_hash="hash-1")
 

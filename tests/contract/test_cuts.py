@@ -47,7 +47,7 @@ FIELDS: Mapping[str, Callable[[str], Message]] = {
 
 @pytest.mark.parametrize("field", FIELDS)
 @every_kind_for_alerts
-def test_what_a_receiver_cannot_take_is_cut_visibly(kind: str, field: str) -> None:
+def test_a_text_too_long_for_a_receiver_is_cut_visibly(kind: str, field: str) -> None:
     """Either all words are there, or none, or a mark follows the last one."""
     made = FIELDS[field](LONG)
     text = shown(kind, sent(kind, made))

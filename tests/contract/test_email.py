@@ -33,13 +33,13 @@ PASSWORD = "canaryMailPassword"
 
 
 class Mailbox:
-    """Keeps what it is given, and answers as it is told."""
+    """Stores each mail, and sends the configured replies."""
 
     def __init__(self) -> None:
         self.mails: list[Any] = []
         self.to: list[list[str]] = []
         self.answer = "250 OK"
-        self.goodbye = "221 Bye"
+        self.quit_reply = "221 Bye"
         #: What recipients are answered who are not taken.
         self.refusals: dict[str, str] = {}
 
@@ -53,7 +53,7 @@ class Mailbox:
 
     async def handle_QUIT(self, _server: Any, _session: Any, _envelope: Any) -> str:  # noqa: N802
         """Answer QUIT."""
-        return self.goodbye
+        return self.quit_reply
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
         """Take a mail."""
@@ -169,12 +169,12 @@ def test_each_refusal_has_its_meaning(server: EmailConfig, mailbox: Mailbox, ans
     assert attempt(server, build_channel(server).render(message())).reason is reason
 
 
-@pytest.mark.parametrize("goodbye", ["421 shutting down", "250 what?", "500 no such command"])
-def test_what_a_server_says_after_it_took_a_mail_changes_nothing(
-    server: EmailConfig, mailbox: Mailbox, goodbye: str
+@pytest.mark.parametrize("quit_reply", ["421 shutting down", "250 what?", "500 no such command"])
+def test_a_servers_reply_after_it_accepted_a_mail_changes_nothing(
+    server: EmailConfig, mailbox: Mailbox, quit_reply: str
 ) -> None:
     """It has the mail: another attempt would bring it twice, and a dead letter would be untrue."""
-    mailbox.goodbye = goodbye
+    mailbox.quit_reply = quit_reply
     channel = build_channel(server)
 
     assert channel.send(channel.render(message()), notification_id="n-1").text == "250 accepted for 2 of 2"
@@ -188,17 +188,17 @@ def test_what_a_server_says_after_it_took_a_mail_changes_nothing(
         (("550 nobody", "550 nobody"), Reason.CLIENT_ERROR),
     ],
 )
-def test_a_mail_that_nobody_takes_is_for_later_while_one_may_take_it_later(
+def test_a_mail_is_retried_while_one_recipient_may_accept_it(
     server: EmailConfig, mailbox: Mailbox, refusals: tuple[str, str], reason: Reason
 ) -> None:
-    """One address that is gone does not lose it for the others."""
+    """A permanently refused address does not lose the mail for the others."""
     mailbox.refusals = dict(zip(server.recipients, refusals, strict=True))
 
     assert attempt(server, build_channel(server).render(message())).reason is reason
     assert mailbox.mails == []
 
 
-def test_who_is_refused_for_now_is_tried_again_alone(server: EmailConfig, mailbox: Mailbox) -> None:
+def test_only_temporarily_refused_recipients_are_retried(server: EmailConfig, mailbox: Mailbox) -> None:
     """The others have it and get it no second time; the mail is the same, also in whom it names."""
     ops, team = server.recipients
     mailbox.refusals = {team: "452 full"}
@@ -214,8 +214,8 @@ def test_who_is_refused_for_now_is_tried_again_alone(server: EmailConfig, mailbo
     assert {mail["To"] for mail in mailbox.mails} == {f"{ops}, {team}"}
 
 
-def test_who_is_refused_for_good_is_told_of_in_the_answer(server: EmailConfig, mailbox: Mailbox) -> None:
-    """Nobody tries again what will never be taken."""
+def test_the_answer_names_permanently_refused_recipients(server: EmailConfig, mailbox: Mailbox) -> None:
+    """A recipient that was refused permanently is not tried again."""
     mailbox.refusals = {server.recipients[0]: "550 nobody"}
     channel = build_channel(server)
     answer = channel.send(channel.render(message()), notification_id="n-1")
@@ -224,13 +224,13 @@ def test_who_is_refused_for_good_is_told_of_in_the_answer(server: EmailConfig, m
 
 
 def test_a_wrong_password_is_an_authentication_error(server: EmailConfig) -> None:
-    """And is not repeated anywhere."""
+    """The error does not repeat the password."""
     wrong = server.model_copy(update={"password": SecretStr("wrong")})
 
     assert attempt(wrong, build_channel(server).render(message())).reason is Reason.AUTH_ERROR
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(
+def test_a_certificate_of_an_unknown_authority_is_refused(
     server: EmailConfig, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mail is not sent to another server that answers."""

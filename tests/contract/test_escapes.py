@@ -80,7 +80,7 @@ def test_programs_get_it_as_it_came() -> None:
 
 
 @every_kind_for_people
-def test_nobody_writes_a_line_that_looks_like_ours(kind: str) -> None:
+def test_no_caller_can_forge_a_line(kind: str) -> None:
     """A headline, a name, a member or a label is always one line."""
     forged = message(headline=CORPUS["forged message"], members=(CORPUS["forged message"],), facts={"Team": "search"})
     text = shown(kind, sent(kind, forged))

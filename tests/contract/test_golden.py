@@ -1,4 +1,4 @@
-"""What each channel says, in full, and that its vendor accepts it."""
+"""The full body of each message on each channel, which its vendor accepts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_kind_gets_every_case_but_those_that_are_written_down(kind: str) -> No
 
 @every_kind
 def test_each_body_is_the_golden_one(kind: str) -> None:
-    """To the letter. CONTRIBUTING.md describes how to update the files."""
+    """Each byte is compared. CONTRIBUTING.md describes how to update the files."""
     for path, content in golden.files_of(kind).items():
         name = path.relative_to(golden.FOLDER.parents[2])
         if not path.is_file():
@@ -49,7 +49,7 @@ def test_each_body_is_the_golden_one(kind: str) -> None:
             pytest.fail(f"{name} differs. If that is meant, write it with: {golden.UPDATE}\n{changes}", pytrace=False)
 
 
-def test_there_is_no_file_for_a_body_that_nobody_sends() -> None:
+def test_there_is_no_file_for_a_body_that_is_not_sent() -> None:
     """A file may be left from a kind or a case that was removed."""
     wanted = {path for kind in KINDS if problem_of(kind) is None for path in golden.files_of(kind)}
 
@@ -58,7 +58,7 @@ def test_there_is_no_file_for_a_body_that_nobody_sends() -> None:
 
 @every_kind
 def test_its_vendor_accepts_each(kind: str) -> None:
-    """By the vendor's published rules."""
+    """The vendor's published rules decide."""
     found = {case: complaints(kind, sent(kind, made)) for case, made in cases_of(kind).items()}
 
     assert {case: reasons for case, reasons in found.items() if reasons} == {}

@@ -185,7 +185,7 @@ def test_a_retry_after_without_sense_counts_as_absent(kind: str, server: Server,
     ],
 )
 @every_http_kind
-def test_a_receiver_may_say_when_it_takes_more(
+def test_a_receiver_may_state_when_it_accepts_more(
     kind: str, headers: dict[str, str], body: bytes, busy_for: float, server: Server
 ) -> None:
     """Also if it accepted this message, which was the last one before its limit."""
@@ -258,7 +258,7 @@ def test_the_deadline_holds_for_the_whole_exchange(
 
 
 @every_http_kind
-def test_nobody_there_is_tried_again(kind: str) -> None:
+def test_a_refused_connection_is_retried(kind: str) -> None:
     """A refused or reset connection is transient, and its error contains no URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         refused = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -49,7 +49,7 @@ def _item(name: str) -> Any:
 
 
 def test_the_id_of_a_test_begins_with_its_kind() -> None:
-    """So ``-k slack`` finds all tests of Slack."""
+    """``-k slack`` finds all tests of Slack."""
     pytest_collection_modifyitems([_item("slack-204")])
     with pytest.raises(pytest.UsageError, match="directly above"):
         pytest_collection_modifyitems([_item("204-slack")])

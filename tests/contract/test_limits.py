@@ -68,8 +68,8 @@ def test_any_message_is_taken(kind: str, made: Message) -> None:
     text = shown(kind, posted)
     assert made.alert_id in text
     if not has_ended(made) or not channel_of(kind).keeps_open:  # what a receiver keeps open is closed without words
-        told = [name for name, value in made.facts.items() if name in text or not value.strip()]
-        assert len(told) == len(made.facts) or CUT in text
+        shown_facts = [name for name, value in made.facts.items() if name in text or not value.strip()]
+        assert len(shown_facts) == len(made.facts) or CUT in text
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ALERT_KINDS if CHANNELS[kind].digest_size])

@@ -86,7 +86,7 @@ def test_a_teams_list_and_the_keys_user_are_written_to(text: str) -> None:
         None,
     ],
 )
-def test_nobody_else_is(address: str | None) -> None:
+def test_no_other_address_is_notified(address: str | None) -> None:
     """Addresses at other domains, and strings that are no addresses, get nothing."""
     assert written_to(message(user_email=address)) == []
 
@@ -106,7 +106,7 @@ def test_domains_are_a_setting() -> None:
 
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_no_text_makes_another_header_or_recipient(left: str, right: str) -> None:
-    """Whatever text surrounds an address."""
+    """Any text may surround an address."""
     for address in written_to(message(user_email=f"{left}ada@corp.example{right}")):
         assert not set(address) & set("\r\n ,;<>\"'()")
         assert address.count("@") == 1
@@ -119,7 +119,7 @@ def test_a_message_without_a_budget_goes_to_no_owner() -> None:
     assert not OwnerMail(MAIL).takes(plain)
 
 
-def test_check_says_who_tells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_names_the_channel_that_notifies_owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The output is null if no domain is allowed."""
     mail = "{kind: email, name: mail, host: 127.0.0.1, tls: none, sender: a@corp.example, recipients: [o@corp.example]"
     monkeypatch.chdir(tmp_path)
@@ -168,6 +168,6 @@ def test_the_mail_goes_to_the_owners_alone(mailbox: tuple[Mailbox, int]) -> None
     assert to == ["ada@corp.example"]
     assert mail["To"] == "ada@corp.example"
     assert answer.text == "250 accepted for 1 of 1"
-    with pytest.raises(DeliveryError, match="550"):  # nobody may be written to any more
+    with pytest.raises(DeliveryError, match="550"):  # no domain is allowed any more
         channel.send(channel.render(message(user_email="ada@evil.example")), notification_id="n-2")
     assert len(box.mails) == 1

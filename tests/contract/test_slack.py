@@ -48,12 +48,12 @@ def test_the_plain_form_keeps_the_lines_that_people_filter_by() -> None:
         (": x", "`: x` 🔴"),
     ],
 )
-def test_litellms_words_stand_directly_behind_message(headline: str, line: str) -> None:
+def test_litellms_text_follows_message_directly(headline: str, line: str) -> None:
     """Words before a colon are bare, where no chat has markup. The rest is code."""
     assert f"\nMessage: {line}\n" in plain(message(headline=headline)).replace("\u2060", "")
 
 
-def test_a_summary_says_how_often_and_how_often_in_all() -> None:
+def test_a_summary_has_its_count_and_the_total() -> None:
     """Both numbers, and the number of calls that are not named, are in the text."""
     text = plain(message(step=Step.SUMMARY, count=58, total=60, members_more=57))
 
@@ -81,7 +81,7 @@ def test_no_entity_is_cut_in_two(text: str, limit: int) -> None:
 
 
 def test_the_text_of_a_digest_names_every_message() -> None:
-    """As many long headlines as a digest holds, in the text and in the blocks."""
+    """The text and the blocks have room for as many long headlines as a digest holds."""
     entries = tuple(entry(number, "<!channel> & so on " * 40) for number in range(channel_of("slack").digest_size))
     posted = sent("slack", message(step=Step.DIGEST, entries=entries, facts={}, members=()))
     body = json.loads(posted.body)
@@ -92,7 +92,7 @@ def test_the_text_of_a_digest_names_every_message() -> None:
         assert one.alert_id in json.dumps(body["blocks"])
 
 
-def test_nobody_writes_a_line_that_looks_like_ours() -> None:
+def test_no_caller_can_forge_a_line() -> None:
     """In the text, as in the blocks."""
     forged = CORPUS["forged message"]
     text = plain(message(headline=forged, members=(forged,), facts={"Team": "search"}))

@@ -78,7 +78,7 @@ def test_a_report_has_its_tables_with_exact_amounts() -> None:
     assert "TableDocument" in json.loads(published)["$defs"]
 
 
-def test_a_secret_that_is_none_is_refused_without_being_repeated() -> None:
+def test_an_invalid_secret_is_refused_without_being_repeated() -> None:
     """The configuration is refused, not the first alert."""
     with pytest.raises(ValidationError) as caught:
         WebhookConfig(name="w", url=SecretStr("https://x.example"), secrets=(SecretStr("whsec_é-canary"),))

@@ -1,4 +1,4 @@
-"""Where the fuzzer begins: what LiteLLM and producers really send, and the words that matter in it."""
+"""The fuzzer's seeds: real messages of LiteLLM and producers, and the words that matter in them."""
 
 from __future__ import annotations
 

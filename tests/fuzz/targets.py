@@ -1,4 +1,4 @@
-"""What reads other people's bytes, and what must hold of it whatever comes in."""
+"""The parsers of untrusted bytes, and the properties that hold for any input."""
 
 from __future__ import annotations
 

@@ -66,8 +66,8 @@ def _column(line: str) -> str | None:
     match = re.match(r"\s+(\w+)\s+(\w+)(\?|\[\])?(.*)", line.partition("//")[0])
     if match is None or match[2] not in _TYPES:
         return None
-    name, kind, suffix, rest = match.groups()
-    column = f'"{name}" {_TYPES[kind]}{"[]" if suffix == "[]" else ""}'
+    name, column_type, suffix, rest = match.groups()
+    column = f'"{name}" {_TYPES[column_type]}{"[]" if suffix == "[]" else ""}'
     if suffix is None:
         column += " NOT NULL"
     default = re.search(r"@default\s*\((\w+\(\)|.*?)\)", rest)

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event
 
 @dataclass
 class Work:
-    """What was executed on a database. ``longest`` is the highest number of statements in one transaction."""
+    """The statements that a database executed. ``longest`` is the highest number of statements in one transaction."""
 
     statements: int = 0
     rows: int = 0

@@ -1,4 +1,4 @@
-"""A worker, as `alertworker worker` starts it, with a clock that stands still at the first argument.
+"""A worker, as `alertworker worker` starts it, with a clock that is stopped at the first argument.
 
 With the real clock, messages queued long ago would be too old to be applied. Run as a program.
 """
@@ -14,7 +14,7 @@ from alertworker.worker import tasks
 
 
 class Still(datetime):
-    """A clock that stands still."""
+    """A stopped clock."""
 
     moment: datetime
 

@@ -27,16 +27,16 @@ def test_alerts_are_found_page_by_page_counted_and_ranked(
 ) -> None:
     """Several transactions read, and several alerts have the same time: each alert is on exactly one page."""
     monkeypatch.setattr(alert_search, "_CHUNK", 8)
-    desk = AdminStore(store.engine)
+    admin = AdminStore(store.engine)
     quiet = replace(runtime, router=replace(runtime.router, types=frozenset()))
     plain = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {}, "x", NOW, NOW)
     wanted = [replace(plain, identity={"team": str(number)}) for number in range(22)]
     low = replace(plain, identity={"team": "low"}, severity=Severity.LOW, last_at=NOW + timedelta(hours=1))
-    told = replace(plain, type=AlertType.CHANNEL_BROKEN, identity={"channel": "other"})
+    other_alert = replace(plain, type=AlertType.CHANNEL_BROKEN, identity={"channel": "other"})
 
     store.run(lambda tx: [claim(tx, one, quiet, now=NOW) for one in [*wanted, low]])
     outbox.failures = [DeliveryError("no", Reason.SERVER_ERROR)]
-    last = store.run(lambda tx: claim(tx, told, runtime, now=NOW + timedelta(seconds=1)))
+    last = store.run(lambda tx: claim(tx, other_alert, runtime, now=NOW + timedelta(seconds=1)))
     for minutes in (5, 10):
         run_until_quiet(runtime, NOW + timedelta(minutes=minutes))
 
@@ -46,28 +46,28 @@ def test_alerts_are_found_page_by_page_counted_and_ranked(
     ):
         seen, after = [], None
         while True:
-            page = desk.search_alerts(filters, after=after, limit=5)
+            page = admin.search_alerts(filters, after=after, limit=5)
             seen += [row.id for row in page.alerts]
             after = page.after
             if after is None:
                 break
         assert (len(seen), len(set(seen)), seen[0]) == (24, 24, last.id)
     monkeypatch.setattr(alert_search, "_MOST_CHUNKS", 1)  # only a search by matchers is bounded
-    assert len(desk.search_alerts(AlertFilter(), limit=100).alerts) == 24
-    [same] = desk.search_alerts(AlertFilter(fingerprint=low.fingerprint)).alerts
+    assert len(admin.search_alerts(AlertFilter(), limit=100).alerts) == 24
+    [same] = admin.search_alerts(AlertFilter(fingerprint=low.fingerprint)).alerts
     assert (same.labels, same.type) == ({"team": "low"}, "llm_exceptions")
-    assert desk.search_alerts(AlertFilter(suppressed=True, type="channel_broken")).alerts == []
+    assert admin.search_alerts(AlertFilter(suppressed=True, type="channel_broken")).alerts == []
 
     monkeypatch.setattr(alert_search, "_MOST_CHUNKS", 25)
     matchers = (parse('team=~"2.*"'), parse('alert_type="llm_exceptions"'))
-    found = desk.search_alerts(AlertFilter(severity="High", matchers=matchers), limit=100)
+    found = admin.search_alerts(AlertFilter(severity="High", matchers=matchers), limit=100)
     assert (len(found.alerts), found.after) == (3, None)
-    assert desk.search_alerts(AlertFilter(since=NOW + timedelta(minutes=1))).alerts[0].labels["team"] == "low"
-    assert desk.search_alerts(AlertFilter(), after="nonesuch") == AlertPage([], None)
+    assert admin.search_alerts(AlertFilter(since=NOW + timedelta(minutes=1))).alerts[0].labels["team"] == "low"
+    assert admin.search_alerts(AlertFilter(), after="nonesuch") == AlertPage([], None)
 
-    assert desk.count_open() == {"High": 23, "Low": 1}
-    assert [row.severity for row in desk.firing_alerts(limit=24)] == ["High"] * 23 + ["Low"]
-    assert [[one.outcome for one in tries] for tries in desk.attempts_of(last.id).values()] == [
+    assert admin.count_open() == {"High": 23, "Low": 1}
+    assert [row.severity for row in admin.firing_alerts(limit=24)] == ["High"] * 23 + ["Low"]
+    assert [[one.outcome for one in tries] for tries in admin.attempts_of(last.id).values()] == [
         ["server_error", "sent"]
     ]
 

@@ -61,9 +61,9 @@ def claims(store: SqlStore) -> Iterator[list[int]]:
     sqlalchemy_event.remove(store.engine, "commit", commit)
 
 
-def raised(store: SqlStore, kind: AlertType) -> list[Any]:
+def raised(store: SqlStore, alert_type: AlertType) -> list[Any]:
     """Return the rows of the alerts of a type."""
-    return [row for row in rows(store, ALERTS) if row.type == kind.value]
+    return [row for row in rows(store, ALERTS) if row.type == alert_type.value]
 
 
 def attempt(number: int, *, deployment: str, region: str) -> AttemptFailed:
@@ -131,7 +131,7 @@ def test_every_step_of_ingest_counts_towards_the_bound(
 
 @pytest.mark.parametrize("kind", ["hanging models", "deployments"])
 def test_a_publisher_s_batch_is_never_above_the_bound(store: SqlStore, runtime: Runtime, kind: str) -> None:
-    """A large incident is no reason to park: every call hangs, or each attempt is on a deployment and region anew."""
+    """A large incident is not parked: every call hangs, or each attempt is on a new deployment and region."""
     many: dict[str, list[Event]] = {
         "hanging models": [hanging(n) for n in range(MAX_BATCH_EVENTS)],
         "deployments": [attempt(n, deployment=f"d{n}", region=f"r{n}") for n in range(MAX_BATCH_EVENTS)],
@@ -241,8 +241,8 @@ def test_many_silent_hosts_are_announced_in_pieces(store: SqlStore, runtime: Run
     for minute in range(36):
         now = NOW + timedelta(minutes=minute)
         busy = {"counters": PublisherCounters(published=2 + minute)}
-        heard = [one.model_copy(update={"occurred_at": now} | (busy if one.pid == 10 else {})) for one in beats]
-        ingest(batch(Canary(occurred_at=now), *heard), runtime, now=now)
+        beats_of_now = [one.model_copy(update={"occurred_at": now} | (busy if one.pid == 10 else {})) for one in beats]
+        ingest(batch(Canary(occurred_at=now), *beats_of_now), runtime, now=now)
     with claims(store) as found:
         sweep(runtime, now=now)
         sweep(runtime, now=now)
@@ -251,7 +251,7 @@ def test_many_silent_hosts_are_announced_in_pieces(store: SqlStore, runtime: Run
     assert [row.count for row in raised(store, AlertType.PUBLISHER_SILENT)] == [1] * 10
 
 
-def test_many_users_over_their_threshold_are_told_in_pieces(store: SqlStore, runtime: Runtime, piece: int) -> None:
+def test_many_users_over_their_threshold_are_notified_in_pieces(store: SqlStore, runtime: Runtime, piece: int) -> None:
     """The look ends with its last piece; the next one is an hour later."""
     runtime = replace(runtime, users=UserPolicy(daily_nanos=DOLLAR, monthly_nanos=DOLLAR))
     ingest(batch(*(answered(f"c{n}", user_id=f"u{n}", cost_nanos=2 * DOLLAR) for n in range(10))), runtime, now=NOW)
@@ -264,7 +264,7 @@ def test_many_users_over_their_threshold_are_told_in_pieces(store: SqlStore, run
 
 
 def test_many_outages_end_in_pieces(store: SqlStore, runtime: Runtime, piece: int) -> None:
-    """As a day after the last call of deployments that never answered."""
+    """They end a day after the last call of deployments that never answered."""
     for number in range(10):
         attempts = [attempt(100 * number + n, deployment=f"d{number}", region=f"r{number}") for n in range(20)]
         ingest(batch(*attempts), runtime, now=NOW)

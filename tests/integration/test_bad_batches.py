@@ -115,7 +115,7 @@ def test_few_bytes_sent_are_few_bytes_stored(store: SqlStore, runtime: Runtime) 
     assert all(decompress(letter.payload, MAX_BATCH_BYTES) == plain for letter in letters)
 
 
-def test_what_was_sent_in_full_is_rejected_event_by_event(store: SqlStore, runtime: Runtime) -> None:
+def test_a_batch_below_the_bounds_is_rejected_event_by_event(store: SqlStore, runtime: Runtime) -> None:
     """One large event, or many small ones of a newer producer, cost no good event beside them."""
     noise = random.Random(7)
     texts = [b64encode(noise.randbytes(3_000)) for _ in range(MAX_REJECTED - 1)] + [
@@ -187,7 +187,7 @@ def test_a_plain_list_of_python_objects_is_checked_alike(store: SqlStore, runtim
 
 
 def test_texts_are_stored_with_a_replacement(store: SqlStore, runtime: Runtime) -> None:
-    """One character must not lose a message to people, and a caller's metadata must not lose the call's spend."""
+    """A single character must not lose a message, and a caller's metadata must not lose the call's spend."""
     call = GOOD[:-1] + b',"alerting_metadata":{"a\\u0000":"b\\u0000"},"cost_failure":"\\u0000"}'
     ingest(BatchMessage("b1", b"[" + call + b"]"), runtime, now=NOW)
 

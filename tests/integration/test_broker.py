@@ -35,7 +35,7 @@ def counts(url: str) -> tuple[int, int]:
     return before, after
 
 
-def test_valkey_says_how_many_batches_wait(tmp_path: Path) -> None:
+def test_valkey_reports_the_number_of_waiting_batches(tmp_path: Path) -> None:
     """Without a list, none wait."""
     supervisor = Supervisor({})
     supervisor.start("broker", valkey.command(tmp_path))
@@ -49,6 +49,6 @@ def test_valkey_says_how_many_batches_wait(tmp_path: Path) -> None:
 
 
 @pytest.mark.rabbitmq
-def test_rabbitmq_says_how_many_batches_wait(rabbitmq_url: str) -> None:
+def test_rabbitmq_reports_the_number_of_waiting_batches(rabbitmq_url: str) -> None:
     """Before a worker declares the queue, none wait."""
     assert counts(rabbitmq_url) == (0, 3)

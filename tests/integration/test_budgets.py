@@ -94,7 +94,7 @@ def notice() -> Alert:
     return Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"model": "m"}, "It failed", NOW, NOW)
 
 
-def told(outbox: Outbox) -> list[tuple[Step, str]]:
+def notified(outbox: Outbox) -> list[tuple[Step, str]]:
     """Return the sent steps and headlines."""
     return [(message.step, message.headline) for message in outbox.sent]
 
@@ -118,14 +118,14 @@ def at_once(work: Callable[[int], None], workers: int) -> None:
     assert errors == []
 
 
-def test_each_limit_is_told_once_as_one_alert_that_rises(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """The limits are 15 % left, 5 % left, and used up. Readings between them notify nobody."""
+def test_each_limit_is_notified_once_as_one_alert_that_rises(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """The limits are 15 % left, 5 % left, and used up. Readings between them send no message."""
     for second, dollars in enumerate((50, 85, 86, 85, 96, 95, 100, 130)):
         at = NOW + timedelta(seconds=second)
         ingest(batch(spent(dollars, at=at)), runtime, now=at)
         run_until_quiet(runtime, at)
 
-    assert told(outbox) == [
+    assert notified(outbox) == [
         (Step.FIRING, "Team search: 85 % of budget"),
         (Step.FIRING, "Team search: 95 % of budget"),
         (Step.FIRING, "Team search: budget of $100 used up"),
@@ -140,11 +140,11 @@ def test_a_hundred_keys_of_one_team_in_one_batch_are_one_message(runtime: Runtim
     ingest(batch(*(spent(80 + n / 4, key=f"key-{n}") for n in range(100))), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
 
-    assert told(outbox) == [(Step.FIRING, "Team search: budget of $100 used up")]
+    assert notified(outbox) == [(Step.FIRING, "Team search: budget of $100 used up")]
 
 
 @pytest.mark.parametrize("attempt", range(3))
-def test_workers_that_cross_at_once_tell_once(runtime: Runtime, store: SqlStore, attempt: int) -> None:
+def test_workers_that_cross_a_limit_concurrently_notify_once(runtime: Runtime, store: SqlStore, attempt: int) -> None:
     """Eight workers report, each with its own keys, a budget that is new to the store."""
     batches = [batch(*(spent(97, key=f"{worker}-{n}") for n in range(5))) for worker in range(8)]
     at_once(lambda worker: ingest(batches[worker], runtime, now=NOW), workers=8)
@@ -154,7 +154,7 @@ def test_workers_that_cross_at_once_tell_once(runtime: Runtime, store: SqlStore,
 
 
 def test_workers_that_cross_different_limits_leave_the_highest_as_the_last(runtime: Runtime, store: SqlStore) -> None:
-    """In any order, the last message says that the budget is used up, and no lower limit follows it."""
+    """In any order, the last message is that the budget is used up, and no lower limit follows it."""
     amounts = [85, 90, 95, 99, 100, 101, 50, 97]
     at_once(lambda worker: ingest(batch(spent(amounts[worker])), runtime, now=NOW), workers=8)
 
@@ -163,14 +163,14 @@ def test_workers_that_cross_different_limits_leave_the_highest_as_the_last(runti
     assert 1 <= len(rows(store, NOTIFICATIONS)) == alert.level <= 3
 
 
-def test_the_reset_resolves_without_traffic_and_the_old_figure_that_follows_rings_nobody(
+def test_the_reset_resolves_without_traffic_and_an_old_figure_notifies_no_channel(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """A process that does not know of the reset keeps reporting the old period."""
     ingest(batch(spent(90)), runtime, now=NOW)
     sweep(runtime, now=RESET - timedelta(seconds=1))
     run_until_quiet(runtime, RESET - timedelta(seconds=1))
-    assert told(outbox) == [(Step.FIRING, "Team search: 85 % of budget")]
+    assert notified(outbox) == [(Step.FIRING, "Team search: 85 % of budget")]
 
     sweep(runtime, now=RESET)
     later = RESET + timedelta(seconds=30)
@@ -178,7 +178,7 @@ def test_the_reset_resolves_without_traffic_and_the_old_figure_that_follows_ring
     sweep(runtime, now=later)
     run_until_quiet(runtime, later)
 
-    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, _ in notified(outbox)] == [Step.FIRING, Step.RESOLVED]
     assert [row.closed for row in rows(store, BUDGETS)] == [True]
 
 
@@ -191,7 +191,7 @@ def test_traffic_of_the_next_period_resolves_and_begins_anew(runtime: Runtime, o
     ingest(batch(spent(95, at=later), spent(86, at=later, reset_at=after)), runtime, now=later)
     run_until_quiet(runtime, later)
 
-    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED, Step.FIRING]
+    assert [step for step, _ in notified(outbox)] == [Step.FIRING, Step.RESOLVED, Step.FIRING]
 
 
 def test_a_message_names_the_keys_and_models_behind_a_teams_spend(runtime: Runtime, outbox: Outbox) -> None:
@@ -215,7 +215,7 @@ def test_a_message_names_the_keys_and_models_behind_a_teams_spend(runtime: Runti
         (BudgetScope.PROJECT, None, {}),
     ],
 )
-def test_who_is_behind_the_whole_proxy_or_one_of_several_budgets(
+def test_the_top_contributors_to_the_proxy_or_one_of_several_budgets(
     runtime: Runtime, outbox: Outbox, scope: BudgetScope, part: str | None, behind: dict[str, str]
 ) -> None:
     """A proxy's budget lists teams and models. A team's further budget lists the keys of the team."""
@@ -237,7 +237,7 @@ def test_a_raised_budget_resolves_and_arms_again(runtime: Runtime, outbox: Outbo
         ingest(batch(spent(dollars, at=at, limit=limit)), runtime, now=at)
         run_until_quiet(runtime, at)
 
-    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED, Step.FIRING]
+    assert [step for step, _ in notified(outbox)] == [Step.FIRING, Step.RESOLVED, Step.FIRING]
     resolved = outbox.sent[1].facts
     assert resolved["Spend"] == "$100 of $200 (50.0 %)"
     assert (resolved["State"], resolved["Requests"]) == ("the limit is now $200", "pass again")
@@ -252,7 +252,7 @@ def test_it_reminds_while_money_flows_and_with_the_present_figures(runtime: Runt
         sweep(runtime, now=at)
         run_until_quiet(runtime, at)
 
-    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.REMINDER]
+    assert [step for step, _ in notified(outbox)] == [Step.FIRING, Step.REMINDER]
     assert outbox.sent[1].headline == "Still: Team search: 85 % of budget"
     assert outbox.sent[1].facts["Spend"] == "$90 of $100 (90.0 %)"
 
@@ -295,7 +295,7 @@ def test_a_budget_webhook_gets_each_event_and_a_chat_the_end_too(runtime: Runtim
     assert seen == [(85 * DOLLAR, 85), (96 * DOLLAR, 95)]
 
 
-def test_what_no_channel_of_its_route_wants_is_counted(runtime: Runtime, store: SqlStore) -> None:
+def test_an_alert_that_no_channel_of_its_route_accepts_is_counted(runtime: Runtime, store: SqlStore) -> None:
     """The alert is stored, and no message waits."""
     only = replace(runtime.router, receivers={"all": ("webhook",)})
     runtime = replace(runtime, channels={"webhook": WebhookOutbox()}, router=only)
@@ -308,7 +308,7 @@ def test_what_no_channel_of_its_route_wants_is_counted(runtime: Runtime, store: 
     ]
 
 
-def test_an_end_that_no_channel_takes_was_withheld_from_nobody(runtime: Runtime, store: SqlStore) -> None:
+def test_an_end_that_no_channel_takes_is_not_suppressed(runtime: Runtime, store: SqlStore) -> None:
     """No notified channel accepts the resolving message, so the alert is not among the suppressed ones."""
     only = replace(runtime.router, receivers={"all": ("webhook",)})
     runtime = replace(runtime, channels={"webhook": WebhookOutbox()}, router=only)
@@ -320,7 +320,7 @@ def test_an_end_that_no_channel_takes_was_withheld_from_nobody(runtime: Runtime,
     assert AdminStore(store.engine).search_alerts(AlertFilter(suppressed=True)).alerts == []
 
 
-def test_owners_are_told_once_beside_whoever_is_told_anyway(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
+def test_owners_are_notified_once_beside_the_channels(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
     """Four workers run at once: one mail about the crossing and one about its end, and none without an address."""
     owners = OwnersOutbox()
     both = replace(runtime, channels={"outbox": outbox, "owners": owners}, owner_mail="owners")

@@ -34,7 +34,7 @@ def runtime(runtime: Runtime) -> Runtime:
     return replace(runtime, budgets=BUDGETS)
 
 
-def test_a_tags_spend_over_all_teams_is_told_at_its_own_thresholds(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_tags_spend_over_all_teams_is_notified_at_its_own_thresholds(runtime: Runtime, outbox: Outbox) -> None:
     """The thresholds are half and all of it. The end of its day resolves it."""
     for number, dollars in enumerate((30, 30, 50)):
         call = answered(f"c{number}", cost_nanos=dollars * DOLLAR, tags=("batch", "x"), team_id=f"t{number}")
@@ -120,7 +120,7 @@ def test_a_rotated_key_is_one_of_those_behind_a_team(runtime: Runtime, outbox: O
         ("deployment", "d1", {"team": "Search $60, no team $40"}),
     ],
 )
-def test_who_is_behind_a_budget_is_named(
+def test_the_top_contributors_to_a_budget_are_named(
     runtime: Runtime, outbox: Outbox, dimension: Any, entity: str, behind: dict[str, str]
 ) -> None:
     """Names come from the ledger, highest spend first. Other entities' spend is not included."""
@@ -230,7 +230,7 @@ def test_made_up_users_do_not_hide_one_that_a_budget_names_by_its_name(
     ("dimension", "emails", "user"),
     [("key", "lead@corp.example", "u@corp.example"), ("team", "lead@corp.example", None)],
 )
-def test_a_budget_of_our_own_says_whose_it_is(
+def test_a_configured_budget_names_its_entity(
     runtime: Runtime, outbox: Outbox, dimension: Any, emails: str, user: str | None
 ) -> None:
     """Its owners get mail, and the route of its team matches, also if the crossing call has fewer names."""

@@ -1,4 +1,4 @@
-"""Callers' problems on a real database: failures of one key, told from an outage by the calls of the others."""
+"""Callers' problems on a real database: calls of other keys distinguish one key's failures from an outage."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_failures_of_one_key_are_its_problem(runtime: Runtime, outbox: Outbox) -
 
 
 def test_it_names_its_deployments_and_begins_at_the_first_failure(runtime: Runtime, outbox: Outbox) -> None:
-    """An id says nothing to anyone."""
+    """An id means nothing to a reader."""
     named = {"model": "vertex_ai/gemini-pro", "provider": "vertex_ai", "region": "us-central1"}
     hash_id = "3f" * 32
     failures = [bad(n, deployment=hash_id).model_copy(update=named) for n in range(3, 30, 3)]
@@ -108,7 +108,7 @@ def test_failures_of_others_make_it_an_outage(runtime: Runtime, outbox: Outbox) 
     assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
 
 
-def test_a_problem_elsewhere_goes_on(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_problem_on_another_deployment_stays_open(runtime: Runtime, outbox: Outbox) -> None:
     """An outage of one deployment does not end the problem that the key has on another."""
     for deployment in ("d1", "d2"):
         hear(runtime, *others(0, 30, deployment), *[bad(n, deployment=deployment) for n in range(0, 30, 3)], at=30)
@@ -140,14 +140,14 @@ def test_a_silenced_problem_fires_later_only_if_calls_failed_lately(
 
 
 def test_with_two_keys_it_is_an_outage(runtime: Runtime, outbox: Outbox) -> None:
-    """Nobody else shows that the deployment works."""
+    """No other key shows that the deployment works."""
     hear(runtime, *[good(n, KEYS[0]) for n in range(30)], *[bad(n) for n in range(0, 30, 3)], at=30)
     run_until_quiet(runtime, after(30))
     assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]
 
 
 def test_cutting_and_order_change_nothing(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
-    """Of many keys in one bucket the smallest count, whatever came first, and each batch once."""
+    """The smallest of many keys in one bucket count, in any order, and each batch counts once."""
     events = [bad(n / 10, key) for n, key in enumerate([*KEYS, *KEYS])]
     Random(5).shuffle(events)
     batches = [batch(*events[start : start + 7]) for start in range(0, len(events), 7)]

@@ -41,11 +41,11 @@ def test_a_test_is_sent_though_an_equal_one_was_and_a_silence_holds(
 def test_a_test_that_fails_is_reported_and_never_tried_again(
     runtime: Runtime, outbox: Outbox, store: SqlStore, reason: Reason
 ) -> None:
-    """A test that arrives a day later helps nobody. It leaves no dead letter either."""
+    """A test that arrives a day later is useless. It leaves no dead letter either."""
     outbox.failures = [DeliveryError("answered so", reason, retry_after=1.0)]
-    [trial] = try_channels([EXCEPTIONS], runtime, now=NOW)
+    [result] = try_channels([EXCEPTIONS], runtime, now=NOW)
 
-    assert (trial.status, trial.answer, trial.reason, trial.passed) == ("dead", "answered so", reason, False)
+    assert (result.status, result.answer, result.reason, result.passed) == ("dead", "answered so", reason, False)
     assert rows(store, DEAD_LETTERS) == []
     run_until_quiet(runtime, NOW + timedelta(hours=1))
     assert outbox.sent == []
@@ -57,8 +57,8 @@ def test_each_pair_has_its_own_answer_in_the_order_asked_for(runtime: Runtime, o
     pairs = [EXCEPTIONS, ("nowhere", AlertType.DAILY_REPORTS), ("outbox", AlertType.DAILY_REPORTS)]
     found = try_channels(pairs, runtime, now=NOW)
 
-    assert [(trial.channel, trial.type) for trial in found] == pairs
-    assert [trial.status for trial in found] == ["dead", "dead", "sent"]
+    assert [(result.channel, result.type) for result in found] == pairs
+    assert [result.status for result in found] == ["dead", "dead", "sent"]
     assert found[1].reason == Reason.UNKNOWN_CHANNEL
     assert [message.type for message in outbox.sent] == [AlertType.DAILY_REPORTS]
 
@@ -68,11 +68,11 @@ def test_a_test_goes_before_what_waits_and_is_in_no_digest(runtime: Runtime, out
     outbox.digest_size = 50
     for n in range(20):
         ingest(batch(failed(f"c{n}").model_copy(update={"model_group": f"m{n}"})), runtime, now=NOW)
-    [trial] = try_channels([EXCEPTIONS], runtime, now=NOW)
+    [result] = try_channels([EXCEPTIONS], runtime, now=NOW)
     assert [message.step for message in outbox.sent] == [Step.TEST]
 
     run_until_quiet(runtime, NOW + timedelta(seconds=1))
-    assert trial.passed
+    assert result.passed
     assert [message.step for message in outbox.sent[1:2]] == [Step.DIGEST]
     assert "sent" in {row.status for row in rows(store, NOTIFICATIONS) if row.step == "test"}
 
@@ -80,53 +80,53 @@ def test_a_test_goes_before_what_waits_and_is_in_no_digest(runtime: Runtime, out
 def test_a_test_whose_turn_does_not_come_is_withdrawn(
     runtime: Runtime, outbox: Outbox, store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer says that the lane is busy, and nothing is sent later."""
+    """The answer reports that the lane is busy, and nothing is sent later."""
     monkeypatch.setattr(channel_tests, "PATIENCE", timedelta(seconds=0.3))
     other = Lease("outbox", "another worker")
     assert store.lanes.lease(other, until=NOW + timedelta(seconds=30), pace=Pace(), now=NOW)
-    [trial] = try_channels([EXCEPTIONS], runtime, now=NOW)
+    [result] = try_channels([EXCEPTIONS], runtime, now=NOW)
 
-    assert (trial.status, trial.reason) == ("dropped", "withdrawn")
-    assert "paused, or busy" in trial.answer
+    assert (result.status, result.reason) == ("dropped", "withdrawn")
+    assert "paused, or busy" in result.answer
     store.lanes.release(other, now=NOW)
     run_until_quiet(runtime, NOW + timedelta(minutes=1))
     assert outbox.sent == []
 
 
-def test_what_a_test_opens_is_closed_again(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_an_incident_that_a_test_opens_is_closed(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """Both messages have the same alert id. The resolving one is sent at once, before waiting messages."""
     outbox.keeps_open = True
     for n in range(3):
         ingest(batch(failed(f"c{n}").model_copy(update={"model_group": f"m{n}"})), runtime, now=NOW)
-    [trial] = try_channels([EXCEPTIONS], runtime, now=NOW)
+    [result] = try_channels([EXCEPTIONS], runtime, now=NOW)
 
     assert [message.step for message in outbox.sent] == [Step.TEST, Step.RESOLVED]
     assert len({message.alert_id for message in outbox.sent}) == 1
-    assert trial.answer == "200; resolved again"
+    assert result.answer == "200; resolved again"
     run_until_quiet(runtime, NOW + timedelta(seconds=1))
     assert len(outbox.sent) == 5
 
 
-def test_what_a_test_did_not_open_is_not_closed(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_an_incident_that_a_test_did_not_open_is_not_closed(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """A refused test opened nothing. A test whose answer was lost may have, so it is resolved."""
     outbox.keeps_open = True
     for reason, ends in ((Reason.AUTH_ERROR, 0), (Reason.TIMEOUT, 1)):
         outbox.failures = [DeliveryError("no", reason), DeliveryError("busy", Reason.RATE_LIMITED, retry_after=2)]
-        [trial] = try_channels([EXCEPTIONS], runtime, now=NOW)
+        [result] = try_channels([EXCEPTIONS], runtime, now=NOW)
         run_until_quiet(runtime, NOW + timedelta(seconds=5))
         outbox.failures.clear()
         run_until_quiet(runtime, NOW + timedelta(seconds=10))
 
-        assert (trial.status, trial.answer) == ("dead", "no")
+        assert (result.status, result.answer) == ("dead", "no")
         assert [message.step for message in outbox.sent] == [Step.RESOLVED] * ends
     assert rows(store, DEAD_LETTERS) == []
 
 
-def test_shadow_says_so_and_writes_nothing(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_a_test_in_shadow_writes_nothing_and_reports_shadow(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """There is not even a row."""
-    [trial] = try_channels([EXCEPTIONS], replace(runtime, shadow=True), now=NOW)
+    [result] = try_channels([EXCEPTIONS], replace(runtime, shadow=True), now=NOW)
 
-    assert (trial.status, trial.passed) == ("shadow", False)
+    assert (result.status, result.passed) == ("shadow", False)
     assert rows(store, NOTIFICATIONS) == []
     assert outbox.sent == []
 

@@ -24,7 +24,7 @@ BAD = b'{"type": "llm.request.failed", "call_id": 5}'
 
 
 @pytest.fixture
-def desk(store: SqlStore) -> AdminStore:
+def admin(store: SqlStore) -> AdminStore:
     return AdminStore(store.engine)
 
 
@@ -36,39 +36,39 @@ def arrive(runtime: Runtime) -> None:
     runtime.broker.resent.clear()
 
 
-def parked(runtime: Runtime, desk: AdminStore, batch_id: str = "b1") -> str:
+def parked(runtime: Runtime, admin: AdminStore, batch_id: str = "b1") -> str:
     """Park a batch with one call; gives its letter's id."""
     ingest(replace(batch(answered("a"), batch_id=batch_id), sealed_at=NOW - timedelta(days=36)), runtime, now=NOW)
-    return str(desk.dead_letters(LetterFilter(kind=DeadLetterKind.BATCH))[0].id)
+    return str(admin.dead_letters(LetterFilter(kind=DeadLetterKind.BATCH))[0].id)
 
 
-def test_a_parked_batch_is_replayed_under_its_own_id(runtime: Runtime, desk: AdminStore, store: SqlStore) -> None:
+def test_a_parked_batch_is_replayed_under_its_own_id(runtime: Runtime, admin: AdminStore, store: SqlStore) -> None:
     """Its id does not count as applied. The same batch a second time changes nothing."""
-    letter_id = parked(runtime, desk)
-    letter = desk.dead_letter(letter_id)
+    letter_id = parked(runtime, admin)
+    letter = admin.dead_letter(letter_id)
     assert letter is not None
-    assert pipeline.replay(letter_id, desk, runtime.broker, now=NOW)
+    assert pipeline.replay(letter_id, admin, runtime.broker, now=NOW)
     arrive(runtime)
     ingest(BatchMessage("b1", letter.payload, "zstd"), runtime, now=NOW)
 
     assert spend_of(store, "team") == {"search": 13_500}
     assert [(row.batch_id, row.events) for row in rows(store, BATCHES)] == [("b1", 1)]
-    assert desk.dead_letters() == []
+    assert admin.dead_letters() == []
 
 
 def test_a_replay_that_was_cut_off_is_done_again_without_counting_twice(
-    runtime: Runtime, desk: AdminStore, store: SqlStore
+    runtime: Runtime, admin: AdminStore, store: SqlStore
 ) -> None:
-    """With the broker unavailable the letter is kept. A replay killed before it removes the letter is applied once."""
-    letter_id = parked(runtime, desk)
+    """Without a broker the letter is kept. A replay killed before it removes the letter is applied once."""
+    letter_id = parked(runtime, admin)
 
     class Away(Recorder):
         def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
             raise BrokerUnavailable("away")
 
     with pytest.raises(BrokerUnavailable):
-        pipeline.replay(letter_id, desk, Away(), now=NOW)
-    letter = desk.dead_letter(letter_id)
+        pipeline.replay(letter_id, admin, Away(), now=NOW)
+    letter = admin.dead_letter(letter_id)
     assert letter is not None
 
     class Killed(AdminStore):
@@ -77,31 +77,31 @@ def test_a_replay_that_was_cut_off_is_done_again_without_counting_twice(
 
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            pipeline.replay(letter_id, Killed(desk.engine), runtime.broker, now=NOW)
+            pipeline.replay(letter_id, Killed(admin.engine), runtime.broker, now=NOW)
         arrive(runtime)
     assert spend_of(store, "team") == {"search": 13_500}
 
 
-def test_a_dead_event_is_replayed_once_without_its_batch(runtime: Runtime, desk: AdminStore, store: SqlStore) -> None:
+def test_a_dead_event_is_replayed_once_without_its_batch(runtime: Runtime, admin: AdminStore, store: SqlStore) -> None:
     """Its batch was applied without it. If it is still bad, it becomes a dead letter again."""
     ingest(BatchMessage("b1", b"[" + failed("a").model_dump_json().encode() + b"," + BAD + b"]"), runtime, now=NOW)
-    [row] = desk.dead_letters()
+    [row] = admin.dead_letters()
     assert (row.kind, row.type, row.batch_id, row.position) == ("event", "llm.request.failed", "b1", 1)
-    assert pipeline.replay(row.id, desk, runtime.broker, now=NOW)
+    assert pipeline.replay(row.id, admin, runtime.broker, now=NOW)
     arrive(runtime)
 
-    [again] = desk.dead_letters()
+    [again] = admin.dead_letters()
     assert (again.batch_id, again.position) == (f"replay-{row.id}", 0)
 
 
 def test_letters_are_found_by_everything_that_is_known_of_them(
-    runtime: Runtime, desk: AdminStore, outbox: Outbox
+    runtime: Runtime, admin: AdminStore, outbox: Outbox
 ) -> None:
     """The filters are kind, start of the reason, channel, type and time, and all of them together."""
     outbox.failures = [DeliveryError("answered 400", Reason.CLIENT_ERROR)]
     ingest(batch(failed("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
-    parked(runtime, desk)
+    parked(runtime, admin)
     ingest(BatchMessage("b2", b"[" + BAD + b"]"), runtime, now=NOW + timedelta(hours=1))
 
     def kinds(
@@ -110,7 +110,7 @@ def test_letters_are_found_by_everything_that_is_known_of_them(
         channel: str | None = None,
         since: datetime | None = None,
     ) -> list[str]:
-        found = desk.dead_letters(LetterFilter(kind=kind, reason=reason, channel=channel, since=since))
+        found = admin.dead_letters(LetterFilter(kind=kind, reason=reason, channel=channel, since=since))
         return sorted(row.kind for row in found)
 
     assert kinds() == ["batch", "event", "notification"]
@@ -119,27 +119,27 @@ def test_letters_are_found_by_everything_that_is_known_of_them(
     assert kinds(reason="%") == []
     assert kinds(channel="outbox") == ["notification"]
     assert kinds(since=NOW + timedelta(minutes=1)) == ["event"]
-    assert [row.kind for row in desk.dead_letters(LetterFilter(type="llm_exceptions"))] == ["notification"]
-    assert [row.kind for row in desk.dead_letters(LetterFilter(until=NOW))] == []
+    assert [row.kind for row in admin.dead_letters(LetterFilter(type="llm_exceptions"))] == ["notification"]
+    assert [row.kind for row in admin.dead_letters(LetterFilter(until=NOW))] == []
 
 
 def test_a_letter_whose_notification_is_gone_is_kept(
-    runtime: Runtime, desk: AdminStore, outbox: Outbox, store: SqlStore
+    runtime: Runtime, admin: AdminStore, outbox: Outbox, store: SqlStore
 ) -> None:
-    """It cannot be replayed; the error says so, and the letter is kept."""
+    """It cannot be replayed. The error gives the reason, and the letter is kept."""
     outbox.failures = [DeliveryError("answered 400", Reason.CLIENT_ERROR)]
     ingest(batch(failed("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
     store.run(lambda tx: tx.connection.execute(NOTIFICATIONS.delete()))
-    [row] = desk.dead_letters()
+    [row] = admin.dead_letters()
 
-    assert not pipeline.replay(row.id, desk, runtime.broker, now=NOW)
-    assert desk.dead_letter(row.id) is not None
+    assert not pipeline.replay(row.id, admin, runtime.broker, now=NOW)
+    assert admin.dead_letter(row.id) is not None
 
 
-def test_a_letter_can_be_read(runtime: Runtime, desk: AdminStore) -> None:
+def test_a_letter_can_be_read(runtime: Runtime, admin: AdminStore) -> None:
     """A sealed batch is unpacked. A payload that is not JSON is shown as text."""
-    letter = desk.dead_letter(parked(runtime, desk))
+    letter = admin.dead_letter(parked(runtime, admin))
     assert letter is not None
 
     read = readable(letter.payload)

@@ -192,23 +192,23 @@ class Pipeline(RuleBasedStateMachine):
 
     def _counts(self, sent: dict[str, Message]) -> None:
         """Assert that alerts count every occurrence once, and that messages count the same, unless it was silenced."""
-        told: Counter[str] = Counter()
+        notified: Counter[str] = Counter()
         for message in sent.values():
             for alert_id, count, step in [(entry.alert_id, entry.count, entry.step) for entry in message.entries] or [
                 (message.alert_id, message.count, message.step)
             ]:
-                told[alert_id] += count if step in (Step.NOTICE, Step.SUMMARY) else 0
+                notified[alert_id] += count if step in (Step.NOTICE, Step.SUMMARY) else 0
         counted: Counter[str] = Counter()
         for row in rows(self.store, ALERTS):
             if row.type != AlertType.LLM_EXCEPTIONS:
                 continue
             model = row.labels["model"]
             counted[model] += row.count
-            assert told[row.id] == row.count if model not in self.silenced else told[row.id] <= row.count
+            assert notified[row.id] == row.count if model not in self.silenced else notified[row.id] <= row.count
         assert counted == self.raised
 
     def _order(self) -> None:
-        """Assert that each firing message precedes its resolving one, and that nobody gets the latter alone."""
+        """Assert that each firing message precedes its resolving one, and that no receiver gets the latter alone."""
         steps: dict[str, list[Step]] = {}
         for message in self.receiver.sent:
             for entry in message.entries or (message,):

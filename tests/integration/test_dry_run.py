@@ -29,9 +29,7 @@ def items(*events: Event) -> list[object]:
     return [json.loads(event.model_dump_json(exclude_none=True)) for event in events]
 
 
-def test_a_dry_run_tells_what_ingest_then_does_and_changes_nothing(
-    runtime: Runtime, outbox: Outbox, store: SqlStore
-) -> None:
+def test_a_dry_run_predicts_ingest_and_changes_nothing(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """A first failure is notified, a second counted. Afterwards neither is in any table, and nothing was sent."""
     ingest(batch(announced("before")), runtime, now=NOW)
     before = everything(store)
@@ -43,12 +41,12 @@ def test_a_dry_run_tells_what_ingest_then_does_and_changes_nothing(
 
     ingest(batch(failed("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
-    told = found[0].outcomes[0].message
-    assert told is not None
-    assert outbox.sent[-1] == told.model_copy(update={"alert_id": outbox.sent[-1].alert_id})
+    predicted = found[0].outcomes[0].message
+    assert predicted is not None
+    assert outbox.sent[-1] == predicted.model_copy(update={"alert_id": outbox.sent[-1].alert_id})
 
 
-def test_a_dry_run_names_what_mutes_and_why_nobody_is_told(runtime: Runtime, store: SqlStore) -> None:
+def test_a_dry_run_names_the_mute_and_its_reason(runtime: Runtime, store: SqlStore) -> None:
     """The report has a silence by its id, a disabled type without channels, and a bad event by name."""
     silence = Silence("s1", (parse('team="search"'),), NOW, NOW + timedelta(hours=1), "ops", "night")
     AdminStore(store.engine).add_silence(silence, now=NOW)
@@ -67,7 +65,7 @@ def test_a_dry_run_names_what_mutes_and_why_nobody_is_told(runtime: Runtime, sto
     assert [outcome.channels for outcome in nowhere.outcomes] == [()]
 
 
-def test_lanes_tell_what_keeps_messages_waiting(runtime: Runtime, store: SqlStore) -> None:
+def test_lanes_show_why_messages_wait(runtime: Runtime, store: SqlStore) -> None:
     """The output has the number of waiting messages and their age. A lane without a worker is not busy."""
     ingest(batch(failed("a"), announced("b")), runtime, now=NOW)
     [state] = store.lanes.states(now=NOW).values()

@@ -48,7 +48,7 @@ def taken(events: list[dict[str, Any]], runtime: Runtime, store: SqlStore) -> in
         ({"cost_nanos": MAX_COST + 1}, "cost_nanos"),
     ],
 )
-def test_what_is_out_of_bounds_is_refused_alone(
+def test_an_event_out_of_bounds_is_refused_alone(
     runtime: Runtime, store: SqlStore, zone: str, wrong: dict[str, Any], place: str
 ) -> None:
     """The dead letter names the event's place and the field. The other calls in the batch are booked."""
@@ -60,7 +60,7 @@ def test_what_is_out_of_bounds_is_refused_alone(
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati"])
-def test_what_is_within_bounds_is_booked(runtime: Runtime, store: SqlStore, zone: str) -> None:
+def test_an_event_within_bounds_is_in_the_ledger(runtime: Runtime, store: SqlStore, zone: str) -> None:
     """The first and the last possible time, in every zone. A future time counts as now."""
     moments = (MIN_MOMENT, MAX_MOMENT - timedelta(microseconds=1))
     events = [call(occurred_at=at.isoformat(), started_at=at.isoformat(), ended_at=at.isoformat()) for at in moments]
@@ -78,7 +78,7 @@ def test_the_dearest_calls_of_a_month_add_up(runtime: Runtime, store: SqlStore) 
 
 
 def test_a_call_that_began_decades_ago_fills_no_sum(runtime: Runtime, store: SqlStore) -> None:
-    """With a wrong clock, at most thirty days are counted."""
+    """A wrong clock adds at most 30 days."""
     events = [call(started_at=MIN_MOMENT.isoformat(), completion_tokens=1, deployment_id="d1") for _ in range(3_000)]
     taken(events, runtime, store)
 

@@ -36,13 +36,13 @@ def ended(call_id: str, began: float, at: float) -> RequestSucceeded:
     return RequestSucceeded(call_id=call_id, announced=True, cost_nanos=1, **times, **FACTS)
 
 
-def look(runtime: Runtime, seconds: float) -> None:
+def sweep_at(runtime: Runtime, seconds: float) -> None:
     """Sweep and deliver at this second."""
     sweep(runtime, now=after(seconds))
     run_until_quiet(runtime, after(seconds))
 
 
-def told(outbox: Outbox) -> list[tuple[Step, str]]:
+def notified(outbox: Outbox) -> list[tuple[Step, str]]:
     """Return what was sent about hanging calls."""
     return [(message.step, message.headline) for message in outbox.sent if "hanging" in message.headline]
 
@@ -50,10 +50,10 @@ def told(outbox: Outbox) -> list[tuple[Step, str]]:
 def over(runtime: Runtime, outbox: Outbox) -> None:
     """Let a call hang, and end by second 50, with all its messages sent."""
     ingest(batch(announced("a", 0, 5)), runtime, now=after(5))
-    look(runtime, 5)
+    sweep_at(runtime, 5)
     ingest(batch(ended("a", 0, 50)), runtime, now=after(51))
-    look(runtime, 51)
-    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
+    sweep_at(runtime, 51)
+    assert [step for step, _ in notified(outbox)] == [Step.FIRING, Step.RESOLVED]
     outbox.sent.clear()
 
 
@@ -63,42 +63,42 @@ def test_a_late_announcement_of_before_the_last_end_opens_nothing(
     """The announcement waited in a spool, and so did the call's end, which arrives in the next batch."""
     over(runtime, outbox)
     ingest(batch(announced("b", -1, 2)), runtime, now=after(100))
-    look(runtime, 100)
+    sweep_at(runtime, 100)
     ingest(batch(ended("b", -1, 4)), runtime, now=after(101))
-    look(runtime, 102)
+    sweep_at(runtime, 102)
 
-    assert told(outbox) == []
+    assert notified(outbox) == []
     counted = {(row.name, row.label): row.value for row in rows(store, COUNTERS)}
     assert counted["dropped", "outdated_announcement"] == 1
 
 
-def test_a_call_that_hangs_on_is_told_by_its_next_announcement(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_call_that_is_announced_again_keeps_the_condition_open(runtime: Runtime, outbox: Outbox) -> None:
     """The next announcement is later than the last end."""
     over(runtime, outbox)
     ingest(batch(announced("b", -1, 2)), runtime, now=after(100))
     ingest(batch(announced("b", -1, 62)), runtime, now=after(100))
-    look(runtime, 100)
+    sweep_at(runtime, 100)
 
-    assert [step for step, _ in told(outbox)] == [Step.FIRING]
+    assert [step for step, _ in notified(outbox)] == [Step.FIRING]
 
 
 def test_an_announcement_that_is_not_late_opens_at_once(runtime: Runtime, outbox: Outbox) -> None:
     """This includes one from just before the end of another call: batches overtake each other."""
     over(runtime, outbox)
     ingest(batch(announced("b", 40, 50, "boot-2")), runtime, now=after(52))
-    look(runtime, 52)
+    sweep_at(runtime, 52)
 
-    assert [step for step, _ in told(outbox)] == [Step.FIRING]
+    assert [step for step, _ in notified(outbox)] == [Step.FIRING]
 
 
-def test_calls_hung_until_the_last_of_them_ended_whenever_that_is_heard(runtime: Runtime, outbox: Outbox) -> None:
+def test_calls_hung_until_the_last_one_ended_even_if_reported_late(runtime: Runtime, outbox: Outbox) -> None:
     """Both ends arrive 90 s late."""
     ingest(batch(announced("a", 0, 3), announced("b", 0, 3)), runtime, now=after(100))
-    look(runtime, 100)
+    sweep_at(runtime, 100)
     ingest(batch(ended("a", 0, 5), ended("b", 0, 4)), runtime, now=after(101))
-    look(runtime, 110)
+    sweep_at(runtime, 110)
 
-    assert told(outbox)[1:] == [(Step.RESOLVED, "Resolved after 5 s: 2 calls were hanging on gpt-4o")]
+    assert notified(outbox)[1:] == [(Step.RESOLVED, "Resolved after 5 s: 2 calls were hanging on gpt-4o")]
     assert outbox.sent[-1].at == after(110)
 
 
@@ -107,9 +107,9 @@ def test_a_reminder_counts_the_calls_that_still_hang(runtime: Runtime, outbox: O
     runtime = replace(runtime, router=replace(runtime.router, repeat_interval=600.0))
     calls = [announced(name, 0, 3).model_copy(update={"team_id": name}) for name in ("a", "b", "c")]
     ingest(batch(*calls), runtime, now=after(3))
-    look(runtime, 3)
+    sweep_at(runtime, 3)
     ingest(batch(ended("a", 0, 5)), runtime, now=after(6))
-    look(runtime, 700)
+    sweep_at(runtime, 700)
 
     firing, reminder = (message for message in outbox.sent if message.step is not Step.NOTICE)
     assert firing.facts["By team"] == "a ×1, b ×1, c ×1"

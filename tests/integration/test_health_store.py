@@ -51,7 +51,7 @@ def test_readings_follow_an_alert_to_its_receiver(runtime: Runtime, store: SqlSt
 
 
 def test_a_lane_is_described_with_what_it_waits_for() -> None:
-    """By `doctor`, the pages and `explain` alike, with times in the configured zone."""
+    """`doctor`, the pages and `explain` describe it alike, with times in the configured zone."""
     zone, later = ZoneInfo("Europe/Berlin"), NOW + timedelta(minutes=5)
     assert describe_lane(LaneState("slack"), zone, now=NOW) == "0 waiting"
     troubled = LaneState(

@@ -153,7 +153,7 @@ def test_files_are_exact_and_end_at_the_cutover(
 
     result = CliRunner().invoke(cli, ["spend", "import", "a.csv", "--until", "2026-11-21"])
     assert isinstance(result.exception, AlertWorkerError)
-    assert "was begun with --until 2026-11-20" in str(result.exception)
+    assert "was started with --until 2026-11-20" in str(result.exception)
 
 
 def test_a_cut_over_within_a_day_is_for_logs_alone(
@@ -268,7 +268,7 @@ def test_a_wrong_row_is_named(tmp_path: Path, line: str, words: str) -> None:
 @pytest.mark.parametrize(
     "line", ["2026-11-18,1," + "9" * 140_000, '2026-11-18,1,"' + "a\n" * 100_000, "2026-11-18,1,1,,,9"]
 )
-def test_a_csv_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
+def test_an_invalid_csv_is_refused(tmp_path: Path, line: str) -> None:
     """A field without a closing quote is not guessed."""
     path = tmp_path / "f.csv"
     path.write_text(f"day,requests,spend\n{line}")

@@ -156,7 +156,7 @@ def test_an_import_that_is_stopped_again_and_again_gives_what_our_ledger_would_h
     assert (search.entity, search.alias) == ("search", "Search")
 
 
-def test_what_was_imported_agrees_with_litellms_days(
+def test_the_import_agrees_with_litellms_days(
     store: SqlStore, litellm: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The commands import, import again, and reconcile in each dimension."""
@@ -188,7 +188,7 @@ def test_the_log_and_the_daily_sums_of_the_same_days_are_not_both_taken(store: S
     begun = history.begin("litellm", UNTIL + timedelta(days=5), since=UNTIL, beside="litellm daily")
     assert (begun.since, begun.until) == (UNTIL, UNTIL + timedelta(days=5))
     list(history.take(begun, all_there_is, max_entities=9))
-    with pytest.raises(AlertWorkerError, match="was begun with --since 2025-11-20"):
+    with pytest.raises(AlertWorkerError, match="was started with --since 2025-11-20"):
         history.begin("litellm", None, since=UNTIL - timedelta(days=1), beside="litellm daily")
 
 

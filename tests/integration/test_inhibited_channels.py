@@ -37,8 +37,8 @@ def outboxes() -> dict[str, Outbox]:
 def runtime(runtime: Runtime, outboxes: dict[str, Outbox]) -> Runtime:
     """Route regions to "ops", deployments to "ops" and "models", failed calls to "models" and "pager"."""
 
-    def route(kind: str, receiver: str) -> Route:
-        return Route((parse(f'alert_type="{kind}"'),), receiver)
+    def route(alert_type: str, receiver: str) -> Route:
+        return Route((parse(f'alert_type="{alert_type}"'),), receiver)
 
     routes = (
         route("region_outage_alerts", "region"),
@@ -59,10 +59,10 @@ def after(seconds: float) -> datetime:
 REGION = {"provider": "azure", "region": "eu"}
 
 
-def raised(runtime: Runtime, kind: AlertType, seconds: float = 0, **labels: str) -> OpenAlert:
+def raised(runtime: Runtime, alert_type: AlertType, seconds: float = 0, **labels: str) -> OpenAlert:
     """Raise an alert of a deployment, or of the region if no deployment is given."""
     known = REGION | labels
-    alert = Alert(kind, Severity.HIGH, known, kind.value, after(seconds), after(seconds))
+    alert = Alert(alert_type, Severity.HIGH, known, alert_type.value, after(seconds), after(seconds))
     return runtime.store.run(partial(claim, alert=alert, runtime=runtime, now=after(seconds)))
 
 
@@ -74,11 +74,11 @@ def settle(runtime: Runtime, seconds: float) -> None:
             pass
 
 
-def told(outboxes: dict[str, Outbox]) -> dict[str, list[tuple[Step, str]]]:
+def notified(outboxes: dict[str, Outbox]) -> dict[str, list[tuple[Step, str]]]:
     return {name: [(one.step, one.type.value) for one in box.sent] for name, box in outboxes.items() if box.sent}
 
 
-def test_a_channel_that_did_not_learn_of_the_cause_learns_of_the_effect(
+def test_a_channel_without_the_cause_is_notified_of_the_effect(
     runtime: Runtime, outboxes: dict[str, Outbox], store: SqlStore
 ) -> None:
     """Only "ops" is notified of the region. The pager is notified of no outage at all."""
@@ -87,7 +87,7 @@ def test_a_channel_that_did_not_learn_of_the_cause_learns_of_the_effect(
     raised(runtime, AlertType.LLM_EXCEPTIONS, deployment="d1")
     settle(runtime, 1)
 
-    assert told(outboxes) == {
+    assert notified(outboxes) == {
         "ops": [(Step.FIRING, "region_outage_alerts")],
         "models": [(Step.FIRING, "outage_alerts")],
         "pager": [(Step.NOTICE, "llm_exceptions")],
@@ -96,7 +96,9 @@ def test_a_channel_that_did_not_learn_of_the_cause_learns_of_the_effect(
     assert deferred["outage_alerts"] == ["ops"]
 
 
-def test_a_muted_channel_learns_of_what_outlasts_the_cause(runtime: Runtime, outboxes: dict[str, Outbox]) -> None:
+def test_a_muted_channel_is_notified_of_an_alert_that_outlasts_its_cause(
+    runtime: Runtime, outboxes: dict[str, Outbox]
+) -> None:
     """The region recovers, one deployment does not. The end is sent to both channels."""
     region = raised(runtime, AlertType.REGION_OUTAGE_ALERTS)
     outage = raised(runtime, AlertType.OUTAGE_ALERTS, deployment="d1")
@@ -107,11 +109,14 @@ def test_a_muted_channel_learns_of_what_outlasts_the_cause(runtime: Runtime, out
     runtime.store.run(partial(resolve, alert=outage, runtime=runtime, now=after(90)))
     settle(runtime, 91)
 
-    assert [step for step, kind in told(outboxes)["ops"] if kind == "outage_alerts"] == [Step.FIRING, Step.RESOLVED]
-    assert [step for step, _ in told(outboxes)["models"]] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, alert_type in notified(outboxes)["ops"] if alert_type == "outage_alerts"] == [
+        Step.FIRING,
+        Step.RESOLVED,
+    ]
+    assert [step for step, _ in notified(outboxes)["models"]] == [Step.FIRING, Step.RESOLVED]
 
 
-def test_what_is_suppressed_itself_mutes_where_its_own_cause_is_known(
+def test_a_suppressed_alert_mutes_on_the_channels_that_know_its_cause(
     runtime: Runtime, outboxes: dict[str, Outbox], store: SqlStore
 ) -> None:
     """The region's outage is notified everywhere, so that of the deployment nowhere. The failed calls say no more."""
@@ -126,7 +131,7 @@ def test_what_is_suppressed_itself_mutes_where_its_own_cause_is_known(
     raised(everywhere, AlertType.LLM_EXCEPTIONS, deployment="d1")
     settle(everywhere, 1)
 
-    assert told(outboxes) == {name: [(Step.FIRING, "region_outage_alerts")] for name in CHANNELS}
+    assert notified(outboxes) == {name: [(Step.FIRING, "region_outage_alerts")] for name in CHANNELS}
     ids = {row.type: row.id for row in rows(store, ALERTS)}
     reasons = {row.type: row.last_suppressed_by for row in rows(store, ALERTS)}
     assert reasons["outage_alerts"] == f"alert {ids['region_outage_alerts']}"
@@ -141,7 +146,7 @@ def test_a_silenced_cause_mutes_nothing(runtime: Runtime, outboxes: dict[str, Ou
     raised(runtime, AlertType.LLM_EXCEPTIONS, deployment="d1")
     settle(runtime, 1)
 
-    assert told(outboxes) == {
+    assert notified(outboxes) == {
         "models": [(Step.NOTICE, "llm_exceptions")],
         "pager": [(Step.NOTICE, "llm_exceptions")],
     }
@@ -150,11 +155,11 @@ def test_a_silenced_cause_mutes_nothing(runtime: Runtime, outboxes: dict[str, Ou
 def test_a_channel_that_failed_for_good_does_not_count_as_notified(
     runtime: Runtime, outboxes: dict[str, Outbox], store: SqlStore
 ) -> None:
-    """A message that is dead reached nobody."""
+    """A dead message reached no receiver."""
     raised(runtime, AlertType.OUTAGE_ALERTS, deployment="d1")
     with store.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE notifications SET status = 'dead' WHERE channel = 'models'")
     raised(runtime, AlertType.LLM_EXCEPTIONS, deployment="d1")
     settle(runtime, 1)
 
-    assert told(outboxes)["models"] == [(Step.NOTICE, "llm_exceptions")]
+    assert notified(outboxes)["models"] == [(Step.NOTICE, "llm_exceptions")]

@@ -50,9 +50,9 @@ def test_the_lookup_finds_what_a_look_at_all_finds(store: SqlStore, seed: int) -
     """The rules and the alert are random."""
     chance = random.Random(seed)
     for number in range(40):
-        kind = chance.choice([AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS, AlertType.BUDGET_ALERTS])
+        alert_type = chance.choice([AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS, AlertType.BUDGET_ALERTS])
         severity = chance.choice(list(Severity))
-        open_conditions(store, range(number, number + 1), type=kind.value, severity=severity.value)
+        open_conditions(store, range(number, number + 1), type=alert_type.value, severity=severity.value)
     every = [
         OpenCondition(row.id, {**row.labels, "alert_type": row.type, "severity": row.severity}, frozenset({"outbox"}))
         for row in sorted(rows(store, ALERTS), key=lambda row: str(row.id))

@@ -104,7 +104,7 @@ def test_the_end_of_an_alert_in_a_digest_waits_for_the_digest(runtime: Runtime, 
     assert steps.index(Step.DIGEST) < steps.index(Step.RESOLVED)
 
 
-def test_the_end_of_a_condition_is_in_no_digest_before_its_beginning_is_told(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_resolved_message_is_in_no_digest_before_its_firing_one_is_sent(runtime: Runtime, outbox: Outbox) -> None:
     """The firing message was attempted and must be retried. Meanwhile enough messages wait to become a digest."""
     outbox.digest_size = 100
     ingest(batch(announced("a")), runtime, now=NOW)
@@ -117,8 +117,8 @@ def test_the_end_of_a_condition_is_in_no_digest_before_its_beginning_is_told(run
     run_until_quiet(runtime, after(60))
     run_until_quiet(runtime, after(61))
 
-    told = [(entry.type, entry.step) for message in outbox.sent for entry in message.entries or (message,)]
-    hanging = [step for kind, step in told if kind is AlertType.LLM_REQUESTS_HANGING]
+    notified = [(entry.type, entry.step) for message in outbox.sent for entry in message.entries or (message,)]
+    hanging = [step for alert_type, step in notified if alert_type is AlertType.LLM_REQUESTS_HANGING]
     assert hanging == [Step.FIRING, Step.RESOLVED]
 
 
@@ -133,16 +133,16 @@ def test_a_clock_that_is_set_back_does_not_turn_an_alerts_messages_round(runtime
     assert [message.step for message in outbox.sent] == [Step.FIRED_AND_RESOLVED]
 
 
-def test_a_condition_that_ended_before_anybody_was_told_is_one_message(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_condition_that_ended_before_its_firing_message_is_one_message(runtime: Runtime, outbox: Outbox) -> None:
     """The message has both the firing and the resolution."""
     ingest(batch(announced("a")), runtime, now=NOW)
     ingest(batch(answered("a", announced=True)), runtime, now=after(1))
     sweep(runtime, now=after(2))
     run_until_quiet(runtime, after(2))
 
-    told = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
-    assert [message.step for message in told] == [Step.FIRED_AND_RESOLVED]
-    assert told[0].headline.startswith("Fired and resolved")
+    notified = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
+    assert [message.step for message in notified] == [Step.FIRED_AND_RESOLVED]
+    assert notified[0].headline.startswith("Fired and resolved")
 
 
 def test_reminders_that_waited_too_long_are_dropped(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
@@ -174,7 +174,7 @@ def test_a_message_that_keeps_failing_steps_aside(runtime: Runtime, outbox: Outb
 
 
 def test_a_lease_outlasts_the_longest_attempt() -> None:
-    """One more exchange fits, so that nobody takes a lane over while its worker waits for an answer."""
+    """One more exchange fits, so that no other worker takes the lane while its worker waits for an answer."""
     assert timedelta(seconds=2 * http.DEADLINE) <= LEASE
 
 
@@ -205,7 +205,7 @@ def test_a_lane_keeps_its_receivers_pace(runtime: Runtime, outbox: Outbox) -> No
     assert len(outbox.sent) == 6
 
 
-def test_a_message_for_a_channel_of_another_kind_is_dead_and_holds_nobody_up(
+def test_a_message_for_a_channel_of_another_kind_is_dead_and_delays_no_other(
     runtime: Runtime, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message waited while its channel's name was given to, for example, a budget webhook."""
@@ -248,13 +248,13 @@ def test_a_broken_channel_is_announced_over_another_once_and_when_it_is_well(
             while pipeline.deliver(name, runtime, now=after(number)):
                 pass
 
-    told = [message for message in other.sent if message.type is AlertType.CHANNEL_BROKEN]
-    assert [message.step for message in told] in ([Step.FIRING, Step.RESOLVED], [Step.FIRING])
+    notified = [message for message in other.sent if message.type is AlertType.CHANNEL_BROKEN]
+    assert [message.step for message in notified] in ([Step.FIRING, Step.RESOLVED], [Step.FIRING])
     pipeline.deliver("other", runtime, now=after(5))
-    told = [message for message in other.sent if message.type is AlertType.CHANNEL_BROKEN]
-    assert [message.step for message in told] == [Step.FIRING, Step.RESOLVED]
-    assert "answered 404" in told[0].facts["Last answer"]
-    assert told[1].facts == {"Channel": "outbox", "State": "accepts messages again"}
+    notified = [message for message in other.sent if message.type is AlertType.CHANNEL_BROKEN]
+    assert [message.step for message in notified] == [Step.FIRING, Step.RESOLVED]
+    assert "answered 404" in notified[0].facts["Last answer"]
+    assert notified[1].facts == {"Channel": "outbox", "State": "accepts messages again"}
     assert not any(message.type is AlertType.CHANNEL_BROKEN for message in outbox.sent)
     assert all(row.broken_at is None for row in rows(store, LANES))
 
@@ -266,15 +266,15 @@ def test_a_dead_notification_that_is_replayed_is_sent_with_its_id(
     outbox.failures = [DeliveryError("no", Reason.CLIENT_ERROR, status=400)]
     ingest(batch(failed("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
-    desk = AdminStore(store.engine)
-    [row] = desk.dead_letters()
+    admin = AdminStore(store.engine)
+    [row] = admin.dead_letters()
     assert (row.type, row.channel) == ("llm_exceptions", "outbox")
-    assert pipeline.replay(row.id, desk, runtime.broker, now=after(1))
-    assert not pipeline.replay(row.id, desk, runtime.broker, now=after(1))
+    assert pipeline.replay(row.id, admin, runtime.broker, now=after(1))
+    assert not pipeline.replay(row.id, admin, runtime.broker, now=after(1))
     run_until_quiet(runtime, after(1))
 
     assert outbox.ids == [row.batch_id]
-    assert desk.dead_letters() == []
+    assert admin.dead_letters() == []
 
 
 def test_shadow_does_everything_but_send(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
@@ -287,7 +287,7 @@ def test_shadow_does_everything_but_send(runtime: Runtime, outbox: Outbox, store
 
 
 @pytest.mark.parametrize("others", [0, 20])
-def test_an_end_says_all_where_the_beginning_is_never_told(
+def test_a_resolved_message_has_all_facts_if_the_firing_one_is_never_sent(
     runtime: Runtime, outbox: Outbox, store: SqlStore, others: int
 ) -> None:
     """The firing message died while the resolving one waited for it, alone or in a digest.
@@ -303,14 +303,16 @@ def test_an_end_says_all_where_the_beginning_is_never_told(
     sweep(runtime, now=after(0.2))
     run_until_quiet(runtime, after(5))
 
-    told = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
-    assert [message.step for message in told] == [Step.FIRED_AND_RESOLVED]
-    assert told[0].headline.startswith("Fired and resolved after")
+    notified = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
+    assert [message.step for message in notified] == [Step.FIRED_AND_RESOLVED]
+    assert notified[0].headline.startswith("Fired and resolved after")
     [end] = [row for row in rows(store, NOTIFICATIONS) if row.step.startswith("resolved")]
     assert "Fired and resolved" in end.message
 
 
-def test_an_end_stays_one_where_something_else_was_told(runtime: Runtime, outbox: Outbox) -> None:
+def test_the_resolved_message_follows_a_sent_firing_one_after_a_refused_reminder(
+    runtime: Runtime, outbox: Outbox
+) -> None:
     """The firing message was sent, and a reminder was refused."""
     ingest(batch(announced("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -325,7 +327,9 @@ def test_an_end_stays_one_where_something_else_was_told(runtime: Runtime, outbox
     assert [message.step for message in outbox.sent] == [Step.FIRING, Step.RESOLVED]
 
 
-def test_what_was_only_told_in_shadow_has_no_end(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_an_alert_notified_only_in_shadow_has_no_resolved_message(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
     """Shadow was turned off in between. While it is on, the resolving message is written like all others."""
     shadow = replace(runtime, shadow=True)
     ingest(batch(announced("a")), shadow, now=NOW)
@@ -344,7 +348,7 @@ def test_what_was_only_told_in_shadow_has_no_end(runtime: Runtime, outbox: Outbo
     assert [row.step.split(":")[0] for row in rows(store, NOTIFICATIONS)].count("resolved") == 1
 
 
-def test_the_dead_mans_switch_is_pinged_only_while_the_line_flows(runtime: Runtime) -> None:
+def test_the_dead_mans_switch_is_pinged_only_while_the_pipeline_works(runtime: Runtime) -> None:
     """It is pinged once an interval, and not if no canary has returned within it."""
     from alertworker.events import Canary
 
@@ -380,11 +384,11 @@ def test_a_report_goes_into_no_digest(runtime: Runtime, outbox: Outbox, store: S
     table = Table(title="Teams", columns=(Column(name="team"),), rows=(("search",),))
     report = Alert(AlertType.SPEND_REPORTS, Severity.LOW, {"period": "w"}, "report", NOW, NOW, tables=(table,))
     ids = raise_alerts(runtime, 15)
-    told = store.run(lambda tx: claim(tx, report, runtime, now=NOW)).id
+    notified = store.run(lambda tx: claim(tx, report, runtime, now=NOW)).id
     run_until_quiet(runtime, after(1))
 
-    assert sorted(named(outbox)) == sorted({*ids, told})
-    (alone,) = [message for message in outbox.sent if message.alert_id == told]
+    assert sorted(named(outbox)) == sorted({*ids, notified})
+    (alone,) = [message for message in outbox.sent if message.alert_id == notified]
     assert alone.tables == (table,)
     assert len(outbox.sent) < 10
 

@@ -213,7 +213,7 @@ def test_the_contributors_of_an_entity_are_the_same_for_pages_and_alerts(
     }
 
 
-def test_the_book_tells_how_deployments_did(runtime: Runtime, book: SqlLedgerReader) -> None:
+def test_the_ledger_has_the_results_of_deployments(runtime: Runtime, book: SqlLedgerReader) -> None:
     """Attempts are by outcome. The average is exact: 0.5 and 0.25 s per token are 0.375, never 0.75."""
     slow, fast = answered("a", seconds=5, completion_tokens=10), answered("b", seconds=2.5, completion_tokens=10)
     attempt = AttemptFailed(
@@ -277,7 +277,7 @@ def test_made_up_models_that_a_fallback_saves_are_bounded(
     assert kept == {"made up 0": 1, "made up 1": 1, OTHER: 2}
 
 
-def test_a_change_of_the_time_zone_is_said_once(
+def test_a_change_of_the_time_zone_is_logged_once(
     store: SqlStore, runtime: Runtime, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The change and its consequences are logged once, and shown on every later query."""

@@ -51,7 +51,7 @@ def ended(process: ForkServerProcess) -> int | None:
     return process.exitcode
 
 
-def test_killed_workers_leave_the_ledger_exact_and_a_limit_told_once(store: SqlStore, tmp_path: Path) -> None:
+def test_killed_workers_leave_the_ledger_exact_and_a_limit_notified_once(store: SqlStore, tmp_path: Path) -> None:
     """Sums are exact to the nano-dollar on both databases. No worker that was not killed ends with an error."""
     chance = random.Random(SEED)
     events = traffic(SEED, BATCHES_SENT * CALLS)

@@ -52,7 +52,7 @@ def test_the_last_day_that_there_is_ends_a_stretch(store: SqlStore) -> None:
     assert SqlLedgerReader(store.engine).total(Days(FIRST, last)) == SpendSums()
 
 
-def test_whatever_is_asked_is_what_its_days_add_up_to(store: SqlStore) -> None:
+def test_every_range_equals_the_sum_of_its_days(store: SqlStore) -> None:
     """The range is over more than a year, with late days, for all entities, for a team's, and for single ones."""
     chance = random.Random(5)
     for _ in range(12):

@@ -104,11 +104,11 @@ def books(store: SqlStore, runtime: Runtime, batches: Sequence[BatchMessage]) ->
     for message in batches:
         ingest(message, runtime, now=NOW)
     assert_books_agree(store)
-    told = [json.loads(row.message) for row in sorted(rows(store, NOTIFICATIONS), key=lambda row: row.id)]
-    headlines = [message["headline"] for message in told]
-    assert len(headlines) == len(set(headlines)), "no limit is told twice"
+    notified = [json.loads(row.message) for row in sorted(rows(store, NOTIFICATIONS), key=lambda row: row.id)]
+    headlines = [message["headline"] for message in notified]
+    assert len(headlines) == len(set(headlines)), "no limit is notified twice"
     standings = rows(store, ALERTS)
-    assert {row.headline for row in standings} <= set(headlines), "the highest limit of each budget was told"
+    assert {row.headline for row in standings} <= set(headlines), "the highest limit of each budget was notified"
     return {table.name: set(map(tuple, rows(store, table))) for table in SUMS} | {
         "names": {tuple(row[:3]) for row in rows(store, ALIASES)},
         "budgets": {(row.scope, row.entity, row.spend_nanos, row.notified_nanos) for row in rows(store, BUDGETS)},

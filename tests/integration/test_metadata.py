@@ -38,7 +38,7 @@ def unpriced(call_id: str) -> Event:
     return answered(call_id, prompt_tokens=1, cost_nanos=None)
 
 
-def told(runtime: Runtime, outbox: Outbox, *, summary: bool = True) -> list[Message]:
+def notified(runtime: Runtime, outbox: Outbox, *, summary: bool = True) -> list[Message]:
     """Send the notice and the summary that followed it."""
     run_until_quiet(runtime, NOW)
     if summary:
@@ -54,7 +54,7 @@ def test_each_failed_call_has_its_own_in_its_line_and_the_newest_has_it_in_the_m
     ingest(batch(failed("c1"), noted(failed("c2"), WORLD)), runtime, now=NOW)
     ingest(batch(noted(failed("c3"), TICKET, at=LATER), failed("c4", at=NOW)), runtime, now=LATER)
     ingest(batch(failed("c5", at=LATER)), runtime, now=LATER)
-    notice, summary = told(runtime, outbox)
+    notice, summary = notified(runtime, outbox)
 
     assert (notice.step, notice.metadata) == (Step.NOTICE, WORLD)
     assert notice.members == ("c1 · search · app", "c2 · search · app · hello=world")
@@ -76,7 +76,7 @@ def test_each_failed_call_has_its_own_in_its_line_and_the_newest_has_it_in_the_m
 def test_all_alerts_about_calls_show_it(runtime: Runtime, outbox: Outbox, events: list[Event]) -> None:
     """This includes messages about another call of the same batch: the slowest, the oldest, the first."""
     ingest(batch(*events[:-1], noted(events[-1], WORLD)), runtime, now=NOW)
-    [message] = told(runtime, outbox, summary=False)
+    [message] = notified(runtime, outbox, summary=False)
 
     assert message.metadata == WORLD
     assert [member for member in message.members if "hello=world" in member] == [
@@ -85,7 +85,7 @@ def test_all_alerts_about_calls_show_it(runtime: Runtime, outbox: Outbox, events
     assert len([member for member in message.members if "c2" in member]) == 1
 
 
-def test_an_outage_that_goes_on_shows_the_newest(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_continuing_outage_shows_the_newest(runtime: Runtime, outbox: Outbox) -> None:
     """Reminders and the resolving message show metadata of calls that failed after the first message."""
     ingest(batch(*(noted(attempt(f"a{number}"), WORLD) for number in range(5))), runtime, now=NOW)
     ingest(batch(noted(attempt("b"), TICKET)), runtime, now=NOW)
@@ -100,16 +100,16 @@ def test_a_line_stays_a_line(runtime: Runtime, outbox: Outbox) -> None:
     """Metadata is cut in a line, and cannot contain line breaks. The message has all of it."""
     note = {"a": "x" * 500, "b": "first\nsecond", "c": "3", "d": "4"}
     ingest(batch(noted(failed("c1"), note)), runtime, now=NOW)
-    [message] = told(runtime, outbox, summary=False)
+    [message] = notified(runtime, outbox, summary=False)
 
     assert message.members == (f"c1 · search · app · a={'x' * 39}… · b=first second · c=3 · …",)
     assert message.metadata == note
 
 
-def test_what_litellm_said_keeps_the_newest_metadata(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_relayed_alert_keeps_the_newest_metadata(runtime: Runtime, outbox: Outbox) -> None:
     """Several relayed alerts are in one batch."""
     texts = [said("llm_exceptions", "boom"), said("llm_exceptions", "boom", metadata=WORLD)]
     ingest(batch(*texts), runtime, now=NOW)
-    [message] = told(runtime, outbox, summary=False)
+    [message] = notified(runtime, outbox, summary=False)
 
     assert message.metadata == WORLD

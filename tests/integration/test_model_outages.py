@@ -85,7 +85,7 @@ def silence(store: SqlStore, *matchers: str, seconds: float = 3_600) -> None:
 def test_a_model_that_is_down_is_one_message_until_it_answers(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """The outages and failures of its deployments are recorded, and nobody is notified of them."""
+    """The outages and failures of its deployments are recorded, and no channel is notified of them."""
     hear(runtime, *down(6))
     run_until_quiet(runtime, after(6))
     for second in (20, 40):
@@ -138,7 +138,7 @@ def test_a_fallback_that_answers_is_counted_and_no_user_is_hurt(runtime: Runtime
     ],
     ids=["another deployment answers", "its only deployment", "three calls"],
 )
-def test_what_is_no_outage_of_a_model(runtime: Runtime, store: SqlStore, events: list[Event]) -> None:
+def test_failures_that_are_not_an_outage_of_a_model(runtime: Runtime, store: SqlStore, events: list[Event]) -> None:
     """A call that fails on three deployments is one call. The outage of the only deployment says all."""
     hear(runtime, *events)
 
@@ -218,7 +218,7 @@ def test_a_model_that_fails_in_a_second_region_is_notified(runtime: Runtime, out
     assert (Step.FIRING, model.headline) in sent(outbox)
 
 
-def test_a_model_that_fails_everywhere_is_no_outage_of_a_region(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_model_that_fails_everywhere_is_not_an_outage_of_a_region(runtime: Runtime, outbox: Outbox) -> None:
     """Two of its deployments are in one region, where another model answers."""
     eu: dict[str, Any] = {"region": "eu"}
     events: list[Event] = [answered(f"g{n}", n, "e1", model_group="embedding", **eu) for n in range(6)]
@@ -289,7 +289,7 @@ def test_a_failure_during_a_silence_does_not_count_after_it(runtime: Runtime, ou
 
 
 def test_a_silence_of_a_whole_type_silences_only_that_type(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """Whoever wants to know of regions only still learns of regions."""
+    """A person who silences one type still gets the others."""
     silence(store, 'alert_type="outage_alerts"')
     eu: dict[str, Any] = {"region": "eu"}
     hear(runtime, *(failing(f"{name}{n}", n, name, **eu) for n in range(6) for name in ("d1", "e1")))

@@ -72,9 +72,7 @@ def test_a_failure_of_two_teams_reaches_the_receivers_of_both(runtime: Runtime, 
     assert [message.facts["By team"] for message in outbox.sent[2:]] == ["billing ×1, search ×1"]
 
 
-def test_a_silenced_failure_is_recorded_and_counted_and_told_nobody(
-    runtime: Runtime, outbox: Outbox, store: SqlStore
-) -> None:
+def test_a_silenced_failure_is_recorded_counted_and_not_sent(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """Other teams' failures are notified."""
     AdminStore(store.engine).add_silence(silence('team="search"'), now=NOW)
     ingest(
@@ -98,8 +96,8 @@ def test_a_stored_silence_that_cannot_be_read_mutes_nothing_and_is_reported(
 
     Other silences still apply, and each process logs it once.
     """
-    desk = AdminStore(store.engine)
-    desk.add_silence(silence('team="billing"'), now=NOW)
+    admin = AdminStore(store.engine)
+    admin.add_silence(silence('team="billing"'), now=NOW)
     old = {"starts_at": NOW, "ends_at": after(60), "author": "ops", "reason": "old", "created_at": NOW}
     stored = (['team="search"', 'user=~"(?!x).*"'], ['user!~"(a)\\1"'], ["what is this"])
     rows_of_old = [{"id": f"old{n}", "matchers": matchers, **old} for n, matchers in enumerate(stored)]
@@ -113,17 +111,15 @@ def test_a_stored_silence_that_cannot_be_read_mutes_nothing_and_is_reported(
     run_until_quiet(runtime, NOW)
 
     assert [message.labels["team"] for message in outbox.sent] == ["search"]
-    problems = {one.id: one.problem or "" for one in desk.silences(now=NOW)}
+    problems = {one.id: one.problem or "" for one in admin.silences(now=NOW)}
     assert [word in problems[f"old{n}"] for n, word in enumerate(("(?!", "\\1", "what is this"))] == [True] * 3
     assert problems["s1"] == ""
-    assert [one.id for one in desk.silences(now=NOW) if one.matches({"team": "search", "user": "y"})] == []
+    assert [one.id for one in admin.silences(now=NOW) if one.matches({"team": "search", "user": "y"})] == []
     said = [record.getMessage() for record in caplog.records if "is not applied" in record.getMessage()]
     assert len(said) == len(set(said)) <= 3
 
 
-def test_a_silenced_condition_speaks_up_when_the_silence_ends_and_it_still_holds(
-    runtime: Runtime, outbox: Outbox, store: SqlStore
-) -> None:
+def test_a_condition_that_outlasts_its_silence_is_notified(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """It resolves like any other condition."""
     AdminStore(store.engine).add_silence(silence('alert_type="llm_requests_hanging"', seconds=30), now=NOW)
     ingest(batch(announced("a")), runtime, now=NOW)
@@ -139,8 +135,10 @@ def test_a_silenced_condition_speaks_up_when_the_silence_ends_and_it_still_holds
     assert counters(store)["muted", "silence"] == 1
 
 
-def test_a_condition_that_ends_while_silenced_is_never_told(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """Nobody gets a resolving message without a firing one."""
+def test_a_condition_that_ends_while_silenced_is_never_notified(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """A resolving message without a firing one would only confuse."""
     AdminStore(store.engine).add_silence(silence('alert_type="llm_requests_hanging"'), now=NOW)
     ingest(batch(announced("a")), runtime, now=NOW)
     ingest(batch(answered("a", announced=True)), runtime, now=after(1))
@@ -151,7 +149,7 @@ def test_a_condition_that_ends_while_silenced_is_never_told(runtime: Runtime, ou
     assert all(row.open_fingerprint is None for row in rows(store, ALERTS) if row.type == "llm_requests_hanging")
 
 
-def test_a_silenced_end_reaches_those_who_were_told(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_a_silenced_end_reaches_the_notified_channels(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """A silence that begins after the firing message does not suppress the resolving one."""
     ingest(batch(announced("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -162,9 +160,9 @@ def test_a_silenced_end_reaches_those_who_were_told(runtime: Runtime, outbox: Ou
     assert [message.step for message in outbox.sent][:2] == [Step.FIRING, Step.RESOLVED]
 
 
-def condition(kind: AlertType, **labels: str) -> Alert:
+def condition(alert_type: AlertType, **labels: str) -> Alert:
     """Return an alert of a type."""
-    return Alert(kind, Severity.HIGH, labels, f"{kind.value}", NOW, NOW, labels=labels)
+    return Alert(alert_type, Severity.HIGH, labels, f"{alert_type.value}", NOW, NOW, labels=labels)
 
 
 def test_an_outage_mutes_the_failures_of_its_deployment_while_it_lasts(
@@ -195,7 +193,7 @@ def test_an_outage_mutes_the_failures_of_its_deployment_while_it_lasts(
     assert (outbox.sent[-1].type, outbox.sent[-1].labels["deployment"]) == (AlertType.LLM_EXCEPTIONS, "d1")
 
 
-def test_no_alert_mutes_itself_and_lacking_labels_are_equal_to_nobody(
+def test_no_alert_mutes_itself_and_missing_labels_are_never_equal(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """A rule whose source and target are equal mutes only other alerts."""
@@ -208,18 +206,18 @@ def test_no_alert_mutes_itself_and_lacking_labels_are_equal_to_nobody(
     assert len(outbox.sent) == 3
 
 
-def test_a_condition_that_nobody_hears_of_mutes_nothing(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_a_condition_without_notified_channels_mutes_nothing(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """The outage's type is disabled, so the failures of its deployment are notified."""
     types = runtime.router.types - {AlertType.OUTAGE_ALERTS}
     runtime = replace(runtime, router=replace(runtime.router, types=types))
-    for kind in (AlertType.OUTAGE_ALERTS, AlertType.LLM_EXCEPTIONS):
-        store.run(partial(claim, alert=condition(kind, deployment="d1"), runtime=runtime, now=NOW))
+    for alert_type in (AlertType.OUTAGE_ALERTS, AlertType.LLM_EXCEPTIONS):
+        store.run(partial(claim, alert=condition(alert_type, deployment="d1"), runtime=runtime, now=NOW))
     run_until_quiet(runtime, NOW)
 
     assert [message.type for message in outbox.sent] == [AlertType.LLM_EXCEPTIONS]
 
 
-def test_a_condition_is_reminded_of_until_somebody_acknowledges_it(
+def test_reminders_are_sent_until_a_condition_is_acknowledged(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """Each repeat interval has a message of its own. The resolving message is still sent."""
@@ -242,7 +240,7 @@ def test_a_condition_is_reminded_of_until_somebody_acknowledges_it(
     ]
 
 
-def test_a_route_that_is_mute_at_this_hour_tells_when_it_speaks_again(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_route_muted_at_this_hour_notifies_when_the_interval_ends(runtime: Runtime, outbox: Outbox) -> None:
     """A condition that lasts longer than the mute time is notified at its end."""
     minute = (NOW + timedelta(minutes=1)).time().replace(second=0)
     mute = TimeInterval(times=((time(0), minute),))
@@ -282,7 +280,7 @@ def minute(number: int) -> time:
     return (NOW + timedelta(minutes=number)).time().replace(second=0)
 
 
-def test_a_channel_that_was_mute_when_others_were_told_hears_of_what_still_holds(
+def test_a_deferred_channel_is_notified_if_the_condition_still_holds(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """It is notified once, after its mute interval, also if somebody has acknowledged by then, and of the end."""
@@ -298,11 +296,11 @@ def test_a_channel_that_was_mute_when_others_were_told_hears_of_what_still_holds
     assert [(message.step, message.count) for message in other.sent] == [(Step.FIRING, 1)]
     ingest(batch(answered("a", announced=True)), runtime, now=after(80))
     pass_time_for_both(runtime, 81)
-    told = [[message.step for message in chat.sent] for chat in (outbox, other)]
-    assert told == [[Step.FIRING, Step.RESOLVED]] * 2
+    notified = [[message.step for message in chat.sent] for chat in (outbox, other)]
+    assert notified == [[Step.FIRING, Step.RESOLVED]] * 2
 
 
-def test_a_condition_that_ends_while_a_channel_is_mute_is_told_to_the_others_alone(
+def test_a_condition_that_ends_while_a_channel_is_muted_resolves_on_the_others(
     runtime: Runtime, outbox: Outbox
 ) -> None:
     """A channel that was not notified of the condition is not notified of its end."""
@@ -316,7 +314,7 @@ def test_a_condition_that_ends_while_a_channel_is_mute_is_told_to_the_others_alo
     assert ([message.step for message in outbox.sent], other.sent) == ([Step.FIRING, Step.RESOLVED], [])
 
 
-def test_a_rise_is_owed_to_a_channel_that_is_mute_when_it_comes(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_rise_is_deferred_for_a_muted_channel(runtime: Runtime, outbox: Outbox) -> None:
     """The channel was notified of the first level. An active silence takes precedence."""
     runtime, other = two_chats(runtime, outbox, mute_from=minute(1), mute_to=minute(2))
     minor = condition(AlertType.OUTAGE_ALERTS, deployment="d")
@@ -364,7 +362,7 @@ def counts(outbox: Outbox, step: Step) -> list[int]:
     return [message.count for message in outbox.sent if message.step is step]
 
 
-def test_what_happens_in_a_silence_is_in_no_later_summary(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_occurrences_in_a_silence_are_in_no_later_summary(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """The silence ends before the summary is due."""
     ingest(batch(failed("a")), runtime, now=NOW)
     AdminStore(store.engine).add_silence(silence('deployment="d1"', seconds=5), now=NOW)

@@ -114,9 +114,9 @@ def pass_time(runtime: Runtime, at: float) -> None:
     run_until_quiet(runtime, after(at))
 
 
-def told(outbox: Outbox, kind: AlertType = AlertType.OUTAGE_ALERTS) -> list[tuple[Step, str]]:
+def told(outbox: Outbox, alert_type: AlertType = AlertType.OUTAGE_ALERTS) -> list[tuple[Step, str]]:
     """Return what was sent about outages."""
-    return [(message.step, message.headline) for message in outbox.sent if message.type is kind]
+    return [(message.step, message.headline) for message in outbox.sent if message.type is alert_type]
 
 
 def at_once(works: Sequence[Callable[[], None]]) -> None:
@@ -195,7 +195,9 @@ def test_a_batch_that_crosses_two_levels_is_one_message(runtime: Runtime, outbox
         "rate limits of calls that are saved",
     ],
 )
-def test_what_is_no_outage(runtime: Runtime, outbox: Outbox, events: list[AttemptFailed]) -> None:
+def test_few_or_unrelated_failures_are_not_an_outage(
+    runtime: Runtime, outbox: Outbox, events: list[AttemptFailed]
+) -> None:
     """Only calls that the deployment failed count, and only more of them than chance explains."""
     hear(runtime, *events)
     run_until_quiet(runtime, NOW)
@@ -231,7 +233,7 @@ def test_two_workers_with_half_of_the_failures_each_do_not_both_miss_it(
     assert len(rows(store, NOTIFICATIONS)) == 1
 
 
-def test_any_order_cutting_and_redelivery_tells_the_same(runtime: Runtime, store: SqlStore) -> None:
+def test_any_order_split_and_redelivery_sends_the_same_messages(runtime: Runtime, store: SqlStore) -> None:
     """Eight workers apply each batch twice."""
     events = [*(attempt(n * 2) for n in range(12)), *(success(n) for n in range(40))]
     Random(7).shuffle(events)
@@ -336,7 +338,7 @@ def test_an_outage_lasts_until_successes_are_more_than_its_error_rate_explains(
 
 
 def test_few_calls_that_all_fail_are_an_outage_until_one_succeeds(runtime: Runtime, outbox: Outbox) -> None:
-    """One call in twenty minutes: no window holds five failures, and that none comes for a while ends nothing."""
+    """There is one call in 20 minutes: no window holds five failures, and a pause ends nothing."""
     for number in range(5):
         hear(runtime, attempt(number * 1_200), lost(number * 1_200), at=number * 1_200)
         pass_time(runtime, number * 1_200 + 60)
@@ -388,7 +390,7 @@ def test_a_share_of_0_counts_as_litellm_does(runtime: Runtime, outbox: Outbox) -
 
 
 def test_a_dead_deployment_is_closed_after_a_day_without_calls(runtime: Runtime, outbox: Outbox) -> None:
-    """With so few calls, 15 minutes say nothing. The message says how long none came."""
+    """With so few calls, 15 minutes prove nothing. The message has the time without calls."""
     hear(runtime, *(attempt(n * 200) for n in range(5)), at=900)
     run_until_quiet(runtime, after(900))
     pass_time(runtime, 86_000)
@@ -430,7 +432,7 @@ def test_calls_that_are_lost_long_after_a_stretch_do_not_count_for_it(runtime: R
 
 
 def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime, outbox: Outbox) -> None:
-    """Its deployments' outages are recorded. One that fails after the region has recovered is notified."""
+    """Its deployments' outages are recorded. An outage after the region's recovery is notified."""
     hear(runtime, *(attempt(n, region="eu") for n in range(4)))
     hear(runtime, *(attempt(n, deployment="d2", region="eu") for n in range(4)), at=5)
     hear(runtime, attempt(6, region="eu"), lost(6), at=6)
@@ -452,7 +454,7 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
     assert outbox.sent[-1].facts["Attempts"] == "11 of 11 failed in 1 min 40 s"
 
 
-def test_calls_that_were_saved_and_lost_are_told(runtime: Runtime, outbox: Outbox) -> None:
+def test_saved_and_lost_calls_are_in_the_message(runtime: Runtime, outbox: Outbox) -> None:
     """Each call counts once for each target that failed it, in the first message, in reminders and at the end."""
     first = FailedOn(deployment_id="d1", provider="azure", region="eu")
     both = (first, FailedOn(deployment_id="d2", provider="azure", region="eu"))
@@ -558,7 +560,7 @@ def silenced(runtime: Runtime, store: SqlStore, seconds: float) -> None:
 def test_an_outage_that_holds_when_its_silence_ends_is_notified_with_facts_of_now(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """What it was when it opened no longer matters."""
+    """The facts from when it opened no longer matter."""
     silenced(runtime, store, 300)
     for at in range(0, 305, 5):
         hear(runtime, attempt(at), at=at)
@@ -658,7 +660,7 @@ def test_a_bucket_of_the_previous_version_fails_from_its_start_on(runtime: Runti
 
 
 def test_a_summary_and_the_page_show_the_facts_of_now(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
-    """Later failures raise no message, and the alert shows them all the same, with all teams at its end."""
+    """Later failures raise no message. The alert still shows them, with all teams at its end."""
     hear(runtime, *(attempt(n) for n in range(10)), *(lost(n, team_id=f"team-{n}") for n in range(10)))
     run_until_quiet(runtime, after(10))
     hear(runtime, *(attempt(n) for n in range(20, 25)), at=25)

@@ -124,7 +124,7 @@ def quiet(runtime: Runtime, at: float) -> None:
 
 
 def test_an_outage_pages_when_calls_are_lost_and_is_resolved_under_one_key(runtime: Runtime, desk: Desk) -> None:
-    """An outage whose calls are saved pages nobody. The resolution is sent to the paged receivers only."""
+    """An outage whose calls are saved does not page. The resolution is sent to the paged receivers only."""
     for second in range(5):
         hear(runtime, attempt(second), at=second)
     deliver_all(runtime, after(5))
@@ -166,12 +166,17 @@ def test_each_team_is_paged_by_its_own_key(runtime: Runtime, desk: Desk) -> None
     assert groups == {KEYS["search"]: "search", KEYS["ops"]: "billing"}
 
 
-def test_what_comes_by_the_calendar_pages_nobody(runtime: Runtime, desk: Desk) -> None:
+def test_scheduled_reports_do_not_page(runtime: Runtime, desk: Desk) -> None:
     """This holds for every route and every severity."""
     runtime = replace(runtime, router=replace(runtime.router, root=Route(receiver="ops")))
-    kinds = (AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS, AlertType.DB_EXCEPTIONS)
-    for kind in kinds:
-        alert = Alert(kind, Severity.HIGH, {"entity": kind}, "x", NOW, NOW)
+    alert_types = (
+        AlertType.SPEND_REPORTS,
+        AlertType.DAILY_REPORTS,
+        AlertType.FALLBACK_REPORTS,
+        AlertType.DB_EXCEPTIONS,
+    )
+    for alert_type in alert_types:
+        alert = Alert(alert_type, Severity.HIGH, {"entity": alert_type}, "x", NOW, NOW)
         runtime.store.run(lambda tx, alert=alert: claim(tx, alert, runtime, now=NOW))  # type: ignore[misc]
     deliver_all(runtime, NOW)
 

@@ -32,16 +32,16 @@ def browser(store: SqlStore, runtime: Runtime) -> Browser:
 
 
 @pytest.fixture
-def desk(store: SqlStore) -> AdminStore:
+def admin(store: SqlStore) -> AdminStore:
     return AdminStore(store.engine)
 
 
 def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
-    runtime: Runtime, browser: Browser, desk: AdminStore
+    runtime: Runtime, browser: Browser, admin: AdminStore
 ) -> None:
     """The form has the alert's labels. A label that is cut on the page is whole in the matcher."""
     ingest(batch(failed("a").model_copy(update={"key_alias": HASH})), runtime, now=NOW)
-    [alert] = desk.search_alerts(AlertFilter()).alerts
+    [alert] = admin.search_alerts(AlertFilter()).alerts
     assert browser.get(f"/alerts/{alert.id}").links("/silences/new") == [f"/silences/new?alert={alert.id}"]
     form = browser.get(f"/silences/new?alert={alert.id}")
     assert HASH not in form.html
@@ -50,15 +50,15 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
     fields = {"label": ["key", "team"], "matchers": 'severity!="High"', "reason": "<b>load</b>", "by": "Ada"}
     gone = browser.send(form, "/silences", **fields | {"label": ["key", "nonesuch"]}, do="add")
     assert (gone.status, "its label nonesuch no longer exists" in gone.text) == (422, True)
-    looked = browser.send(form, "/silences", **fields, do="look")
-    assert "1 open alert would be muted" in looked.text
-    assert looked.form("/silences")["label"] == ["key", "team"]
-    assert desk.silences(now=None) == []
+    preview = browser.send(form, "/silences", **fields, do="preview")
+    assert "1 open alert would be muted" in preview.text
+    assert preview.form("/silences")["label"] == ["key", "team"]
+    assert admin.silences(now=None) == []
 
-    made = browser.send(looked, "/silences", duration="4 hours", do="add")
+    made = browser.send(preview, "/silences", duration="4 hours", do="add")
     assert "The silence was added" in made.text
     assert "<b>load</b>" in made.text
-    [silence] = desk.silences(now=None)
+    [silence] = admin.silences(now=None)
     assert [str(matcher) for matcher in silence.matchers] == [f'key="{HASH}"', 'team="search"', 'severity!="High"']
     assert (silence.author, silence.reason) == ("Ada", "<b>load</b>")
     assert silence.ends_at - silence.starts_at == timedelta(hours=4)
@@ -87,24 +87,24 @@ def test_a_silence_of_a_model_s_outage_mutes_no_other_model(
 
 
 def test_a_silence_that_cannot_be_applied_is_named_by_the_page_and_the_doctor(
-    browser: Browser, desk: AdminStore
+    browser: Browser, admin: AdminStore
 ) -> None:
     """An earlier version stored an expression that RE2 refuses."""
     now = datetime.now(UTC)
     old = {"starts_at": now, "ends_at": now + timedelta(hours=1), "author": "ops", "reason": "old", "created_at": now}
     row = {"id": "old1", "matchers": ['user=~"(?!x).*"'], **old}
-    desk.on_connection(lambda connection: connection.execute(SILENCES.insert(), row))
+    admin.on_connection(lambda connection: connection.execute(SILENCES.insert(), row))
 
     assert "Not applied: invalid regular expression" in browser.get("/silences").text
     assert "is not applied: invalid regular expression" in browser.get("/").text
 
 
-def test_what_no_alert_has_is_said_before_it_is_silenced(browser: Browser) -> None:
-    """The list shows it, too, for people who did not preview it."""
+def test_an_unknown_label_is_reported_before_it_is_silenced(browser: Browser) -> None:
+    """The list shows it, too, for people who skip the preview."""
     form = browser.get("/silences/new")
     fields = {"matchers": '{sevrity="High", team="a"}', "reason": "load", "by": "Ada"}
 
-    assert "did you mean severity?" in browser.send(form, "/silences", **fields, do="look").text
+    assert "did you mean severity?" in browser.send(form, "/silences", **fields, do="preview").text
     assert "did you mean severity?" in browser.send(form, "/silences", **fields, do="add").text
 
 
@@ -123,24 +123,24 @@ def test_what_no_alert_has_is_said_before_it_is_silenced(browser: Browser) -> No
         ({"matchers": "team=x", "starts": "9999-12-31T12:00", "duration": "1 week"}, "Enter an earlier start"),
     ],
 )
-def test_what_makes_no_silence_is_said_and_what_was_typed_is_kept(
-    browser: Browser, desk: AdminStore, fields: dict[str, str], wrong: str
+def test_an_invalid_silence_is_refused_with_the_reason_and_the_input_kept(
+    browser: Browser, admin: AdminStore, fields: dict[str, str], wrong: str
 ) -> None:
     """Nothing is muted by mistake."""
     page = browser.send(browser.get("/silences/new"), "/silences", **{"reason": "why", "do": "add"} | fields)
     assert (page.status, wrong in page.text) == (422, True)
     assert page.form("/silences")["matchers"] == [fields.get("matchers", "")]
-    assert desk.silences(now=None) == []
+    assert admin.silences(now=None) == []
 
 
-def test_a_maintenance_window_is_in_the_configured_zone(browser: Browser, desk: AdminStore) -> None:
+def test_a_maintenance_window_is_in_the_configured_zone(browser: Browser, admin: AdminStore) -> None:
     """A browser's time field has no zone."""
     start = (datetime.now(UTC) + timedelta(days=30)).replace(hour=12, minute=0, second=0, microsecond=0, month=1, day=5)
     start = start.replace(year=start.year + (start < datetime.now(UTC)))
     typed = {"matchers": "team=x", "reason": "w", "starts": f"{start:%Y-%m-%dT%H:%M}", "duration": "1 day", "do": "add"}
     page = browser.send(browser.get("/silences/new"), "/silences", **typed)
     assert "pending" in page.text
-    assert desk.silences(now=None)[0].starts_at == start - timedelta(hours=1)
+    assert admin.silences(now=None)[0].starts_at == start - timedelta(hours=1)
 
 
 def dead(runtime: Runtime, outbox: Outbox) -> None:
@@ -152,7 +152,7 @@ def dead(runtime: Runtime, outbox: Outbox) -> None:
 
 
 def test_dead_letters_are_found_read_and_replayed(
-    store: SqlStore, runtime: Runtime, browser: Browser, desk: AdminStore, outbox: Outbox
+    store: SqlStore, runtime: Runtime, browser: Browser, admin: AdminStore, outbox: Outbox
 ) -> None:
     """They have the receiver's answer, no key-like string, and are replayed once each."""
     dead(runtime, outbox)
@@ -168,7 +168,7 @@ def test_dead_letters_are_found_read_and_replayed(
     assert "sk-abcdefghijklmnop" not in shown.html
     shown = browser.get(f"/deadletters/{notification}")
     assert "404 no_service" in shown.text
-    [raised] = desk.search_alerts(AlertFilter(type="llm_exceptions")).alerts
+    [raised] = admin.search_alerts(AlertFilter(type="llm_exceptions")).alerts
     assert shown.links("/alerts/") == [f"/alerts/{raised.id}"]
 
     assert browser.send(page, "/deadletters", do="replay").status == 422
@@ -183,7 +183,7 @@ def test_dead_letters_are_found_read_and_replayed(
 
 
 def test_dead_letters_are_discarded_and_kept_while_the_broker_is_away(
-    store: SqlStore, runtime: Runtime, desk: AdminStore, outbox: Outbox
+    store: SqlStore, runtime: Runtime, admin: AdminStore, outbox: Outbox
 ) -> None:
     """A letter that could not be replayed is kept."""
 
@@ -198,13 +198,13 @@ def test_dead_letters_are_discarded_and_kept_while_the_broker_is_away(
     [letter] = [link.removeprefix("/deadletters/") for link in page.links("/deadletters/")]
     refused = browser.send(page, "/deadletters", do="replay", id=letter)
     assert (refused.status, "the broker cannot be reached" in refused.text) == (503, True)
-    assert desk.dead_letter(letter) is not None
+    assert admin.dead_letter(letter) is not None
     assert "1 of 1 discarded" in browser.send(page, "/deadletters", do="discard", id=letter).text
-    assert desk.dead_letter(letter) is None
+    assert admin.dead_letter(letter) is None
 
 
 def test_many_dead_letters_have_pages(
-    runtime: Runtime, browser: Browser, desk: AdminStore, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, browser: Browser, admin: AdminStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each letter is on one page, also if many have the same time."""
     monkeypatch.setattr("alertworker.web.pages.deadletters.PER_PAGE", 4)

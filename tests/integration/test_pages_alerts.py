@@ -13,7 +13,7 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.tables import Column, Table, Unit
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import BrokerUnavailable, StoreUnavailable
-from alertworker.health import Check, HealthReport, State
+from alertworker.health import Check, CheckState, HealthReport
 from alertworker.pipeline import Runtime, ingest
 from alertworker.pipeline.notify import claim
 from alertworker.ports.alert_search import AlertFilter
@@ -60,7 +60,7 @@ def raise_alerts(store: SqlStore, runtime: Runtime, *alerts: Alert) -> list[str]
     ]
 
 
-def test_the_first_page_says_what_is_open_and_how_the_line_is(
+def test_the_first_page_shows_open_alerts_and_the_pipelines_state(
     store: SqlStore, runtime: Runtime, browser: Browser
 ) -> None:
     """The most severe alert is first. No canary has returned, so action is required."""
@@ -76,7 +76,7 @@ def test_the_first_page_says_what_is_open_and_how_the_line_is(
     assert "▲ High" in page.text
 
 
-def shown_with_health(store: SqlStore, runtime: Runtime, state: State) -> Browser:
+def shown_with_health(store: SqlStore, runtime: Runtime, state: CheckState) -> Browser:
     """Return a browser on an installation whose checks all have this state."""
     plain = context(store, runtime.broker)
     report = HealthReport((Check("workers", state, "as told"),))
@@ -87,7 +87,7 @@ def shown_with_health(store: SqlStore, runtime: Runtime, state: State) -> Browse
 
 def test_the_first_page_is_not_all_clear_above_open_alerts(store: SqlStore, runtime: Runtime) -> None:
     """A healthy pipeline says nothing about the model that is down. A muted alert needs nobody now."""
-    browser = shown_with_health(store, runtime, State.OK)
+    browser = shown_with_health(store, runtime, CheckState.OK)
     assert "All systems operational" in browser.get("/").text
 
     AdminStore(store.engine).add_silence(
@@ -103,7 +103,7 @@ def test_the_first_page_is_not_all_clear_above_open_alerts(store: SqlStore, runt
 
     raise_alerts(store, runtime, alert(21), alert(22))
     assert "2 High alerts are open" in browser.get("/").text
-    assert "Action required" in shown_with_health(store, runtime, State.PROBLEM).get("/").text
+    assert "Action required" in shown_with_health(store, runtime, CheckState.PROBLEM).get("/").text
 
 
 def test_a_list_shows_the_start_of_a_generated_id(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
@@ -147,7 +147,7 @@ def test_the_body_as_sent_shows_the_digits_of_a_credential(store: SqlStore, runt
     assert "[removed]" not in "".join(body.itertext())
 
 
-def test_the_first_page_says_what_is_away(store: SqlStore, runtime: Runtime) -> None:
+def test_the_first_page_names_unavailable_services(store: SqlStore, runtime: Runtime) -> None:
     """An unavailable broker is a finding. With an unavailable database the page shows nothing else."""
 
     def away() -> int:
@@ -232,8 +232,8 @@ def test_an_alert_shows_its_life_with_every_attempt_and_what_was_sent(
     assert browser.get("/alerts/nonesuch").status == 404
 
 
-def test_an_alert_says_what_to_do_while_somebody_must(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
-    """Our line and the runbook of its route. Nobody is asked once it has ended. Its message stays."""
+def test_an_alert_has_advice_while_action_is_needed(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
+    """The page has our line and the runbook of its route, until the alert has ended. Its message stays."""
     ids = raise_alerts(store, runtime, alert(type=AlertType.OUTAGE_ALERTS, severity=Severity.HIGH))
     line = advise(AlertType.OUTAGE_ALERTS, Severity.HIGH, {})
     page = browser.get(f"/alerts/{ids[0]}")
@@ -244,7 +244,7 @@ def test_an_alert_says_what_to_do_while_somebody_must(store: SqlStore, runtime: 
     assert (page.text.count(line), browser.get(f"/alerts/{ids[0]}").text.count(line)) == (2, 1)
 
 
-def test_an_alert_is_acknowledged_with_who_and_why(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
+def test_an_alert_is_acknowledged_with_author_and_note(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
     """The row is the same as from the command line. Input is shown as text."""
     [one] = raise_alerts(store, runtime, alert())
     path = f"/alerts/{one}/acknowledge"
@@ -261,7 +261,7 @@ def test_an_alert_is_acknowledged_with_who_and_why(store: SqlStore, runtime: Run
     assert [row.acked_by for row in rows(store, ALERTS)] == ["Grace"]
 
 
-def test_what_callers_chose_is_text_everywhere_and_secrets_are_nowhere(
+def test_callers_input_is_escaped_text_and_secrets_are_removed(
     store: SqlStore, runtime: Runtime, browser: Browser
 ) -> None:
     """Team names are arbitrary. Key hashes are cut, and secret URLs are removed."""

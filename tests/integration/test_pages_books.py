@@ -27,7 +27,7 @@ def browser(store: SqlStore, runtime: Runtime) -> Browser:
 PERIOD = "from=2026-11-20&until=2026-11-25"
 
 
-def test_spend_is_shown_by_whom_day_by_day_and_who_is_behind(runtime: Runtime, browser: Browser) -> None:
+def test_spend_is_shown_by_entity_day_and_contributor(runtime: Runtime, browser: Browser) -> None:
     """Sums are exact, hashes are cut in text and in links, and the breakdown is found by the cut hash."""
     named: dict[str, Any] = {"key_hash": HASH, "key_alias": None, "cost_nanos": 1_500_000_000}
     ingest(batch(answered("a", **named), answered("b", team_id="<b>x</b>", cost_nanos=500_000_000)), runtime, now=NOW)
@@ -50,7 +50,7 @@ def test_spend_is_shown_by_whom_day_by_day_and_who_is_behind(runtime: Runtime, b
 @pytest.mark.parametrize(
     "query", ["from=soon", "from=2026-11-25&until=2026-11-20", "from=1990-01-01", "until=0001-01-02"]
 )
-def test_a_period_that_is_none_is_said_to_be_none(browser: Browser, query: str) -> None:
+def test_an_invalid_period_is_refused_with_the_reason(browser: Browser, query: str) -> None:
     """The last seven days are shown instead."""
     page = browser.get(f"/spend?{query}")
     assert (page.status, "No spend in this period" in page.text) == (422, True)

@@ -97,7 +97,7 @@ def test_a_login_leads_nowhere_else(browser: Browser, path: str) -> None:
     assert page.url == "http://testserver/"
 
 
-def test_without_an_admin_key_nothing_is_shown_and_it_is_said_how_to_set_one(store: SqlStore, runtime: Runtime) -> None:
+def test_without_an_admin_key_the_page_only_explains_how_to_set_one(store: SqlStore, runtime: Runtime) -> None:
     """This holds for all pages and the login."""
     browser = Browser(context(store, runtime.broker, admin=None))
     for path in ("/", "/login", "/alerts/x"):
@@ -131,7 +131,7 @@ def test_a_link_from_a_chat_is_followed_with_the_strict_cookie(browser: Browser)
     assert again.headers["location"].startswith("/login")
 
 
-def test_every_page_says_how_it_may_be_used(store: SqlStore, runtime: Runtime) -> None:
+def test_every_page_restricts_its_use_by_headers(store: SqlStore, runtime: Runtime) -> None:
     """The headers forbid other sources, frames, copies and referrers. The routes for programs are unchanged."""
     browser = signed_in(store, runtime)
     for path in (*PAGES, "/login"):

@@ -46,9 +46,7 @@ def runtime(runtime: Runtime, mailboxes: Mailboxes) -> Runtime:
     return replace(runtime, channels={"outbox": mailboxes})
 
 
-def test_the_rest_of_a_message_is_tried_alone_and_holds_nothing_up(
-    runtime: Runtime, mailboxes: Mailboxes, store: SqlStore
-) -> None:
+def test_a_remainder_is_sent_alone_and_blocks_nothing(runtime: Runtime, mailboxes: Mailboxes, store: SqlStore) -> None:
     """The first recipient gets both messages once each. The second gets both when there is room."""
     ingest(batch(announced("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)

@@ -45,7 +45,7 @@ from tests.integration.harness import (
 )
 
 
-def test_the_first_failure_is_told_at_once_and_the_rest_in_one_summary(runtime: Runtime, outbox: Outbox) -> None:
+def test_the_first_failure_is_notified_at_once_and_the_rest_in_one_summary(runtime: Runtime, outbox: Outbox) -> None:
     """Sixty failures are two messages that count sixty."""
     for second in range(30):
         at = NOW + timedelta(seconds=second * 0.2)
@@ -81,7 +81,7 @@ def test_a_quiet_hour_closes_a_notice_so_that_the_next_failure_is_announced_at_o
     assert len({message.alert_id for message in outbox.sent}) == 2
 
 
-def test_a_callers_own_mistake_rings_nobody(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_callers_own_mistake_notifies_no_channel(runtime: Runtime, outbox: Outbox) -> None:
     """A bad request is in the ledger and in no message."""
     ingest(batch(failed("a", Origin.CALLER)), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -128,7 +128,7 @@ def test_two_workers_with_the_same_batch_at_once_count_it_once(runtime: Runtime,
     assert len(rows(store, NOTIFICATIONS)) == 1
 
 
-def test_slow_calls_are_told_with_the_slowest(runtime: Runtime, outbox: Outbox) -> None:
+def test_slow_calls_are_notified_with_the_slowest(runtime: Runtime, outbox: Outbox) -> None:
     """A call over the threshold is one Low notice, and one under it is none."""
     ingest(batch(answered("a", 3.5), answered("b", 9.25), answered("c", 2.9)), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -149,10 +149,10 @@ def test_a_thousand_hung_calls_are_one_condition_that_counts_them_all(runtime: R
     sweep(runtime, now=NOW + timedelta(seconds=3))
     run_until_quiet(runtime, NOW + timedelta(seconds=3))
 
-    told = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
-    assert [message.step for message in told] == [Step.FIRING, Step.RESOLVED]
-    assert told[1].total == 1_000
-    assert told[1].facts["Ended"] == "1000 finished"
+    notified = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
+    assert [message.step for message in notified] == [Step.FIRING, Step.RESOLVED]
+    assert notified[1].total == 1_000
+    assert notified[1].facts["Ended"] == "1000 finished"
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0), (1, 2, 0)])
@@ -167,8 +167,8 @@ def test_an_end_that_overtakes_its_announcement_leaves_no_hanging_call(
         sweep(runtime, now=NOW + timedelta(seconds=second))
         run_until_quiet(runtime, NOW + timedelta(seconds=second))
 
-    told = [message.step for message in outbox.sent]
-    assert told in ([Step.FIRED_AND_RESOLVED], [])
+    notified = [message.step for message in outbox.sent]
+    assert notified in ([Step.FIRED_AND_RESOLVED], [])
 
 
 def test_fast_calls_never_hang(runtime: Runtime, outbox: Outbox) -> None:
@@ -220,7 +220,7 @@ def test_a_proxy_that_is_lost_comes_back_and_is_lost_again_is_one_alert(runtime:
     assert (outbox.sent[0].total, outbox.sent[-1].total) == (1, 2)
 
 
-def test_a_proxy_that_said_goodbye_is_not_lost(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_proxy_that_was_shut_down_is_not_lost(runtime: Runtime, outbox: Outbox) -> None:
     """A clean shutdown ends the watch, also if an older heartbeat arrives after it."""
     bye = PublisherStopped(boot_id="boot-1", host="h", pid=7, version="1", started_at=NOW, occurred_at=NOW)
     ingest(batch(bye), runtime, now=NOW)
@@ -266,7 +266,9 @@ def test_a_failed_delivery_is_retried_with_the_same_id_and_body(runtime: Runtime
     assert len(outbox.sent) == 1
 
 
-def test_what_nobody_will_take_is_a_dead_letter(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_a_message_that_no_retry_can_deliver_is_a_dead_letter(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
     """A permanent refusal is not retried."""
     outbox.failures = [DeliveryError("no", Reason.CLIENT_ERROR, status=400)]
     ingest(batch(failed("a")), runtime, now=NOW)
@@ -311,7 +313,7 @@ def test_a_clock_that_is_far_ahead_is_not_believed(runtime: Runtime, store: SqlS
     assert [(row.label, row.value) for row in rows(store, COUNTERS) if row.name == "clamped"] == [("clock ahead", 2)]
 
 
-def test_a_condition_that_rises_is_told_at_once_and_only_upwards(
+def test_a_condition_that_rises_is_notified_at_once_and_only_upwards(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """There is one message per level. Occurrences on a reached level are counted for the next message."""
@@ -406,7 +408,7 @@ def test_bodies_are_logged_where_that_is_wanted(
     }
 
 
-def test_a_summary_says_in_what_time_there_was_how_much_more(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_summary_has_the_increase_and_its_period(runtime: Runtime, outbox: Outbox) -> None:
     """The count is since the previous message, not since the first. The intervals grow."""
     for number in range(18):
         moment = NOW + timedelta(seconds=10 * number)
@@ -440,7 +442,7 @@ def test_summaries_grow_with_the_messages_that_were_sent(runtime: Runtime, outbo
 
 
 def test_summaries_of_severity_low_go_into_one_digest(runtime: Runtime, outbox: Outbox) -> None:
-    """One that is due soon does not wait for its own time."""
+    """A summary that is due soon does not wait for its own time."""
     outbox.digest_size = 50
     for number, second in enumerate((0, 6)):
         at = NOW + timedelta(seconds=second)

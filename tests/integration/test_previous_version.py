@@ -33,7 +33,7 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
 from alertworker.budgets.configured import OwnBudget
 from alertworker.budgets.readings import BudgetKey
-from alertworker.budgets.state import state_of
+from alertworker.budgets.state import spell_state
 from alertworker.delivery.channel import Answer
 from alertworker.events import (
     AttemptFailed,
@@ -163,7 +163,7 @@ def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def told(outbox: Outbox) -> list[tuple[Step, str]]:
+def notified(outbox: Outbox) -> list[tuple[Step, str]]:
     """Return the sent steps and headlines, in order."""
     return [(message.step, message.headline) for message in outbox.sent]
 
@@ -273,12 +273,12 @@ def test_its_publishers_silences_budgets_and_lanes_are_read(store: SqlStore, des
     assert list(map(str, second.matchers)) == ['alert_type=~"llm_.*"', 'deployment!="d1"', 'team!~"ops|dev"']
 
     own, teams = desk.budgets()
-    assert (own[0], own[1].reading.spend_nanos, state_of(own[1])) == (
+    assert (own[0], own[1].reading.spend_nanos, spell_state(own[1])) == (
         BudgetKey("tag", "batch", "day"),
         60 * DOLLAR,
         "50 %",
     )
-    assert (teams[0], teams[1].reading.spend_nanos, state_of(teams[1])) == (
+    assert (teams[0], teams[1].reading.spend_nanos, spell_state(teams[1])) == (
         BudgetKey("team", "search"),
         86 * DOLLAR,
         "85 %",
@@ -306,7 +306,7 @@ def test_its_publishers_silences_budgets_and_lanes_are_read(store: SqlStore, des
     }
 
 
-def test_what_waits_is_sent_and_what_is_due_is_told(runtime: Runtime, outbox: Posted, store: SqlStore) -> None:
+def test_waiting_and_due_messages_are_sent(runtime: Runtime, outbox: Posted, store: SqlStore) -> None:
     """Each is sent once, in order, and not before the receiver's pause ends.
 
     An attempted message is sent as it was sealed.
@@ -318,8 +318,8 @@ def test_what_waits_is_sent_and_what_is_due_is_told(runtime: Runtime, outbox: Po
 
     sweep(runtime, now=LATER)
     run_until_quiet(runtime, LATER)
-    assert told(outbox)[:6] == WAITING
-    assert sorted(told(outbox)[6:]) == [
+    assert notified(outbox)[:6] == WAITING
+    assert sorted(notified(outbox)[6:]) == [
         (Step.FIRING, "Requests are hanging - 58s without progress on o3"),  # its silence is over
         (Step.REMINDER, "Still: Minor Service Outage: d2 (gpt-4o)"),
         (Step.SUMMARY, "LLM API call failed: gpt-4o · APIError 500"),
@@ -360,10 +360,10 @@ def test_its_reports_keep_their_tables_files_and_figures_and_come_once(
     reporter = Reporter(runtime, SqlLedgerReader(store.engine), Calendar(ZoneInfo("UTC")))
     assert reporter.look(now=LATER) == 0
     run_until_quiet(runtime, LATER)
-    assert told(outbox) == WAITING
+    assert notified(outbox) == WAITING
 
 
-def test_what_ends_is_told_to_those_who_were_told_that_it_began(
+def test_an_end_is_sent_to_the_channels_that_got_the_firing_message(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """The outage and the hanging calls resolve. Nothing is sent about muted ones."""
@@ -382,11 +382,11 @@ def test_what_ends_is_told_to_those_who_were_told_that_it_began(
     assert hung.facts["Ended"] == "2 finished"
     assert over[AlertType.OUTAGE_ALERTS].facts["Attempts"] == "5 of 5 failed in 5 s"
     assert "Minor Service Outage: d2 (gpt-4o)" in over[AlertType.OUTAGE_ALERTS].headline
-    assert [headline for _, headline in told(outbox) if "o3" in headline] == []
+    assert [headline for _, headline in notified(outbox) if "o3" in headline] == []
     assert {row.type for row in AdminStore(store.engine).open_alerts()} == {"budget_alerts", "llm_exceptions"}
 
 
-def test_an_end_that_it_has_heard_of_is_not_forgotten(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_an_end_that_it_recorded_is_kept(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """The announcement that comes after it, and those of calls that are known, fire nothing."""
     before = len(AdminStore(store.engine).search_alerts(AlertFilter()).alerts)
     calls = [announced(name) for name in ("overtook", "hangs-1")]
@@ -436,10 +436,10 @@ def test_its_budgets_are_used_up_by_what_is_spent_now(runtime: Runtime, outbox: 
     """They are added to its ledger. Notified limits are not notified again. The end of the day resolves."""
     hear(runtime, 5, answered("a", cost_nanos=39 * DOLLAR, tags=("batch",)))
     run_until_quiet(runtime, LATER)
-    assert told(outbox) == WAITING
+    assert notified(outbox) == WAITING
     hear(runtime, 26, answered("b", cost_nanos=1 * DOLLAR, tags=("batch",)))
     run_until_quiet(runtime, after(26))
-    assert told(outbox)[6:] == [(Step.FIRING, "Tag batch: budget of $100 used up")]
+    assert notified(outbox)[6:] == [(Step.FIRING, "Tag batch: budget of $100 used up")]
     assert outbox.sent[-1].facts["Spend"] == "$100 of $100 (100.0 %)"
     assert outbox.sent[-1].alert_id == outbox.sent[1].alert_id
 
@@ -736,7 +736,7 @@ def stack(tmp_path: Path, chat: Receiver, queues: Queues) -> Iterator[Stack]:
         running.down()
 
 
-def test_what_it_has_queued_is_taken_by_a_worker(queues: Queues, chat: Receiver, stack: Stack) -> None:
+def test_its_queued_batches_are_applied_by_a_worker(queues: Queues, chat: Receiver, stack: Stack) -> None:
     """A task sends what waits in the lane. Each batch is applied once, and nothing is left on the broker."""
     engine = make_engine(default_database_url(stack.folder))
     store = SqlStore(engine)

@@ -96,7 +96,7 @@ time.sleep(60)
 """
 
 
-def test_what_a_killed_process_had_spooled_is_adopted(broker: Broker, tmp_path: Path) -> None:
+def test_the_spool_of_a_killed_process_is_adopted(broker: Broker, tmp_path: Path) -> None:
     """The next publisher on the folder sends the batches. While their owner lives, no other publisher touches them."""
     broker.stop()
     spool = tmp_path / "spool"
@@ -119,7 +119,7 @@ def test_what_a_killed_process_had_spooled_is_adopted(broker: Broker, tmp_path: 
     assert list(spool.rglob("*.batch")) == []
 
 
-def test_a_goodbye_that_the_broker_did_not_take_is_spooled(broker: Broker, tmp_path: Path) -> None:
+def test_the_shutdown_event_is_spooled_if_the_broker_is_away(broker: Broker, tmp_path: Path) -> None:
     """Otherwise the process would count as lost once the broker is back."""
     with publishing(broker, tmp_path / "spool") as publisher:
         publisher.publish(call(1))
@@ -136,7 +136,7 @@ def test_a_goodbye_that_the_broker_did_not_take_is_spooled(broker: Broker, tmp_p
     assert set(broker.calls()) == {"00001", "00002", "00003"}
 
 
-def test_a_host_that_is_told_to_end_hears_a_goodbye_at_once(broker: Broker, tmp_path: Path) -> None:
+def test_the_shutdown_is_announced_at_once_when_the_host_gets_a_signal(broker: Broker, tmp_path: Path) -> None:
     """The host may run no exit handler.
 
     The shutdown event is sent when its last call has ended, and counts all events.
@@ -185,7 +185,7 @@ def test_a_forked_child_publishes_its_own_events_only(broker: Broker, tmp_path: 
     assert len({stop.boot_id for stop in stops}) == 2
 
 
-def test_what_is_still_buffered_at_the_end_of_a_program_is_sent(broker: Broker, tmp_path: Path) -> None:
+def test_events_buffered_at_the_end_of_a_program_are_sent(broker: Broker, tmp_path: Path) -> None:
     """A program that publishes and ends loses nothing."""
     program = PUBLISH_AND_HANG.partition("while")[0]
     command = [sys.executable, "-c", program, broker.url, str(tmp_path / "spool")]

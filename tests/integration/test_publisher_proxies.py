@@ -1,4 +1,4 @@
-"""The publisher's HTTPS transport through an HTTP proxy, and within its deadline."""
+"""The publisher's HTTPS transport through an HTTP proxy, and within its timeout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from alertworker.errors import BrokerUnavailable
-from alertworker.publisher import deadline
+from alertworker.publisher import exchange_timeout
 from alertworker.publisher.https import HttpTransport
 from tests.integration.test_web_events import answering, batch
 
@@ -133,7 +133,7 @@ def test_plain_http_is_asked_of_the_proxy(monkeypatch: pytest.MonkeyPatch) -> No
     assert heads[0].startswith(f"POST http://127.0.0.1:{port}/v1/events HTTP/1.1\r\n")
 
 
-def test_no_proxy_lets_the_server_past(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_bypasses_the_proxy_for_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """No proxy listens on the port."""
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "example.com,127.0.0.1")
@@ -146,10 +146,8 @@ def test_no_proxy_lets_the_server_past(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("named", ["http://ops:secret@127.0.0.1:{port}", "socks5://ops:secret@127.0.0.1", "http://"])
-def test_a_proxy_that_lets_nobody_through_is_named_without_its_login(
-    monkeypatch: pytest.MonkeyPatch, named: str
-) -> None:
-    """The batch waits, and the error says what to correct."""
+def test_a_proxy_that_refuses_is_named_without_its_credentials(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    """The batch waits, and the error names what to correct."""
     with proxy(answer="407 Proxy Authentication Required") as (port, _):
         monkeypatch.setenv("HTTPS_PROXY", named.format(port=port))
         with pytest.raises(BrokerUnavailable, match="HTTP proxy") as caught:
@@ -235,7 +233,7 @@ def test_a_redirect_is_not_followed() -> None:
     assert len(connections) == 1
 
 
-def test_a_long_answer_is_read_to_a_bound_and_the_next_batch_goes_on() -> None:
+def test_a_long_response_is_read_to_a_bound_and_the_next_batch_is_sent() -> None:
     """The error shows the start of the answer. The rest is not read as the next answer."""
 
     def serve(taken: socket.socket) -> None:
@@ -263,11 +261,11 @@ def drip(taken: socket.socket, over: threading.Event, *, first: bytes = b"") -> 
 
 @pytest.mark.parametrize("drips", [b"H", b"HTTP/1.1 202 Accepted\r\nContent-Length: 900\r\n\r\n"])
 @pytest.mark.parametrize("over_tls", [False, True], ids=["plain", "tls"])
-def test_a_server_that_drips_is_given_up_at_the_deadline(
+def test_a_server_that_drips_is_given_up_at_the_timeout(
     monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext, drips: bytes, *, over_tls: bool
 ) -> None:
-    """The deadline holds although bytes keep arriving, also on a connection that served a batch before."""
-    monkeypatch.setattr(deadline, "TOTAL", 0.5)
+    """The timeout holds although bytes keep arriving, also on a connection that served a batch before."""
+    monkeypatch.setattr(exchange_timeout, "TOTAL", 0.5)
     over = threading.Event()
 
     def serve(taken: socket.socket) -> None:
@@ -280,7 +278,7 @@ def test_a_server_that_drips_is_given_up_at_the_deadline(
     with serving(serve) as port:
         transport = HttpTransport(f"{'https' if over_tls else 'http'}://127.0.0.1:{port}", "key")
         transport.send(batch())
-        time.sleep(0.3)  # each exchange has its own deadline
+        time.sleep(0.3)  # each exchange has its own timeout
         began = time.monotonic()
         with pytest.raises(BrokerUnavailable, match="TimeoutError"):
             transport.send(batch())
@@ -290,9 +288,9 @@ def test_a_server_that_drips_is_given_up_at_the_deadline(
     assert 0.4 < took < 5
 
 
-def test_a_proxy_that_drips_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_drips_is_given_up_at_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer to CONNECT is part of the exchange."""
-    monkeypatch.setattr(deadline, "TOTAL", 0.5)
+    monkeypatch.setattr(exchange_timeout, "TOTAL", 0.5)
     over = threading.Event()
 
     def serve(taken: socket.socket) -> None:

@@ -77,7 +77,7 @@ def loop(host: str, until: int, *, every: int, start: int = 0) -> Iterable[Proce
     yield host, until, FOREVER
 
 
-def told(outbox: Outbox) -> list[tuple[Step, Severity]]:
+def notified(outbox: Outbox) -> list[tuple[Step, Severity]]:
     """Return the steps and severities that were sent about lost publishers."""
     lost = [message for message in outbox.sent if message.type is AlertType.PUBLISHER_LOST]
     return [(message.step, message.severity) for message in lost]
@@ -91,7 +91,7 @@ def test_a_crash_loop_is_one_alert_that_rises_and_ends(runtime: Runtime, outbox:
     """It ends five minutes after the last crash."""
     live(runtime, 1_600, ("other", 0, FOREVER), *loop("proxy", 900, every=90))
 
-    assert told(outbox) == [
+    assert notified(outbox) == [
         (Step.FIRING, Severity.MEDIUM),
         (Step.FIRING, Severity.HIGH),
         (Step.RESOLVED, Severity.HIGH),
@@ -112,7 +112,7 @@ def test_a_loop_that_is_slower_than_its_end_does_not_flap(runtime: Runtime, outb
     live(runtime, 5_400, ("other", 0, FOREVER), *loop("proxy", 3_200, every=400), step=40)
 
     medium, high = Severity.MEDIUM, Severity.HIGH
-    assert told(outbox) == [
+    assert notified(outbox) == [
         (Step.FIRING, medium),
         (Step.RESOLVED, medium),
         (Step.FIRING, medium),
@@ -129,7 +129,7 @@ def test_a_deploy_that_kills_is_medium_and_ends(runtime: Runtime, outbox: Outbox
     live(runtime, 2_040, *pods, start=1_680, step=30)
 
     firing, resolved = (Step.FIRING, Severity.MEDIUM), (Step.RESOLVED, Severity.MEDIUM)
-    assert told(outbox) == [firing, firing, resolved, resolved]
+    assert notified(outbox) == [firing, firing, resolved, resolved]
     assert [message.labels["host"] for message in outbox.sent] == ["a", "b", "a", "b"]
     assert outbox.sent[0].facts["Other hosts"] == "2 of litellm running"
     assert outbox.sent[2].headline == f"Closed after 30 min 15 s: {LOST}: a, process 100"
@@ -137,7 +137,7 @@ def test_a_deploy_that_kills_is_medium_and_ends(runtime: Runtime, outbox: Outbox
 
 
 def test_a_deploy_with_clean_shutdowns_sends_nothing(runtime: Runtime, outbox: Outbox) -> None:
-    """Each process says that it stops."""
+    """Each process announces its shutdown."""
     live(runtime, 60, ("a", 0, 60), ("b", 45, FOREVER))
     bye = beat(("a", 0, 60), 60, 0).model_dump(exclude={"type", "backlog", "inflight", "interval_seconds", "event_id"})
     ingest(batch(PublisherStopped(**bye)), runtime, now=NOW + timedelta(seconds=60))
@@ -147,25 +147,25 @@ def test_a_deploy_with_clean_shutdowns_sends_nothing(runtime: Runtime, outbox: O
 
 
 def test_the_last_proxy_is_high_until_it_is_back(runtime: Runtime, outbox: Outbox) -> None:
-    """Nothing is left that could replace it, however long it takes."""
+    """No other proxy can replace it."""
     live(runtime, 150, ("a", 0, 60))
     live(runtime, 3_000, ("a", 0, 60), start=2_940)
-    assert told(outbox) == [(Step.FIRING, Severity.HIGH)]
+    assert notified(outbox) == [(Step.FIRING, Severity.HIGH)]
     assert outbox.sent[0].headline == "The last running proxy stopped without a clean shutdown: a, process 100"
 
     live(runtime, 3_100, ("a", 3_000, FOREVER), start=3_000)
-    assert told(outbox)[1:] == [(Step.RESOLVED, Severity.HIGH)]
+    assert notified(outbox)[1:] == [(Step.RESOLVED, Severity.HIGH)]
     assert outbox.sent[1].headline.startswith("Resolved after 49 min 15 s: The last running proxy")
 
 
 def test_a_single_proxy_that_is_gone_for_good_is_closed_after_a_day(runtime: Runtime, outbox: Outbox) -> None:
-    """Nobody deletes the alert of a proxy that was uninstalled."""
+    """The alert of an uninstalled proxy would otherwise stay open."""
     gone, day = ("a", 0, 60), 86_400
     live(runtime, 150, gone)
     live(runtime, day - 300, gone, start=day - 330)
-    assert told(outbox)[1:] == []
+    assert notified(outbox)[1:] == []
     live(runtime, day + 300, gone, start=day + 270)
-    assert told(outbox)[1:] == [(Step.RESOLVED, Severity.HIGH)]
+    assert notified(outbox)[1:] == [(Step.RESOLVED, Severity.HIGH)]
     assert outbox.sent[1].headline.startswith("Closed after 1 d")
     assert outbox.sent[1].facts["State"] == "did not come back for 1 d"
 
@@ -209,7 +209,7 @@ def test_it_names_the_calls_that_were_lost(runtime: Runtime, outbox: Outbox) -> 
 def test_each_loss_counts_once_however_it_is_cut(
     runtime: Runtime, outbox: Outbox, store: SqlStore, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    """One process a transaction, or all at once."""
+    """A transaction has one process or all."""
     monkeypatch.setattr(import_module("alertworker.pipeline.sweep"), "PIECE", limit)
     live(runtime, 300, ("other", 0, FOREVER), *[("a", 0, 60)] * 5)
 

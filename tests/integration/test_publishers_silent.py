@@ -61,7 +61,7 @@ def test_a_host_that_publishes_again_is_resolved(runtime: Runtime, outbox: Outbo
     live(runtime, outbox, 40, ("busy", 5), ("quiet", 1), start=35)
 
     assert ends(outbox) == [
-        ("Resolved after 35 min: A proxy publishes nothing while its siblings do: quiet", "publishes again")
+        ("Resolved after 35 min: A proxy publishes nothing while other proxies do: quiet", "publishes again")
     ]
 
 
@@ -69,8 +69,8 @@ def test_a_host_that_shuts_down_is_silent_no_more(runtime: Runtime, outbox: Outb
     """A clean shutdown ends it, too: nothing is left that could publish."""
     live(runtime, outbox, 35, ("busy", 5), ("quiet", 0))
     now = NOW + timedelta(minutes=35)
-    goodbye = beat("quiet", 0, now).model_dump(exclude={"type", "backlog", "inflight", "interval_seconds", "event_id"})
-    ingest(batch(Canary(occurred_at=now), PublisherStopped(**goodbye)), runtime, now=now)
+    facts = beat("quiet", 0, now).model_dump(exclude={"type", "backlog", "inflight", "interval_seconds", "event_id"})
+    ingest(batch(Canary(occurred_at=now), PublisherStopped(**facts)), runtime, now=now)
     sweep(runtime, now=now)
     run_until_quiet(runtime, now)
 
@@ -88,7 +88,7 @@ def test_a_sibling_that_has_just_begun_proves_nothing(runtime: Runtime, outbox: 
     assert live(runtime, outbox, 75, ("one", 0), ("two", 5), start=60) == []
 
 
-def test_one_busy_process_speaks_for_its_host(runtime: Runtime, outbox: Outbox) -> None:
+def test_one_busy_process_is_enough_for_its_host(runtime: Runtime, outbox: Outbox) -> None:
     """Processes of one host share its traffic unevenly. A backlog explains silence."""
     for half in range(120):
         now = NOW + timedelta(seconds=30 * half)

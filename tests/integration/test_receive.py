@@ -31,7 +31,7 @@ ODD = ["a\0b", "\ud800", "x" * 5_000, "\x1b[31m", "", "\u202e", 7, 7.5, True, No
 
 
 @pytest.fixture
-def desk(store: SqlStore) -> AdminStore:
+def admin(store: SqlStore) -> AdminStore:
     """Return the same store as the command line sees it."""
     return AdminStore(store.engine)
 
@@ -41,18 +41,18 @@ def message_of(call: Any, queue: str = QUEUE, **facts: Any) -> BrokerMessage:
     return BrokerMessage(queue, call if isinstance(call, bytes) else json.dumps(call).encode(), **facts)
 
 
-def test_no_id_keeps_a_message_from_its_end(runtime: Runtime, desk: AdminStore) -> None:
+def test_no_id_keeps_a_message_from_its_end(runtime: Runtime, admin: AdminStore) -> None:
     """Each message is applied or parked, and the same one again changes nothing."""
     for field in ("batch_id", "producer", "sealed_at", "encoding"):
         for odd in ODD:
             message = message_of([[], {"events": [], field: odd}, {}], message_id=f"{field} {odd!r}"[:300])
             receive(message, runtime, now=NOW)
-            before = len(desk.dead_letters())
+            before = len(admin.dead_letters())
             receive(message, runtime, now=NOW)
-            assert len(desk.dead_letters()) == before
+            assert len(admin.dead_letters()) == before
 
 
-def test_a_batch_with_any_id_can_be_parked(runtime: Runtime, desk: AdminStore) -> None:
+def test_a_batch_with_any_id_can_be_parked(runtime: Runtime, admin: AdminStore) -> None:
     """Parking must accept whatever made everything before it fail."""
     texts = [odd for odd in ODD if isinstance(odd, str)]
     for odd in texts:
@@ -61,31 +61,31 @@ def test_a_batch_with_any_id_can_be_parked(runtime: Runtime, desk: AdminStore) -
             for _ in range(2):
                 ingest(old, runtime, now=NOW)
         park(message_of(b"\0\xff", message_id=odd), f"because {odd}", runtime.store, now=NOW)
-    assert len(desk.dead_letters()) == 5 * len(texts)
-    letters = [desk.dead_letter(row.id) for row in desk.dead_letters(LetterFilter(kind=DeadLetterKind.MESSAGE))]
+    assert len(admin.dead_letters()) == 5 * len(texts)
+    letters = [admin.dead_letter(row.id) for row in admin.dead_letters(LetterFilter(kind=DeadLetterKind.MESSAGE))]
     assert [letter.payload for letter in letters if letter] == [b"\0\xff"] * len(texts)
 
 
 def test_a_message_that_keeps_ending_its_worker_is_parked_unread(
-    runtime: Runtime, desk: AdminStore, store: SqlStore
+    runtime: Runtime, admin: AdminStore, store: SqlStore
 ) -> None:
-    """Whatever its body is, on every queue. A replay is tried as often as a new message."""
+    """This holds for any body and queue. A replay is tried as often as a new message."""
     for number, queue in enumerate(TASKS):
         poison = message_of(b"[[], {}", message_id="poison", redelivered=True, queue=queue)
         for _ in range(2):
             assert [admit(poison, store, now=NOW) for _ in range(6)] == [True] * 5 + [False]
-        [row] = [row for row in desk.dead_letters() if row.id == poison.letter_id]
+        [row] = [row for row in admin.dead_letters() if row.id == poison.letter_id]
         assert (row.kind, row.reason) == ("message", "not applied after 5 redeliveries")
-        letter = desk.dead_letter(row.id)
+        letter = admin.dead_letter(row.id)
         assert letter is not None
         assert letter.payload == poison.body
-        assert len(desk.dead_letters()) == number + 1
+        assert len(admin.dead_letters()) == number + 1
 
 
-def test_a_message_that_the_broker_gave_up_is_parked_unread(store: SqlStore, desk: AdminStore) -> None:
-    """Nothing is known of it but that it was delivered too often."""
+def test_a_message_that_the_broker_gave_up_is_parked_unread(store: SqlStore, admin: AdminStore) -> None:
+    """Only the number of its deliveries is known."""
     assert not admit(message_of(b"[[], {}", queue=DEAD_QUEUE, given_up="why"), store, now=NOW)
-    assert [(row.kind, row.reason) for row in desk.dead_letters()] == [("message", "why")]
+    assert [(row.kind, row.reason) for row in admin.dead_letters()] == [("message", "why")]
 
 
 def test_a_redelivered_batch_that_is_applied_is_not_counted_any_longer(runtime: Runtime, store: SqlStore) -> None:
@@ -99,7 +99,7 @@ def test_a_redelivered_batch_that_is_applied_is_not_counted_any_longer(runtime: 
 
 @pytest.mark.parametrize("name", sorted(name for name in celery.tasks if name.startswith("alertworker.")))
 def test_no_task_reads_a_message_before_it_is_counted(
-    name: str, runtime: Runtime, store: SqlStore, desk: AdminStore, monkeypatch: pytest.MonkeyPatch
+    name: str, runtime: Runtime, store: SqlStore, admin: AdminStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Reading is what may end the worker."""
     counted: list[int] = []
@@ -113,14 +113,14 @@ def test_no_task_reads_a_message_before_it_is_counted(
     monkeypatch.setattr(tasks, "get_runtime", lambda: runtime)
     celery.tasks[name].run(message=message_of(b"x", redelivered=True))
     assert counted == ([] if name == PARK else [1])
-    assert len(desk.dead_letters()) == 1
+    assert len(admin.dead_letters()) == 1
 
 
 @pytest.mark.parametrize("name", ["alertworker.deliver", "alertworker.sweep", "alertworker.report"])
 def test_an_expired_task_is_skipped_only_if_it_can_be_read(
-    name: str, runtime: Runtime, desk: AdminStore, monkeypatch: pytest.MonkeyPatch
+    name: str, runtime: Runtime, admin: AdminStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What cannot be read is parked, whatever its headers say."""
+    """An unreadable message is parked, whatever its headers are."""
 
     def fail(*_: Any, **__: Any) -> None:
         raise AssertionError("a late task did its work")
@@ -131,7 +131,7 @@ def test_an_expired_task_is_skipped_only_if_it_can_be_read(
     monkeypatch.setattr(tasks, "get_reporter", fail)
     for call in ([[], {"channel": "outbox"}, {}], b"[[", [["x"], {}, {}]):
         celery.tasks[name].run(message=message_of(call, expires=NOW - timedelta(days=400)))
-    assert len(desk.dead_letters()) == 2
+    assert len(admin.dead_letters()) == 2
 
 
 @pytest.mark.parametrize(
@@ -162,36 +162,36 @@ def deep(depth: int) -> list[Any]:
     return value
 
 
-def test_two_messages_are_two_letters_and_one_that_comes_again_is_one(runtime: Runtime, desk: AdminStore) -> None:
+def test_two_messages_are_two_letters_and_one_that_comes_again_is_one(runtime: Runtime, admin: AdminStore) -> None:
     """A message is identified by its id and bytes. A discarded letter hides no later message."""
     for name, body in (("a", b"["), ("b", b"["), ("a", b"{"), ("a", b"[")):
         receive(message_of(body, message_id=name), runtime, now=NOW)
-    assert len(desk.dead_letters()) == 3
-    for row in desk.dead_letters():
-        desk.discard(row.id)
+    assert len(admin.dead_letters()) == 3
+    for row in admin.dead_letters():
+        admin.discard(row.id)
     receive(message_of(b"[", message_id="a"), runtime, now=NOW)
-    assert len(desk.dead_letters()) == 1
+    assert len(admin.dead_letters()) == 1
 
 
 def test_a_replay_that_is_parked_before_its_letter_is_put_away_keeps_the_letter(
-    runtime: Runtime, desk: AdminStore
+    runtime: Runtime, admin: AdminStore
 ) -> None:
     """The worker may be faster than the command."""
     receive(message_of(b"[", message_id="a"), runtime, now=NOW)
-    [row] = desk.dead_letters()
+    [row] = admin.dead_letters()
 
     class Fast(Recorder):
         def resend_message(self, message_id: str, body: bytes) -> None:
             receive(message_of(body, message_id=message_id), runtime, now=NOW.replace(microsecond=7))
 
-    assert pipeline.replay(row.id, desk, Fast(), now=NOW)
-    assert [again.id for again in desk.dead_letters()] == [row.id]
+    assert pipeline.replay(row.id, admin, Fast(), now=NOW)
+    assert [again.id for again in admin.dead_letters()] == [row.id]
     line = Recorder()
-    assert pipeline.replay(row.id, desk, line, now=NOW)
-    assert (line.messages, desk.dead_letters()) == ([("a", b"[")], [])
+    assert pipeline.replay(row.id, admin, line, now=NOW)
+    assert (line.messages, admin.dead_letters()) == ([("a", b"[")], [])
 
 
-def test_the_page_shows_whatever_a_letter_holds(runtime: Runtime, desk: AdminStore, store: SqlStore) -> None:
+def test_the_page_shows_whatever_a_letter_holds(runtime: Runtime, admin: AdminStore, store: SqlStore) -> None:
     """The page has each kind, its content as text, and buttons to replay and to discard it."""
     bodies = [
         b"",
@@ -213,21 +213,21 @@ def test_the_page_shows_whatever_a_letter_holds(runtime: Runtime, desk: AdminSto
         page = browser.get(link)
         assert page.status == 200
     assert "1 of 1 discarded" in browser.send(page, "/deadletters", do="discard").text
-    assert len(desk.dead_letters()) == len(bodies) - 1
+    assert len(admin.dead_letters()) == len(bodies) - 1
 
 
-def test_a_letter_that_is_too_large_says_so(
-    runtime: Runtime, desk: AdminStore, monkeypatch: pytest.MonkeyPatch
+def test_a_dead_letter_that_was_cut_has_a_notice(
+    runtime: Runtime, admin: AdminStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is cut without a notice."""
     monkeypatch.setattr("alertworker.store.upsert._MAX_PAYLOAD", 10)
     receive(message_of(b"[" * 11), runtime, now=NOW)
-    [row] = desk.dead_letters()
+    [row] = admin.dead_letters()
     assert row.bytes == 10
     assert row.reason.endswith("only the first 10 of 11 bytes are kept")
 
 
-def test_the_batch_id_is_the_bodys_then_the_headers_then_the_messages_own(runtime: Runtime, desk: AdminStore) -> None:
+def test_the_batch_id_is_the_bodys_then_the_headers_then_the_messages_own(runtime: Runtime, admin: AdminStore) -> None:
     """A repeated message is harmless under each of them."""
     events = [json.loads(answered("a").model_dump_json())]
     for call, facts in (
@@ -239,14 +239,14 @@ def test_the_batch_id_is_the_bodys_then_the_headers_then_the_messages_own(runtim
         ([[], {"events": events}], {}),
     ):
         receive(message_of(call, **facts), runtime, now=NOW)
-    with desk.engine.connect() as connection:
+    with admin.engine.connect() as connection:
         ids = set(connection.exec_driver_sql("SELECT batch_id FROM batches").scalars())
     assert {"own", "z", "one"} < ids
     assert len(ids) == 4
 
 
-def test_a_dead_event_whose_type_cannot_be_stored_is_kept(runtime: Runtime, desk: AdminStore) -> None:
+def test_a_dead_event_whose_type_cannot_be_stored_is_kept(runtime: Runtime, admin: AdminStore) -> None:
     """People filter by the type, so it is replaced by a safe string."""
     events = b'[{"type": "a\\u0000b"}, {"type": "' + b"x" * 5_000 + b'"}]'
     ingest(replace(batch(answered("a"), batch_id="b"), events=events, encoding=None), runtime, now=NOW)
-    assert len(desk.dead_letters()) == 2
+    assert len(admin.dead_letters()) == 2

@@ -43,7 +43,7 @@ class Receiver(Outbox):
     @property
     def named(self) -> list[str]:
         """The headlines that were sent, directly or in a digest."""
-        return [told.headline for message in self.sent for told in message.entries or (message,)]
+        return [notified.headline for message in self.sent for notified in message.entries or (message,)]
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def run(runtime: Runtime, store: SqlStore, start: float, end: float) -> None:
         now = max(min(later, default=after(end)), now + timedelta(seconds=0.1))
 
 
-def test_a_receiver_that_only_says_429_is_asked_ever_less(
+def test_a_receiver_that_only_answers_429_is_tried_ever_less(
     runtime: Runtime, receiver: Receiver, store: SqlStore
 ) -> None:
     """A Teams connector answers so, without a time: two hours cost some 50 attempts, and no message is lost."""
@@ -94,9 +94,7 @@ def test_a_receiver_that_only_says_429_is_asked_ever_less(
     assert receiver.named == ["one"]
 
 
-def test_what_waits_for_a_receiver_that_is_down_becomes_few_messages(
-    runtime: Runtime, receiver: Receiver, store: SqlStore
-) -> None:
+def test_messages_for_a_receiver_that_is_down_become_few(runtime: Runtime, receiver: Receiver, store: SqlStore) -> None:
     """Sixty alerts are raised within 10 minutes. Only probes are attempted while the receiver is down."""
     receiver.down = DeliveryError("answered 503", Reason.SERVER_ERROR)
     for number in range(60):
@@ -113,7 +111,7 @@ def test_what_waits_for_a_receiver_that_is_down_becomes_few_messages(
     assert (lane.failures, lane.probe_at, lane.failing_since) == (0, None, None)
 
 
-def test_one_message_that_fails_holds_nobody_up(runtime: Runtime, receiver: Receiver, store: SqlStore) -> None:
+def test_one_failed_message_does_not_block_others(runtime: Runtime, receiver: Receiver, store: SqlStore) -> None:
     """The others are sent at once while that one is retried."""
     receiver.poison = frozenset({"bad"})
     fail(runtime, "bad", 0)
@@ -138,7 +136,7 @@ def test_several_messages_that_fail_hold_the_others_up_for_minutes_at_most(
     assert receiver.named == ["good"]
 
 
-def test_what_was_never_attempted_has_its_deadline_too(runtime: Runtime, receiver: Receiver, store: SqlStore) -> None:
+def test_a_message_without_an_attempt_has_a_deadline_too(runtime: Runtime, receiver: Receiver, store: SqlStore) -> None:
     """After the deadline without a receiver each is a dead letter."""
     runtime = replace(runtime, retry=RetryPolicy(deadline=1_800))
     receiver.down = DeliveryError("cannot be reached", Reason.UNREACHABLE)
@@ -164,7 +162,7 @@ def test_a_test_message_does_not_wait_until_a_receiver_is_probed(
     run(runtime, store, 0, 1_000)
     moment = next(row.probe_at for row in rows(store, LANES)) - timedelta(seconds=0.2)
     receiver.down = None
-    [trial] = try_channels([("outbox", AlertType.LLM_EXCEPTIONS)], runtime, now=moment)
+    [result] = try_channels([("outbox", AlertType.LLM_EXCEPTIONS)], runtime, now=moment)
 
-    assert trial.passed
+    assert result.passed
     assert runtime.store.lanes.due_channels(now=moment) == ["outbox"]

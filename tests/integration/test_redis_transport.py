@@ -135,7 +135,7 @@ def test_a_backlog_is_served_oldest_first_and_each_batch_once(
     assert left(broker) == (0, 0, 0, 0)
 
 
-def test_what_a_worker_had_when_it_died_comes_next(
+def test_the_messages_of_a_dead_worker_come_next(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
     """It is in front of the backlog, in its order, and marked as redelivered."""
@@ -253,7 +253,7 @@ def test_an_entry_that_is_no_message_is_delivered_with_its_bytes(
     assert left(broker) == (0, 0, 0, 0)
 
 
-def test_what_a_message_says_of_its_address_and_tag_is_not_believed(
+def test_a_messages_own_address_and_tag_are_ignored(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
     """Two messages with one tag are two messages, and both are requeued to their own queues."""
@@ -314,7 +314,7 @@ def test_a_redis_that_became_a_replica_is_a_lost_connection(
     assert isinstance(caught.value, worker.connection.connection_errors)
 
 
-def test_a_killed_worker_that_looked_for_lost_batches_holds_nobody_up(
+def test_a_worker_killed_with_the_restore_mutex_delays_no_other(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
     """Its lock expires within seconds."""
@@ -332,7 +332,7 @@ def test_a_killed_worker_that_looked_for_lost_batches_holds_nobody_up(
     [{"a": {"__type__": "x", "__value__": "canary"}}, {"a": {"__type__": "uuid", "__value__": "zz"}}],
     ids=["unknown", "wrong"],
 )
-def test_what_kombu_would_obey_in_a_note_is_not_kept(
+def test_objects_that_kombu_would_build_from_a_note_are_removed(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], headers: dict[str, Any]
 ) -> None:
     """Kombu builds objects from such mappings when it restores a note, and fails.
@@ -391,7 +391,7 @@ def test_a_key_of_another_type_loses_nothing(
 def test_a_list_of_another_type_is_waited_for_on_the_same_connection(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], caplog: pytest.LogCaptureFixture, key: str
 ) -> None:
-    """A new connection would be refused, too, several times a second. The log says so once a minute."""
+    """A new connection would be refused, too, several times a second. It is logged once a minute."""
     url = default_broker_url(tmp_path)
     queues = [task_queue(url, "alertworker.periodic")] if key == "alertworker.periodic" else None
     worker = start(queues=queues)

@@ -27,9 +27,9 @@ from tests.integration.harness import NOW, Outbox, answered, batch, failed, rows
 _PUBLISHER: dict[str, Any] = {"boot_id": "b1", "host": "p1", "pid": 1, "version": "1", "started_at": NOW}
 
 
-def said(kind: str, headline: str, **more: Any) -> AlertRelayed:
+def said(alert_type: str, headline: str, **more: Any) -> AlertRelayed:
     """Return an alert of LiteLLM's own alerting."""
-    return AlertRelayed(occurred_at=NOW, alert_type=kind, headline=headline, **more)
+    return AlertRelayed(occurred_at=NOW, alert_type=alert_type, headline=headline, **more)
 
 
 def test_the_same_text_from_several_processes_is_one_alert(runtime: Runtime, outbox: Outbox) -> None:
@@ -69,9 +69,7 @@ def test_a_relayed_condition_is_a_notice(runtime: Runtime, outbox: Outbox) -> No
     assert [message.step for message in outbox.sent] == [Step.NOTICE]
 
 
-def test_a_copy_of_what_the_callback_tells_is_recorded_and_reaches_nobody(
-    runtime: Runtime, store: SqlStore, outbox: Outbox
-) -> None:
+def test_a_covered_alert_is_recorded_and_sent_to_no_channel(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
     """This holds while its publisher is running. Once it has stopped, LiteLLM's alerts are sent again."""
     beat = PublisherHeartbeat(**_PUBLISHER, occurred_at=NOW, integration="litellm")
     ingest(batch(beat), runtime, now=NOW)
@@ -108,7 +106,7 @@ def reaches(runtime: Runtime, outbox: Outbox, copy: AlertRelayed) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("kind", "more"),
+    ("alert_type", "more"),
     [
         ("daily_reports", {}),
         ("spend_reports", {}),
@@ -118,15 +116,15 @@ def reaches(runtime: Runtime, outbox: Outbox, copy: AlertRelayed) -> bool:
         *(("budget_alerts", {"facts": {"event_group": group}}) for group in ("key", "team", "user", "organization")),
     ],
 )
-def test_what_is_raised_from_a_callbacks_calls_is_not_told_twice(
-    runtime: Runtime, outbox: Outbox, kind: str, more: dict[str, Any]
+def test_alerts_from_a_callbacks_calls_are_not_notified_twice(
+    runtime: Runtime, outbox: Outbox, alert_type: str, more: dict[str, Any]
 ) -> None:
     """Reports and users' spend are raised by the clock, budgets by their figures."""
-    assert not reaches(replace(runtime, users=EACH_DAY), outbox, said(kind, "Something", **more))
+    assert not reaches(replace(runtime, users=EACH_DAY), outbox, said(alert_type, "Something", **more))
 
 
 @pytest.mark.parametrize(
-    ("kind", "more", "users"),
+    ("alert_type", "more", "users"),
     [
         ("user_spend_thresholds", {"facts": DAILY}, UserPolicy()),
         ("user_spend_thresholds", {"facts": MONTHLY}, EACH_DAY),
@@ -142,14 +140,14 @@ def test_what_is_raised_from_a_callbacks_calls_is_not_told_twice(
         ("failed_tracking_spend", {}, EACH_DAY),
     ],
 )
-def test_what_only_litellm_tells_is_told(
-    runtime: Runtime, outbox: Outbox, kind: str, more: dict[str, Any], users: UserPolicy
+def test_alerts_that_only_litellm_sends_are_notified(
+    runtime: Runtime, outbox: Outbox, alert_type: str, more: dict[str, Any], users: UserPolicy
 ) -> None:
     """A limit that is not configured here, a budget whose spend no call carries, and what a digest does not name."""
-    assert reaches(replace(runtime, users=users), outbox, said(kind, "Something", **more))
+    assert reaches(replace(runtime, users=users), outbox, said(alert_type, "Something", **more))
 
 
-def test_a_publisher_that_is_no_proxy_covers_nothing(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_publisher_outside_a_proxy_covers_nothing(runtime: Runtime, outbox: Outbox) -> None:
     """Another program's publisher reports nothing about the proxy's calls."""
     ingest(batch(PublisherHeartbeat(**_PUBLISHER, occurred_at=NOW)), runtime, now=NOW)
     ingest(batch(said("llm_exceptions", "LLM API call failed: boom")), runtime, now=NOW)
@@ -168,17 +166,17 @@ def test_a_publisher_that_is_silent_covers_nothing(runtime: Runtime, outbox: Out
     assert len(outbox.sent) == 1
 
 
-def test_an_unknown_type_is_told(runtime: Runtime, outbox: Outbox) -> None:
+def test_an_alert_of_unknown_type_is_notified(runtime: Runtime, outbox: Outbox) -> None:
     """It has LiteLLM's own text, and is separate from alerts of other types."""
-    for kind in ("brand_new_type", "another_type"):
-        ingest(batch(said(kind, "Something happened")), runtime, now=NOW)
+    for alert_type in ("brand_new_type", "another_type"):
+        ingest(batch(said(alert_type, "Something happened")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
 
     assert [message.type.value for message in outbox.sent] == ["unknown", "unknown"]
     assert {message.labels["said"] for message in outbox.sent} == {"brand_new_type", "another_type"}
 
 
-def test_who_deleted_which_key_is_told_once(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_deleted_key_is_notified_once_with_its_actor(runtime: Runtime, outbox: Outbox) -> None:
     """The number of sources does not matter. Another key is another alert."""
     for key in ("hash-1", "hash-1", "hash-2"):
         deleted = EntityChanged(
@@ -204,9 +202,7 @@ def changed(at: datetime = NOW, **more: Any) -> EntityChanged:
     return EntityChanged(occurred_at=at, entity=Entity.KEY, action=Action.DELETED, actor_id="admin", **more)
 
 
-def test_a_change_that_the_callback_tells_covers_litellms_copy(
-    runtime: Runtime, store: SqlStore, outbox: Outbox
-) -> None:
+def test_a_change_from_the_callback_covers_litellms_copy(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
     """This holds only for changes of that type, and for a short time: a proxy may have audit logs off."""
     model = EntityChanged(occurred_at=NOW, entity=Entity.MODEL, action=Action.CREATED, entity_id="m1")
     ingest(batch(changed(entity_id="a" * 64), model), runtime, now=NOW)
@@ -246,7 +242,7 @@ def test_a_digest_of_changes_is_an_alert_of_its_own_that_counts_them_all(runtime
     assert several.facts["Digest"] == f"7 changes, the first is named; {span}"
 
 
-def test_a_change_that_litellm_says_three_times_at_once_is_one_alert_of_three(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_change_that_litellm_sends_three_times_is_one_alert_of_three(runtime: Runtime, outbox: Outbox) -> None:
     """Without a digest they are the same change."""
     ingest(batch(changed(entity_id="a" * 64, source_host="p1", count=3)), runtime, now=NOW)
     run_until_quiet(runtime, NOW)

@@ -72,7 +72,7 @@ def test_a_report_of_the_day_so_far_says_until_when_it_counts(reporter: Reporter
     assert message.facts["Sent late"] == "it was due at 2026-11-30 12:00:00 UTC"
 
 
-def test_a_week_is_told_once_whoever_looks(reporter: Reporter, outbox: Outbox) -> None:
+def test_a_week_is_reported_once_by_any_worker(reporter: Reporter, outbox: Outbox) -> None:
     """Four workers at once, and one later, send one message with totals, change, teams, tags and no team."""
     week = timedelta(days=7)
     events = [
@@ -113,7 +113,7 @@ def waiting_files(reporter: Reporter) -> list[str]:
     return [file.name for file in due.message.attachments]
 
 
-def test_what_was_missed_is_sent_late_and_a_failed_delivery_is_retried(reporter: Reporter, outbox: Outbox) -> None:
+def test_a_missed_report_is_sent_late_and_a_failed_delivery_is_retried(reporter: Reporter, outbox: Outbox) -> None:
     """Beat was down at the boundary, so the report has its due time. The receiver fails once, and gets it once."""
     ingest(batch(spent("a", 1)), reporter.runtime, now=NOW)
     outbox.failures = [DeliveryError("503", Reason.SERVER_ERROR)]
@@ -256,7 +256,7 @@ def test_a_message_links_to_its_page(reporter: Reporter, outbox: Outbox) -> None
         assert message.page_url == f"https://alerts.example/alerts/{message.alert_id}"
 
 
-def test_nothing_to_say_is_not_said(reporter: Reporter, outbox: Outbox) -> None:
+def test_an_empty_report_is_not_sent(reporter: Reporter, outbox: Outbox) -> None:
     """An empty week is claimed without a message, so that it is not checked again."""
     assert reporter.look(now=MONDAY) == 4
     run_until_quiet(reporter.runtime, MONDAY)
@@ -319,7 +319,7 @@ def test_a_week_of_fallbacks_counts_what_they_saved(reporter: Reporter, outbox: 
     run_until_quiet(reporter.runtime, MONDAY)
 
     (message,) = [message for message in outbox.sent if message.type is AlertType.FALLBACK_REPORTS]
-    assert message.headline == "Fallbacks 23 to 29 Nov 2026 (UTC): 2 calls saved, 1 failed all the same"
+    assert message.headline == "Fallbacks 23 to 29 Nov 2026 (UTC): 2 calls saved, 1 still failed"
     assert message.facts["By model"] == "gpt-4o → claude 2 saved, 1 failed"
     assert message.facts["The week before"] == "0 saved, 0 failed"
 

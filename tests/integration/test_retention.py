@@ -35,9 +35,9 @@ def counts(store: SqlStore) -> dict[str, int]:
     return {table.name: len(rows(store, table)) for table in RECORDS}
 
 
-def publisher(kind: type[Any], boot_id: str) -> Any:
+def publisher(event_class: type[Any], boot_id: str) -> Any:
     """Return an event of a publisher."""
-    return kind(boot_id=boot_id, host="h", pid=1, version="1", started_at=NOW, occurred_at=NOW)
+    return event_class(boot_id=boot_id, host="h", pid=1, version="1", started_at=NOW, occurred_at=NOW)
 
 
 def live(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
@@ -62,7 +62,7 @@ def test_batches_that_came_again_are_forgotten_with_the_ids(runtime: Runtime, st
     assert rows(store, REDELIVERIES) == []
 
 
-def test_what_is_over_is_forgotten_when_it_is_old_and_not_before(
+def test_closed_alerts_are_deleted_after_the_retention_and_not_before(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """All rows that belong to it are deleted with it. Ids of batches are deleted earlier."""
@@ -77,7 +77,7 @@ def test_what_is_over_is_forgotten_when_it_is_old_and_not_before(
     assert not any(counts(store).values()), counts(store)
 
 
-def test_what_is_open_or_waits_is_never_forgotten(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_open_alerts_and_waiting_messages_are_never_deleted(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """A call that hangs for 100 days still resolves at its receivers, and a running publisher stays."""
     ingest(batch(announced("a"), publisher(PublisherHeartbeat, "boot-1")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -91,7 +91,7 @@ def test_what_is_open_or_waits_is_never_forgotten(runtime: Runtime, outbox: Outb
     assert [outbox.sent[0].step, outbox.sent[-1].step] == [Step.FIRING, Step.RESOLVED]
 
 
-def test_a_budget_that_never_resets_is_forgotten_once_nobody_reports_it(
+def test_a_budget_without_reset_is_deleted_after_its_last_report(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """Its alert is closed with a message. A budget that is still reported, or resets, stays."""

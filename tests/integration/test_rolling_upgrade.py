@@ -100,7 +100,7 @@ def test_unknown_values_of_a_known_alert_neither_park_a_batch_nor_stop_a_sweep(
 
 
 @pytest.mark.parametrize("attempted", [True, False])
-def test_a_message_of_an_unknown_type_is_sent_and_the_lane_goes_on(
+def test_a_message_of_an_unknown_type_is_sent_and_the_lane_continues(
     runtime: Runtime, outbox: Outbox, store: SqlStore, attempted: bool
 ) -> None:
     """This holds for sealed and unsealed messages. Those behind it are sent, too."""
@@ -137,9 +137,9 @@ def test_every_text_of_a_row_is_one_that_the_version_before_reads(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """The values are written out here as the previous version writes them: both versions have the same rows."""
-    desk = AdminStore(store.engine)
+    admin = AdminStore(store.engine)
     silenced = Silence("s1", (parse('model="quiet"'),), NOW, NOW + timedelta(hours=1), "ops", "r")
-    desk.add_silence(silenced, now=NOW)
+    admin.add_silence(silenced, now=NOW)
     runtime = replace(runtime, budgets=(OwnBudget(dimension="tag", max=1, thresholds=(50,)),))
     quiet = announced("b").model_copy(update={"model_group": "quiet"})
     ingest(batch(failed("a"), quiet, answered("c", tags=("nightly",), cost_nanos=6 * 10**8)), runtime, now=NOW)
@@ -272,7 +272,7 @@ def paths(state: AlertState | None, length: int) -> list[list[AlertChange]]:
     return found
 
 
-def test_the_store_changes_alerts_as_the_table_says(store: SqlStore) -> None:
+def test_the_store_changes_alerts_as_in_the_table(store: SqlStore) -> None:
     """The test runs every sequence of four changes, starting without an alert."""
     wrong: list[Sequence[AlertChange]] = []
     for number, changes in enumerate(paths(None, 4)):

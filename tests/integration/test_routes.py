@@ -18,7 +18,7 @@ def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def test_a_team_whose_metadata_names_a_receiver_is_told_there_too(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_team_whose_metadata_names_a_receiver_is_notified_there_too(runtime: Runtime, outbox: Outbox) -> None:
     """A key's receiver takes precedence over the team's. An unconfigured receiver is ignored."""
     team, key = Outbox(), Outbox()
     team.name, key.name = "team-chat", "key-chat"
@@ -46,7 +46,7 @@ def test_a_team_whose_metadata_names_a_receiver_is_told_there_too(runtime: Runti
     assert [message.labels["model"] for message in key.sent] == ["b"]
 
 
-def test_each_route_says_what_to_do_in_its_own_words(runtime: Runtime, outbox: Outbox) -> None:
+def test_each_route_has_its_own_advice(runtime: Runtime, outbox: Outbox) -> None:
     """The first channel gets a note, the second one a runbook beside our line. The pages show both."""
     second = Outbox()
     second.name = "second"
@@ -90,7 +90,7 @@ def test_a_digest_sums_up_for_its_own_interval_whatever_restarts(
     sweep(restarted, now=after(601))
     run_until_quiet(restarted, after(601))
 
-    told = [message for message in outbox.sent if message.type is AlertType.LLM_TOO_SLOW]
+    notified = [message for message in outbox.sent if message.type is AlertType.LLM_TOO_SLOW]
     assert [(message.step, message.count) for message in slow_so_far] == [(Step.NOTICE, 1)]
-    assert [(message.step, message.count, message.total) for message in told[1:]] == [(Step.SUMMARY, 4, 5)]
+    assert [(message.step, message.count, message.total) for message in notified[1:]] == [(Step.SUMMARY, 4, 5)]
     assert [m.step for m in outbox.sent if m.type is AlertType.LLM_EXCEPTIONS] == [Step.NOTICE, Step.SUMMARY]

@@ -39,7 +39,7 @@ def test_the_migrations_make_the_tables_that_the_code_has(store: SqlStore) -> No
 
 
 def test_indexes_of_labels_are_those_of_the_code(store: SqlStore) -> None:
-    """To the letter on SQLite, which takes an index only for the very expression."""
+    """SQLite uses an index only for exactly the same expression."""
     if store.engine.dialect.name != "sqlite":
         return  # alembic has compared them
     expected = {str(index.name): _ddl(index, store.engine) for index in ALERTS.indexes if _has_labels(index)}

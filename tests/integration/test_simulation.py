@@ -48,7 +48,7 @@ SHORT: Final = (
 
 @pytest.mark.parametrize(("name", "traffic"), SHORT)
 def test_the_scores_are_those_that_are_committed(name: str, traffic: Traffic, request: pytest.FixtureRequest) -> None:
-    """Where a label is not met, the committed score says so: what fails is never left out."""
+    """A failed label is in the committed scores, too. No failure is left out."""
     scenario = replace(SCENARIOS[name](traffic), warm_up=5 * MINUTE)
     scores = score(scenario, traffic, 1, simulate(scenario, traffic, 1))
     found = [{key: value for key, value in one.row().items() if key not in {"took", "log"}} for one in scores]
@@ -72,7 +72,7 @@ def test_every_scenario_can_be_made_at_its_traffic() -> None:
             assert incident.end <= scenario.lasts
 
 
-def test_the_world_is_as_large_as_it_says() -> None:
+def test_the_world_has_its_documented_size() -> None:
     """30 deployments of 5 providers in 8 regions, 40 teams, 300 keys."""
     world = make_world()
     regions = {(one.provider, one.region) for one in world.deployments.values() if one.region}
@@ -205,7 +205,7 @@ def test_an_outage_that_is_sent_in_time_and_resolved_passes() -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_named(sent: tuple[Sent, ...], wrong: dict[str, object]) -> None:
+def test_the_result_names_each_difference(sent: tuple[Sent, ...], wrong: dict[str, object]) -> None:
     """Missing, late, early, too many, about something else, too loud, or after the end."""
     found = scored(*sent)
 
@@ -236,7 +236,7 @@ def test_a_late_notice_at_low_is_about_another_call() -> None:
 
 
 def test_an_incident_may_have_two_messages_and_two_more_in_an_hour() -> None:
-    """One more where it may rise to High, and two for each further condition."""
+    """A rise to High allows one more, and each further condition two."""
     hour = outage(Traffic.HIGH, 3_600)
     high, three = outage(Traffic.HIGH, 600, level=HIGH), outage(Traffic.HIGH, 600, conditions=3)
 
@@ -244,14 +244,14 @@ def test_an_incident_may_have_two_messages_and_two_more_in_an_hour() -> None:
 
 
 def test_an_outage_that_too_few_calls_met_need_not_be_sent() -> None:
-    """Nobody can know of it."""
+    """No rule could detect it."""
     scenario = Scenario("outage", "", 1_800, (), (outage(Traffic.HIGH, 600, after_failures=21),))
 
     assert scored(scenario=scenario).detected is None
 
 
-def test_what_is_sent_in_silence_is_false() -> None:
-    """Whatever the reason."""
+def test_a_message_during_silence_is_false() -> None:
+    """The reason does not matter."""
     scenario = SCENARIOS["silence-around"](Traffic.HIGH)
 
     notice = {"type": AlertType.LLM_EXCEPTIONS, "severity": Severity.LOW}
@@ -261,7 +261,7 @@ def test_what_is_sent_in_silence_is_false() -> None:
 
 
 def test_a_healthy_day_has_at_most_five_repeated_messages() -> None:
-    """Of them no more than the scenario tolerates are above Low, and none is High."""
+    """The scenario limits the number above Low, and none is High."""
     scenario = SCENARIOS["day-25"](Traffic.HIGH)
     low = [message(one, Step.SUMMARY, severity=Severity.LOW, fingerprint="x") for one in range(100, 105)]
     medium, high = message(200, Step.SUMMARY), message(300, Step.SUMMARY, severity=Severity.HIGH)
@@ -272,7 +272,7 @@ def test_a_healthy_day_has_at_most_five_repeated_messages() -> None:
 
 
 def test_scores_are_read_from_json_and_written_into_a_page(tmp_path: Path) -> None:
-    """Of two files with the same run the later one counts."""
+    """If two files have the same run, the later one counts."""
     failed, passed = scored(), scored(message(30), message(700, Step.RESOLVED))
     for name, score_ in (("first", failed), ("second", passed)):
         (tmp_path / name).write_text(json.dumps([score_.row()]))

@@ -100,7 +100,7 @@ def test_days_at_the_ends_of_the_calendar_are_answered() -> None:
 
 
 @pytest.mark.usefixtures("booked")
-def test_days_around_a_change_of_the_zone_say_so(store: SqlStore) -> None:
+def test_days_around_a_change_of_the_zone_are_marked(store: SqlStore) -> None:
     """The note is on the error output, because programs read the figures."""
     for name, at in (("UTC", NOW - timedelta(days=2)), ("Asia/Tokyo", NOW)):
         store.run(lambda tx, name=name, at=at: tx.keep_zone(name, now=at))  # type: ignore[misc]

@@ -53,7 +53,7 @@ def settle(runtime: Runtime, now: datetime = NOW) -> None:
         pass
 
 
-def told(program: Program) -> list[tuple[str, int]]:
+def notified(program: Program) -> list[tuple[str, int]]:
     """Return the customers and nano-dollars that a program received, as sorted pairs."""
     figures = [message.figures for message in program.sent if message.figures is not None]
     assert all(one.event is BudgetEvent.SPEND_TRACKED and one.scope == BudgetScope.CUSTOMER for one in figures)
@@ -73,7 +73,7 @@ def reported(spend: int) -> BudgetReported:
     )
 
 
-def test_each_call_is_told_once(runtime: Runtime, outbox: Outbox, program: Program, store: SqlStore) -> None:
+def test_each_call_is_sent_once(runtime: Runtime, outbox: Outbox, program: Program, store: SqlStore) -> None:
     """A redelivered batch changes nothing.
 
     Messages are not merged, and there is no alert, no chat message and no remaining row.
@@ -83,26 +83,26 @@ def test_each_call_is_told_once(runtime: Runtime, outbox: Outbox, program: Progr
         ingest(sealed, runtime, now=NOW)
         settle(runtime)
 
-    assert told(program) == [("acme", number) for number in range(30)]
+    assert notified(program) == [("acme", number) for number in range(30)]
     assert len(set(program.ids)) == 30
     assert outbox.sent == []
     assert rows(store, ALERTS) == rows(store, NOTIFICATIONS) == rows(store, ATTEMPTS) == []
     assert [(row.name, row.label, row.value) for row in rows(store, COUNTERS)] == [("spend_tracked", "sent", 30)]
 
 
-def test_only_priced_calls_of_customers_are_told(runtime: Runtime, program: Program, store: SqlStore) -> None:
+def test_only_priced_calls_of_customers_are_sent(runtime: Runtime, program: Program, store: SqlStore) -> None:
     """A price of 0 is a price. The customer's own budget is in the message."""
     limit = Budget(scope=BudgetScope.CUSTOMER, entity_id="acme", max_nanos=70)
     others: list[Event] = [answered("a", cost_nanos=5), call(6, cost_nanos=None), failed("f")]
     ingest(batch(*others, call(0), call(7, budgets=(limit,))), runtime, now=NOW)
     settle(runtime)
 
-    assert told(program) == [("acme", 0), ("acme", 7)]
+    assert notified(program) == [("acme", 0), ("acme", 7)]
     assert {message.figures.max_nanos for message in program.sent if message.figures} == {None, 70}
     assert {message.step for message in program.sent if message.figures} == {Step.TRACKED}
 
 
-def test_nothing_is_written_where_nobody_asks(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_nothing_is_written_without_a_channel_for_it(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """A chat alone adds no rows."""
     ingest(batch(call(1)), replace(runtime, channels={"outbox": outbox}), now=NOW)
 
@@ -118,7 +118,7 @@ def test_it_goes_where_the_customers_budget_goes(runtime: Runtime, program: Prog
     ingest(batch(call(3)), off, now=NOW)
     settle(runtime)
 
-    assert told(program) == [("acme", 1)]
+    assert notified(program) == [("acme", 1)]
 
 
 def test_a_program_that_is_away_gets_each_call_later(runtime: Runtime, program: Program, store: SqlStore) -> None:
@@ -130,7 +130,7 @@ def test_a_program_that_is_away_gets_each_call_later(runtime: Runtime, program: 
     assert sorted(row.status for row in rows(store, NOTIFICATIONS)) == ["dead", "pending"]
     settle(runtime, NOW + timedelta(seconds=1_000))
 
-    assert len(told(program)) == 3
+    assert len(notified(program)) == 3
     [dead] = rows(store, NOTIFICATIONS)
     assert {attempt.notification_id for attempt in rows(store, ATTEMPTS)} == {dead.id}
     [letter] = AdminStore(store.engine).dead_letters()
@@ -143,7 +143,7 @@ def test_as_many_are_on_their_way_at_once_as_the_channel_takes(runtime: Runtime,
     ingest(batch(*(call(number) for number in range(8))), runtime, now=NOW)
     settle(replace(runtime, channels={**runtime.channels, "program": crowd}))
 
-    assert len(told(crowd)) == 8
+    assert len(notified(crowd)) == 8
 
 
 class Crowd(Program):
@@ -159,7 +159,7 @@ class Crowd(Program):
         return super().send(body, notification_id=notification_id)
 
 
-def test_what_litellms_webhook_says_of_calls_is_passed_on(runtime: Runtime, program: Program, store: SqlStore) -> None:
+def test_calls_from_litellms_webhook_are_passed_on(runtime: Runtime, program: Program, store: SqlStore) -> None:
     """This holds until its callback reports the same calls."""
     ingest(batch(reported(5)), runtime, now=NOW)
     beat = PublisherHeartbeat(
@@ -169,7 +169,7 @@ def test_what_litellms_webhook_says_of_calls_is_passed_on(runtime: Runtime, prog
     ingest(batch(reported(6), call(6)), runtime, now=NOW)
     settle(runtime)
 
-    assert told(program) == [("acme", 5), ("acme", 6)]
+    assert notified(program) == [("acme", 5), ("acme", 6)]
     assert ("muted", "covered", 1) in [(row.name, row.label, row.value) for row in rows(store, COUNTERS)]
 
 

@@ -52,7 +52,7 @@ def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def told(outbox: Outbox) -> list[tuple[datetime, Step]]:
+def notified(outbox: Outbox) -> list[tuple[datetime, Step]]:
     """Return the received steps and their times."""
     return [(message.at, message.step) for message in outbox.sent]
 
@@ -76,12 +76,12 @@ class Host:
         """Start a beat."""
         return StoreWatchdog(self._runtime, FileOutageMarker(self._mark), patience=PATIENCE)
 
-    def look(self, first: int, until: int, *, away: bool) -> None:
+    def run(self, first: int, until: int, *, away: bool) -> None:
         """Run the checks of all beats, from one second until before another."""
         self._store.away = away
         for seconds in range(first, until, 5):
             for watch in self.watches:
-                watch.look(now=after(seconds))
+                watch.check(now=after(seconds))
 
 
 @pytest.fixture
@@ -107,15 +107,15 @@ def _with(runtime: Runtime, *channels: Channel) -> Runtime:
     return replace(runtime, channels=named, router=replace(runtime.router, receivers={"all": tuple(named)}))
 
 
-def test_an_outage_of_the_database_is_told_once_by_a_host_and_its_end(host: Host, outbox: Outbox) -> None:
+def test_an_outage_of_the_database_is_notified_once_for_each_host_and_resolves(host: Host, outbox: Outbox) -> None:
     """Two beats on one host, one of them restarted, send it once. A short outage is not notified."""
     host.watches.append(host.beat())
-    host.look(0, 60, away=True)
+    host.run(0, 60, away=True)
     assert outbox.sent == []
-    host.look(60, 300, away=True)
+    host.run(60, 300, away=True)
     host.watches.append(host.beat())
-    host.look(300, 600, away=True)
-    host.look(600, 610, away=False)
+    host.run(300, 600, away=True)
+    host.run(600, 610, away=False)
 
     assert [(message.type, message.step) for message in outbox.sent] == [
         (AlertType.STORE_AWAY, Step.FIRING),
@@ -126,11 +126,11 @@ def test_an_outage_of_the_database_is_told_once_by_a_host_and_its_end(host: Host
 
 def test_an_outage_and_its_end_are_one_alert_and_each_outage_its_own(host: Host, outbox: Outbox) -> None:
     """A pager's incident is then resolved, also by a beat that was restarted meanwhile."""
-    host.look(0, 120, away=True)
+    host.run(0, 120, away=True)
     host.watches = [host.beat()]
-    host.look(120, 200, away=False)
-    host.look(200, 300, away=True)
-    host.look(300, 310, away=False)
+    host.run(120, 200, away=False)
+    host.run(200, 300, away=True)
+    host.run(300, 310, away=False)
 
     first, end, second, second_end = outbox.sent
     assert (first.alert_id, second.alert_id) == (end.alert_id, second_end.alert_id)
@@ -141,67 +141,67 @@ def test_an_outage_and_its_end_are_one_alert_and_each_outage_its_own(host: Host,
 def test_a_message_that_no_channel_took_is_tried_again_a_minute_later(host: Host, outbox: Outbox) -> None:
     """Attempts continue until one channel accepts it."""
     outbox.failures = [down()]
-    host.look(0, 300, away=True)
+    host.run(0, 300, away=True)
 
-    assert told(outbox) == [(after(120), Step.FIRING)]
+    assert notified(outbox) == [(after(120), Step.FIRING)]
 
 
 def test_an_end_that_no_channel_took_is_tried_again_a_minute_later(host: Host, outbox: Outbox) -> None:
     """This includes a beat that was restarted."""
-    host.look(0, 120, away=True)
+    host.run(0, 120, away=True)
     outbox.failures = [down()]
-    host.look(120, 150, away=False)
-    assert [step for _, step in told(outbox)] == [Step.FIRING]
+    host.run(120, 150, away=False)
+    assert [step for _, step in notified(outbox)] == [Step.FIRING]
     host.watches = [host.beat()]
-    host.look(150, 300, away=False)
+    host.run(150, 300, away=False)
 
-    assert told(outbox)[1:] == [(after(150), Step.RESOLVED)]
+    assert notified(outbox)[1:] == [(after(150), Step.RESOLVED)]
     assert "2 min 30 s" in outbox.sent[1].headline
 
 
-def test_an_end_says_when_the_database_was_back(host: Host, outbox: Outbox) -> None:
+def test_the_resolved_message_has_the_time_when_the_database_was_back(host: Host, outbox: Outbox) -> None:
     """The time is not that of the delivery."""
-    host.look(0, 120, away=True)
+    host.run(0, 120, away=True)
     outbox.failures = [down()]
-    host.look(120, 300, away=False)
+    host.run(120, 300, away=False)
 
-    assert told(outbox)[1:] == [(after(120), Step.RESOLVED)]
+    assert notified(outbox)[1:] == [(after(120), Step.RESOLVED)]
     assert outbox.sent[1].headline == "The database is back after 2 min"
 
 
-def test_an_end_that_nobody_takes_is_given_up_like_any_message(host: Host, outbox: Outbox) -> None:
+def test_an_end_that_no_channel_accepts_is_given_up_at_the_deadline(host: Host, outbox: Outbox) -> None:
     """The limit is ``retry.deadline``, 10 minutes here."""
-    host.look(0, 120, away=True)
+    host.run(0, 120, away=True)
     outbox.failures = [down() for _ in range(100)]
-    host.look(120, 1200, away=False)
+    host.run(120, 1200, away=False)
 
     assert 100 - len(outbox.failures) == 11
 
 
-def test_a_channel_that_was_down_is_told_what_the_others_know(
-    host_with_pager: Host, outbox: Outbox, pager: Pager
-) -> None:
+def test_a_channel_that_was_down_is_notified_later(host_with_pager: Host, outbox: Outbox, pager: Pager) -> None:
     """It gets both messages under the ids of the first attempts, and the others get them only once."""
     pager.failures = [down(), down()]
-    host_with_pager.look(0, 300, away=True)
-    assert told(outbox) == told(pager) == [(after(60), Step.FIRING)]
+    host_with_pager.run(0, 300, away=True)
+    assert notified(outbox) == notified(pager) == [(after(60), Step.FIRING)]
     pager.failures = [down()]
-    host_with_pager.look(300, 600, away=False)
+    host_with_pager.run(300, 600, away=False)
 
-    assert told(outbox) == told(pager) == [(after(60), Step.FIRING), (after(300), Step.RESOLVED)]
+    assert notified(outbox) == notified(pager) == [(after(60), Step.FIRING), (after(300), Step.RESOLVED)]
     assert {message.alert_id for message in pager.sent} == {message.alert_id for message in outbox.sent}
 
 
-def test_what_is_over_is_not_told_late(host_with_pager: Host, pager: Pager) -> None:
+def test_a_channel_that_missed_the_firing_message_gets_only_the_resolved_one(
+    host_with_pager: Host, pager: Pager
+) -> None:
     """A channel that missed the firing message gets the resolving one alone."""
     pager.failures = [down()]
-    host_with_pager.look(0, 100, away=True)
-    host_with_pager.look(100, 600, away=False)
+    host_with_pager.run(0, 100, away=True)
+    host_with_pager.run(100, 600, away=False)
 
-    assert told(pager) == [(after(100), Step.RESOLVED)]
+    assert notified(pager) == [(after(100), Step.RESOLVED)]
 
 
-def test_a_receiver_of_budgets_hears_nothing_of_it(
+def test_a_budget_webhook_gets_no_message(
     runtime: Runtime, store: SqlStore, outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The receiver is a program, and this is not a budget event."""
@@ -209,8 +209,8 @@ def test_a_receiver_of_budgets_hears_nothing_of_it(
     posted: list[str] = []
     monkeypatch.setattr(budgets, "send", lambda body, **_: posted.append(body))
     host = Host(_with(runtime, budgets, outbox), store, tmp_path / "mark")
-    host.look(0, 120, away=True)
-    host.look(120, 130, away=False)
+    host.run(0, 120, away=True)
+    host.run(120, 130, away=False)
 
     assert posted == []
     assert len(outbox.sent) == 2
@@ -225,12 +225,12 @@ def test_routes_by_severity_take_it(
     router = replace(
         both.router, root=Route(receiver="all", routes=(high,)), receivers={"all": ("outbox",), "pager": ("pager",)}
     )
-    Host(replace(both, router=router), store, tmp_path / "mark").look(0, 120, away=True)
+    Host(replace(both, router=router), store, tmp_path / "mark").run(0, 120, away=True)
 
     assert (len(pager.sent), len(outbox.sent)) == (1, 0)
 
 
-def test_a_mark_is_put_once_and_read_by_whoever_takes_it(tmp_path: Path) -> None:
+def test_an_outage_marker_is_put_once_and_taken_once(tmp_path: Path) -> None:
     """Its folder is created with it."""
     first, second = (FileOutageMarker(tmp_path / "data" / "mark") for _ in range(2))
 
@@ -249,7 +249,7 @@ def test_a_mark_that_cannot_be_written_is_kept_by_the_process(tmp_path: Path, ca
     assert "cannot be written (Not a directory)" in caplog.text
 
 
-def test_a_full_disk_leaves_no_mark_behind_that_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_empty_outage_marker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise the next outage would count as notified."""
     mark = FileOutageMarker(tmp_path / "mark")
     opened = Path.open
@@ -264,7 +264,7 @@ def test_a_full_disk_leaves_no_mark_behind_that_says_nothing(tmp_path: Path, mon
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nobody_is_told_the_end_while_the_mark_cannot_be_removed(
+def test_no_channel_is_notified_of_the_end_while_the_marker_cannot_be_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Otherwise every check would send it. It is sent once the file can be removed."""

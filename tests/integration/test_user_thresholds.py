@@ -51,8 +51,8 @@ def headlines(runtime: Runtime, outbox: Outbox, now: datetime) -> list[str]:
     return sorted(said)
 
 
-def test_a_day_over_all_teams_is_told_once_and_the_month_once(runtime: Runtime, outbox: Outbox) -> None:
-    """Neither team alone is over the threshold. On the next day only new crossings are notified."""
+def test_a_users_day_over_all_teams_is_notified_once_and_the_month_once(runtime: Runtime, outbox: Outbox) -> None:
+    """No team alone is over the threshold. On the next day only new crossings are notified."""
     week = [batch(spent(7, NOW - timedelta(days=days))) for days in range(1, 8)]
     for item in week:
         ingest(item, runtime, now=NOW)
@@ -88,7 +88,7 @@ def test_between_two_looks_nothing_is_asked_and_the_evening_before_is_not_forgot
     assert "User ann@example.com: $60 in one day, over $50" in found
 
 
-def test_sweeps_at_once_tell_once(runtime: Runtime, store: SqlStore) -> None:
+def test_concurrent_sweeps_notify_once(runtime: Runtime, store: SqlStore) -> None:
     """Only one of the four beats makes the check."""
     ingest(batch(spent(60, NOW)), runtime, now=NOW)
     threads = [threading.Thread(target=sweep, args=(runtime,), kwargs={"now": NOW}) for _ in range(4)]

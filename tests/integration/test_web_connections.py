@@ -123,7 +123,7 @@ def test_a_request_in_progress_has_its_time(connect: Callable[[], socket.socket]
 
 
 def test_connections_take_turns(connect: Callable[[], socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small chunks cost the parser much, and nobody else is served during a turn."""
+    """Small chunks cost the parser much, and no other client is served during a turn."""
     turns: list[int] = []
     receive = TimedProtocol.data_received
 

@@ -160,7 +160,7 @@ def test_one_idempotency_key_is_one_batch_for_one_body(broker: Broker, web: Web)
     assert web.post(mine.encode(), Idempotency_Key="x" * 257)[0] == 422
 
 
-def test_who_has_no_key_publishes_nothing(broker: Broker, web: Web) -> None:
+def test_a_client_without_a_key_publishes_nothing(broker: Broker, web: Web) -> None:
     """A missing key and a wrong key are both refused."""
     body = text(1)[0].encode()
     assert [web.post(body, key=key)[0] for key in (None, "", "publish-kez", "\xfc")] == [401] * 4
@@ -229,7 +229,7 @@ def configure(broker: Broker, **settings: str | int) -> None:
             client.config_set(name.replace("_", "-"), value)
 
 
-def test_a_broker_that_refuses_writes_is_said_in_plain_words(broker: Broker, web: Web) -> None:
+def test_the_error_names_a_broker_that_refuses_writes(broker: Broker, web: Web) -> None:
     """The broker still answers pings.
 
     The answer is 503 and not ready until it accepts writes again, and no probe is left.
@@ -253,7 +253,7 @@ def test_a_broker_that_refuses_writes_is_said_in_plain_words(broker: Broker, web
         assert not [key for key in client.scan_iter() if b"probe" in key]
 
 
-def test_a_broker_whose_disk_fails_is_said_in_plain_words(broker: Broker, web: Web) -> None:
+def test_the_error_names_a_broker_whose_disk_fails(broker: Broker, web: Web) -> None:
     """MISCONF: the broker could not save its data, and accepts no more."""
     [body] = text(1)
     assert web.post(body.encode())[0] == 202
@@ -270,7 +270,7 @@ def test_a_broker_whose_disk_fails_is_said_in_plain_words(broker: Broker, web: W
     assert (status, any("disk" in reason for reason in json.loads(said)["reasons"])) == (503, True)
 
 
-def test_a_broker_that_is_away_is_said_and_nothing_is_promised(broker: Broker, web: Web) -> None:
+def test_503_names_an_unavailable_broker_and_accepts_no_event(broker: Broker, web: Web) -> None:
     """The answer is 503 with Retry-After, until the broker is back."""
     [body] = text(1)
     broker.stop()
@@ -303,7 +303,7 @@ def test_a_publisher_loses_nothing_while_the_http_side_is_killed(broker: Broker,
     assert publisher.stats().dropped == {}
 
 
-def test_health_says_what_is_missing(broker: Broker, web: Web, tmp_path: Path) -> None:
+def test_health_names_the_missing_service(broker: Broker, web: Web, tmp_path: Path) -> None:
     """A process is live whatever is down. It is ready if broker and database answer and a canary has returned."""
     assert web.get("/health/liveliness") == web.get("/health/liveness") == (200, '"I\'m alive!"')
     assert web.get("/health/readiness")[0] == 503
@@ -371,7 +371,7 @@ def answering(*statuses: int, tls: ssl.SSLContext | None = None) -> Iterator[tup
     server.server_close()
 
 
-def test_what_can_be_mended_waits_and_what_cannot_be_is_refused() -> None:
+def test_correctable_errors_make_batches_wait_and_others_refuse_them() -> None:
     """A wrong key or address delays everything until it is corrected. One bad batch delays nothing."""
     waiting, hopeless = [401, 403, 404, 408, 429, 500, 503, 301], [400, 413, 422]
     with answering(*waiting, *hopeless) as (port, _):
@@ -385,7 +385,7 @@ def test_what_can_be_mended_waits_and_what_cannot_be_is_refused() -> None:
         transport.close()
 
 
-def test_a_refused_batch_is_counted_and_the_next_goes_on(tmp_path: Path) -> None:
+def test_a_refused_batch_is_counted_and_the_next_is_sent(tmp_path: Path) -> None:
     """A batch that is always refused must not block the spool."""
     with answering(422, *([202] * 50)) as (port, came):
         publisher = Publisher(HttpTransport(f"http://127.0.0.1:{port}", KEY), tmp_path / "spool")
@@ -419,7 +419,7 @@ def test_certificates_are_verified(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "x", "http://x:99999", "http://[", ""])
-def test_an_address_that_is_none_is_said_when_it_is_used(url: str) -> None:
+def test_an_invalid_url_is_reported_when_it_is_used(url: str) -> None:
     """A typing error must not stop the host."""
     with pytest.raises(BrokerUnavailable, match="ALERTWORKER_PUBLISH_URL"):
         HttpTransport(url, KEY).send(batch())

@@ -46,7 +46,7 @@ def arrived(broker: Broker) -> list[Event]:
     return [event for _, events in broker.batches() for event in events]
 
 
-def test_what_is_answered_with_200_is_at_the_broker(broker: Broker, web: Web) -> None:
+def test_a_200_means_that_the_broker_has_the_event(broker: Broker, web: Web) -> None:
     """The path's type takes precedence over the text's. An unknown type is stored as unknown."""
     assert post(web, SLACK + WITH_KEY, {"text": TEXT}) == 200
     assert post(web, f"{SLACK}/spend_reports{WITH_KEY}", {"text": TEXT}) == 200
@@ -79,7 +79,7 @@ def test_everybody_needs_a_key(broker: Broker, web: Web, path: str) -> None:
     assert len(arrived(broker)) == 2
 
 
-def test_what_is_no_json_object_or_too_long_is_refused(broker: Broker, web: Web) -> None:
+def test_a_body_that_is_not_a_json_object_or_too_long_is_refused(broker: Broker, web: Web) -> None:
     """The answers are 400 and 413, and nothing reaches the broker."""
     assert post(web, SLACK + WITH_KEY, b"{") == 400
     assert post(web, SLACK + WITH_KEY, b"[]") == 400

@@ -67,7 +67,7 @@ def _sent(alert_id: str) -> dict[str, Any]:
 
 
 def _condition(number: int, **other: Any) -> dict[str, Any]:
-    kind = TYPES[number % len(TYPES)]
+    alert_type = TYPES[number % len(TYPES)]
     labels = {
         "deployment": f"old{number}",
         "provider": "azure",
@@ -84,7 +84,7 @@ def _condition(number: int, **other: Any) -> dict[str, Any]:
         "id": f"{number:036}",
         "fingerprint": f"{number:032}",
         "open_fingerprint": f"{number:032}",
-        "type": kind.value,
+        "type": alert_type.value,
         "kind": "condition",
         "severity": "High",
         "level": 1,
@@ -123,7 +123,7 @@ def failures(marker: str) -> BatchMessage:
 def test_a_batch_asks_no_more_with_ten_thousand_open_conditions(
     runtime: Runtime, store: SqlStore, rules: Sequence[Inhibition]
 ) -> None:
-    """Neither statements nor rows grow, and each failure is notified."""
+    """The numbers of statements and rows do not grow, and each failure is notified."""
     runtime = replace(runtime, inhibitions=tuple(rules))
     open_conditions(store, range(8))
     ingest(failures("first"), runtime, now=NOW)
@@ -135,9 +135,9 @@ def test_a_batch_asks_no_more_with_ten_thousand_open_conditions(
 
     assert (many.statements, many.rows) == (few.statements, few.rows)
     assert few.statements < 20 * 20
-    told = [row for row in rows(store, ALERTS) if row.type == AlertType.LLM_EXCEPTIONS]
-    assert len(told) == 60
-    assert {row.last_suppressed_by for row in told} == {None}
+    notified = [row for row in rows(store, ALERTS) if row.type == AlertType.LLM_EXCEPTIONS]
+    assert len(notified) == 60
+    assert {row.last_suppressed_by for row in notified} == {None}
 
 
 def test_a_source_is_found_among_ten_thousand(runtime: Runtime, store: SqlStore) -> None:
@@ -158,7 +158,7 @@ def test_a_source_is_found_among_ten_thousand(runtime: Runtime, store: SqlStore)
     }
 
 
-def test_what_a_rule_asks_for_is_looked_up_by_its_index(store: SqlStore) -> None:
+def test_the_filter_of_a_rule_uses_its_index(store: SqlStore) -> None:
     """The planner uses the index of each label."""
     sqlite = store.engine.dialect.name == "sqlite"
     explain = "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"
@@ -178,10 +178,10 @@ def test_what_a_rule_asks_for_is_looked_up_by_its_index(store: SqlStore) -> None
 
 def test_silences_are_read_once_for_a_batch(runtime: Runtime, store: SqlStore) -> None:
     """The number of alerts in the batch does not matter."""
-    desk = AdminStore(store.engine)
+    admin = AdminStore(store.engine)
     for n in range(50):
         matchers = (parse(f'team="nobody{n}"'),)
-        desk.add_silence(Silence(f"s{n}", matchers, NOW, NOW + timedelta(hours=1), "ops", "r"), now=NOW)
+        admin.add_silence(Silence(f"s{n}", matchers, NOW, NOW + timedelta(hours=1), "ops", "r"), now=NOW)
     with counted(store.engine) as work:
         ingest(failures("a"), runtime, now=NOW)
 
@@ -226,7 +226,7 @@ def test_a_look_at_what_is_muted_takes_few_statements(runtime: Runtime, store: S
     assert {row.next_summary_at for row in rows(store, ALERTS)} == {NOW + timedelta(seconds=4)}
 
 
-def test_what_is_due_is_settled_in_pieces(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
+def test_due_alerts_are_settled_in_pieces(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
     """No transaction grows with the number of due alerts, and one sweep settles some hundreds."""
     assert outbox.sent == []
     due = {"count": 2, "next_summary_at": NOW}
@@ -237,7 +237,7 @@ def test_what_is_due_is_settled_in_pieces(runtime: Runtime, store: SqlStore, out
     assert all(row.next_summary_at > NOW for row in rows(store, ALERTS))
 
 
-def test_what_mute_channels_are_owed_is_looked_at_once_a_minute(runtime: Runtime, store: SqlStore) -> None:
+def test_deferred_channels_are_checked_once_a_minute(runtime: Runtime, store: SqlStore) -> None:
     """The check is in pieces. A second one in the same minute fetches nothing."""
     open_conditions(store, range(0, 4 * 3 * PIECE, 4), deferred_channels=["outbox"])
     first = swept(runtime, store, 0)
@@ -296,7 +296,7 @@ def test_buckets_of_many_targets_are_each_targets_own(store: SqlStore) -> None:
     assert store.run(lambda tx: tx.buckets_of({})) == {}
 
 
-def test_users_that_were_told_of_are_looked_at_by_few_statements(runtime: Runtime, store: SqlStore) -> None:
+def test_users_with_alerts_are_checked_by_few_statements(runtime: Runtime, store: SqlStore) -> None:
     """A second check of the same day makes no query for a single user."""
     runtime = replace(runtime, users=UserPolicy(daily_nanos=1, every=timedelta(seconds=60)))
 

@@ -62,9 +62,9 @@ def seconds(read: Callable[[int], object], size: int) -> float:
     return time.thread_time() - begun
 
 
-def slack(kind: str, piece: str, size: int, *, begin: str = "") -> bytes:
+def slack(alert_type: str, piece: str, size: int, *, begin: str = "") -> bytes:
     """Write a text of a size that repeats a piece."""
-    head = f"Alert type: `{kind}`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: {begin}"
+    head = f"Alert type: `{alert_type}`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: {begin}"
     return json.dumps({"text": head + piece * (size // len(piece))}, ensure_ascii=False).encode()
 
 
@@ -84,8 +84,8 @@ def test_the_time_to_read_grows_with_the_size_and_not_its_square(piece: str) -> 
 
 
 def test_a_text_and_a_batch_of_a_million_characters_are_read() -> None:
-    """As long as a body may be; what is too much of it is left out."""
-    for kind in ("llm_exceptions", "virtual_key_updated", "spend_reports"):
-        read_slack(slack(kind, "Team: `a-b` | Spend: `$1.5`\n", 900_000), now=NOW)
+    """A body may be this long. The part above the limit is omitted."""
+    for alert_type in ("llm_exceptions", "virtual_key_updated", "spend_reports"):
+        read_slack(slack(alert_type, "Team: `a-b` | Spend: `$1.5`\n", 900_000), now=NOW)
     event = {"type": "llm.request.succeeded", "call_id": "1", "alerting_metadata": {"a": 1}}
     assert len(decode([event] * MAX_REJECTED, None).rejected) == MAX_REJECTED

@@ -60,7 +60,7 @@ LEDGER = {"contributors", "months"}
 DELIVERY = {"changes", "delivered", "queue", "remainders"}
 #: Tests of the whole, which belong to no concept.
 LOOSE_TESTS = {"test_demo", "test_fuzz_targets", "test_hooks", "test_layout", "test_money", "test_registries"}
-#: Words that say nothing about what is in a file.
+#: Names that do not describe a file's content.
 EMPTY_WORDS = {"base_utils", "common", "handlers", "helpers", "manager", "misc", "utils"}
 
 
@@ -100,7 +100,7 @@ def test_a_module_of_the_pipeline_is_a_step_or_has_its_concepts_name() -> None:
 
 
 def test_a_module_of_the_store_is_machinery_or_has_its_concepts_name() -> None:
-    """And its tables, its ledger and its lanes are cut as the other floors are."""
+    """Its tables, ledger and lanes have the same names as in the other layers."""
     store = PACKAGE / "store"
 
     assert sorted(words(store) - STORE - concepts()) == []
@@ -118,8 +118,8 @@ def test_unit_tests_stand_in_the_folder_of_their_concept() -> None:
     assert {path.stem for path in unit.glob("test_*.py")} <= LOOSE_TESTS
 
 
-def test_no_module_has_a_name_that_says_nothing() -> None:
-    """A name tells what is in the file."""
+def test_no_module_has_a_meaningless_name() -> None:
+    """A name describes the content of the file."""
     assert [path for path in PACKAGE.rglob("*.py") if path.stem in EMPTY_WORDS] == []
 
 

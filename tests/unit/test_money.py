@@ -40,7 +40,7 @@ def entered(costs: list[float]) -> int:
 
 @given(st.lists(COSTS, min_size=1, max_size=200))
 def test_costs_of_whole_nano_dollars_add_up_exactly(costs: list[float]) -> None:
-    """Where a float is a hair beside its nano-dollar, the sum is that of the decimals that were meant."""
+    """A float near a nano-dollar counts as the decimal that was meant."""
     meant = sum((Decimal(repr(cost)).quantize(Decimal("1e-9")) for cost in costs), Decimal(0))
 
     assert dollars_from_nanos(entered(costs)) == meant
@@ -63,14 +63,14 @@ def test_a_million_tiny_costs_are_exact_where_a_float_is_not() -> None:
 
 
 @pytest.mark.parametrize("amount", [math.nan, math.inf, -math.inf, -1e-9, 1e30, "1", True, None])
-def test_what_is_no_cost_is_none(amount: object) -> None:
-    """The callback then says that nobody knows the cost; it never invents one."""
+def test_an_invalid_cost_is_none(amount: object) -> None:
+    """The callback then reports an unknown cost. It never invents one."""
     assert coerce.cost(amount) is None
 
 
 @pytest.mark.parametrize("amount", ["-1", "NaN", "Infinity", "0.5", "1e30"])
 def test_an_event_that_costs_no_amount_is_refused_by_the_name_of_its_field(amount: str) -> None:
-    """So that its producer finds out which it is."""
+    """The producer can then find the field."""
     moment = NOW.isoformat()
     event = f'{{"type": "llm.request.succeeded", "call_id": "c", "started_at": "{moment}", "ended_at": "{moment}", '
     decoded = decode(f'[{event}"cost_nanos": {amount}}}]'.encode(), None)

@@ -34,7 +34,7 @@ def test_every_task_has_a_route_and_every_route_a_task() -> None:
 
 
 def test_every_scheduled_entry_names_a_task_and_every_route_a_queue() -> None:
-    """Beat sends nothing that nobody knows."""
+    """Beat sends no unknown task."""
     queues = {queue.name for queue in celery_config.task_queues}
 
     assert {entry["task"] for entry in celery_config.beat_schedule.values()} <= set(celery.tasks)
@@ -42,7 +42,7 @@ def test_every_scheduled_entry_names_a_task_and_every_route_a_queue() -> None:
 
 
 def test_every_alert_type_is_in_the_catalogue() -> None:
-    """And every detector's type is one."""
+    """Every type that a detector raises is in it, too."""
     assert set(CATALOGUE) == set(AlertType)
     assert set(DETECTORS) <= set(AlertType)
 

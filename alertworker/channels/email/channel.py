@@ -89,24 +89,24 @@ class Email(BaseChannel[EmailConfig]):
         mail = compose(body, notification_id, config)
         parts = json.loads(body)
         to: list[str] = parts.get("left") or [address.addr_spec for address in mail["To"].addresses]
-        with Deadline(http.DEADLINE, connect=http.CONNECT_TIMEOUT, allowed=config.allowed) as cutoff:
+        with Deadline(http.DEADLINE, connect=http.CONNECT_TIMEOUT, allowed=config.allowed) as deadline:
             try:
-                server = self._connect(cutoff)
+                server = self._connect(deadline)
                 try:
                     refused = server.send_message(mail, to_addrs=to)
                 finally:
                     _leave(server)
             except (smtplib.SMTPException, OSError) as error:
-                raise _delivery_error(error, late=cutoff.passed) from None
+                raise _delivery_error(error, late=deadline.passed) from None
         left = [address for address in to if address in refused and 400 <= refused[address][0] < 500]
-        said = f"250 accepted for {len(to) - len(refused)} of {len(to)}"
+        accepted = f"250 accepted for {len(to) - len(refused)} of {len(to)}"
         if not left:
-            return Answer(said)
-        return Answer(f"{said}, {len(left)} tried again alone", remainder=json.dumps({**parts, "left": left}))
+            return Answer(accepted)
+        return Answer(f"{accepted}, {len(left)} tried again alone", remainder=json.dumps({**parts, "left": left}))
 
-    def _connect(self, cutoff: Deadline) -> smtplib.SMTP:
+    def _connect(self, deadline: Deadline) -> smtplib.SMTP:
         config, context = self._config, ssl.create_default_context()
-        server = _Server(cutoff, config, context if config.tls == "tls" else None)
+        server = _Server(deadline, config, context if config.tls == "tls" else None)
         try:
             if config.tls == "starttls":
                 server.starttls(context=context)
@@ -154,15 +154,15 @@ def compose(body: str, notification_id: str, config: EmailConfig) -> EmailMessag
 class _Server(smtplib.SMTP):
     """A connection to the mail server that the deadline opens; with a ``context`` it begins in TLS."""
 
-    def __init__(self, cutoff: Deadline, config: EmailConfig, context: ssl.SSLContext | None) -> None:
-        self._cutoff = cutoff
+    def __init__(self, deadline: Deadline, config: EmailConfig, context: ssl.SSLContext | None) -> None:
+        self._deadline = deadline
         self._tls = config.tls != "none"
         self._context = context
         super().__init__(config.host, config.port, timeout=http.DEADLINE)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         """Open the connection. This method is smtplib's own, which its SMTP_SSL overrides, too."""
-        connection = self._cutoff.connect(host, port, tls=self._tls)
+        connection = self._deadline.connect(host, port, tls=self._tls)
         connection.settimeout(timeout)
         return self._context.wrap_socket(connection, server_hostname=host) if self._context else connection
 

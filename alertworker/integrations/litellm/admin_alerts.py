@@ -56,12 +56,12 @@ ALIASES: Final = {
 _NOT_GIVEN: Final = frozenset(("None", "[]", "''", "<"))
 
 
-def entity_changed(kind: str, message: str, *, now: datetime, host: str | None) -> dict[str, Any]:
+def entity_changed(alert_type: str, message: str, *, now: datetime, host: str | None) -> dict[str, Any]:
     """Return the fields of an `EntityChanged` for a management alert. The caller must still pass them to `leaving`.
 
-    ``kind`` is a key of `MANAGEMENT`, and ``host`` the proxy that sent the alert.
+    ``alert_type`` is a key of `MANAGEMENT`, and ``host`` the proxy that sent the alert.
     """
-    entity, action = MANAGEMENT[kind]
+    entity, action = MANAGEMENT[alert_type]
     who, _, arguments = message.partition("*Arguments passed:*")
     actor = {label: value for label, value in _ACTOR.findall(who) if value != "None"}
     given = {field: value for field, value in _ARGUMENT.findall(arguments) if value not in _NOT_GIVEN}

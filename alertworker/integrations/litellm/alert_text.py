@@ -34,7 +34,7 @@ _MAX_END: Final = 16_000
 
 
 def header(text: str) -> tuple[str | None, str, int]:
-    """Return the alert's type, what follows it in the text, and how often LiteLLM says that it happened."""
+    """Return the alert's type, the rest of the text, and LiteLLM's number of occurrences."""
     head = _HEAD.match(text)
     return (head["type"], head["rest"], int(head["times"] or 1)) if head is not None else (None, f"\n{text}", 1)
 

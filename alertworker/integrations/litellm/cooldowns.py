@@ -39,9 +39,9 @@ class CooldownWatch:
         waiting = deployment_id in self._asking
         self._asking[deployment_id] = {**deployment, "failure": failure}
         if not waiting:
-            asyncio.get_running_loop().call_later(self._delay, self._look, deployment_id)
+            asyncio.get_running_loop().call_later(self._delay, self._start_asking, deployment_id)
 
-    def _look(self, deployment_id: str) -> None:
+    def _start_asking(self, deployment_id: str) -> None:
         task = asyncio.get_running_loop().create_task(self._ask(deployment_id, self._asking.pop(deployment_id)))
         self._tasks.add(task)
         task.add_done_callback(self._done)

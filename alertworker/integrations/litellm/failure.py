@@ -132,4 +132,4 @@ def _is_library(package: str, file: str) -> bool:
 
 
 def _is_backends(error: BaseException) -> bool:
-    return isinstance(error, OSError) or any(kind.__module__.startswith(_BACKENDS) for kind in type(error).__mro__)
+    return isinstance(error, OSError) or any(cls.__module__.startswith(_BACKENDS) for cls in type(error).__mro__)

@@ -19,7 +19,7 @@ _ITEMS: Final = 8
 _STRING: Final = 200
 #: A shorter value under the name of a secret is a count ("token": 7), not a secret.
 _SHORTEST: Final = 4
-#: How many parts of a nested value are looked at for a secret. A value with more under a secret's name is removed.
+#: How many parts of a nested value are checked for a secret. A value with more under a secret's name is removed.
 _PARTS: Final = 200
 #: How a header or a variable is written as a mapping: {"name": "x-api-key", "value": "…"}.
 _NAME_FIELDS: Final = ("name", "key", "header")
@@ -87,10 +87,10 @@ def _is_secret(key: object, item: object) -> bool:
 
 
 def _may_be_secret(item: object, *, counts: bool) -> bool:
-    """Return whether a value under the name of a secret may be one; ``counts`` says that numbers are none."""
+    """Return whether a value under the name of a secret may be one. With ``counts``, numbers are not secrets."""
     parts = [item]
-    for looked, part in enumerate(parts):
-        if looked >= _PARTS:
+    for number, part in enumerate(parts):
+        if number >= _PARTS:
             return True
         if isinstance(part, Mapping):
             parts += islice(part.values(), _PARTS)
@@ -113,7 +113,7 @@ def _pair(items: Sequence[Any]) -> Sequence[Any]:
 
 
 def _named(items: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """Return a mapping; of one that gives a header's name and value without the value."""
+    """Return a mapping. If it has a header's name and value, leave the value out."""
     named = any(_is_secret(items.get(field), items.get(_VALUE_FIELD)) for field in _NAME_FIELDS)
     return {**items, _VALUE_FIELD: REMOVED} if named else items
 

@@ -29,7 +29,7 @@ class CallbackOptions:
 
         The keys are ``alerting_threshold``, ``metadata_keys`` (a list; comma-separated in the environment) and
         ``show_messages``. LiteLLM's ``redact_messages_in_exceptions: false`` also shows messages, but only if it is
-        set explicitly. It is LiteLLM's default, so without it nobody has allowed messages to leave the proxy.
+        set explicitly. It is LiteLLM's default, so without it messages are not allowed to leave the proxy.
         """
         own, litellm = _mapping(config.get("alertworker")), _mapping(config.get("litellm_settings"))
         keys = environ.get("ALERTWORKER_METADATA_KEYS") or own.get("metadata_keys", _METADATA_KEYS)

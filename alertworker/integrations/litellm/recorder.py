@@ -148,7 +148,7 @@ class Recorder:
             self._end(event["call_id"], event)
 
     def failed(self, request: Mapping[str, Any], error: BaseException, caller: Any) -> None:
-        """Publish a failed call, also one that was refused before it was followed."""
+        """Publish a failed call, also a call that was refused before it was recorded."""
         call_id = name(request.get("litellm_call_id"))
         call = self._calls.get(call_id or "")
         if call_id is None or (call is None and call_id in self._ended):

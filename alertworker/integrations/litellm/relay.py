@@ -86,7 +86,7 @@ def read_slack(
         RelayError: when it is not a JSON object.
     """
     stated, rest, times = header(_text(_object(body)))
-    kind = name(named) or stated or UNKNOWN
+    alert_type = name(named) or stated or UNKNOWN
     fields, message, metadata = split(rest)
     count = max(1, min(_number(fields.get("Count")) * times, MAX_COUNT))
     digest = {
@@ -94,29 +94,29 @@ def read_slack(
         "digest_from": _moment(fields.get("Start")),
         "digest_until": _moment(fields.get("End")),
     }
-    if kind in MANAGEMENT:
-        change = entity_changed(kind, message, now=now, host=host)
+    if alert_type in MANAGEMENT:
+        change = entity_changed(alert_type, message, now=now, host=host)
         return EntityChanged.model_validate(leaving(change | digest))
     trace = _TRACE.search(message)
     message = bounded(message[: trace.start()] if trace else message)
     message = _MADE_AT.sub("", message if show_messages else without_messages(message))
-    if kind == "outage_alerts" and "*Region Name:*" in message:
-        kind = "region_outage_alerts"
+    if alert_type == "outage_alerts" and "*Region Name:*" in message:
+        alert_type = "region_outage_alerts"
     about = {
         "occurred_at": now,
-        "alert_type": name(kind),
+        "alert_type": name(alert_type),
         "level": fields.get("Level") if fields.get("Level") in _LEVELS else None,
         "metadata": metadata,
         "source_host": name(host),
     }
-    event = leaving(about | digest) | _shown(kind, message, trace[1] if trace else None)
+    event = leaving(about | digest) | _shown(alert_type, message, trace[1] if trace else None)
     event["headline"] = event["headline"] or f"LiteLLM sent an alert of type {event['alert_type']}"
     return AlertRelayed.model_validate(event)
 
 
-def _shown(kind: str, message: str, trace: str | None) -> dict[str, Any]:
+def _shown(alert_type: str, message: str, trace: str | None) -> dict[str, Any]:
     """Return headline, facts and text of a message, without secrets."""
-    is_figures = kind in _FIGURES
+    is_figures = alert_type in _FIGURES
     shown = _cut(labelled(without_keys(message))) if is_figures else leaving(labelled(without_secrets(message)))
     if trace and len(shown["facts"]) < MAX_ITEMS:  # the usual redaction would take the ids in a link for secrets
         shown["facts"]["Langfuse trace"] = shorten(pseudonymous(trace), MAX_TEXT)
@@ -203,15 +203,15 @@ def _card_texts(attachments: Any) -> list[str]:
     return found
 
 
-def _cut(said: Mapping[str, Any]) -> dict[str, Any]:
+def _cut(parts: Mapping[str, Any]) -> dict[str, Any]:
     """Cut the parts of a message to size without redaction, which would take its figures for secrets.
 
     `without_keys` ran before.
     """
     return {
-        "headline": shorten(said["headline"], MAX_TEXT),
-        "facts": {label: shorten(value, MAX_TEXT) for label, value in said["facts"].items()},
-        "text": shorten(said["text"], MAX_DETAILS),
+        "headline": shorten(parts["headline"], MAX_TEXT),
+        "facts": {label: shorten(value, MAX_TEXT) for label, value in parts["facts"].items()},
+        "text": shorten(parts["text"], MAX_DETAILS),
     }
 
 

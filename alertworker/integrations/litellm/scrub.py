@@ -116,7 +116,7 @@ def prompt_pieces(request: Mapping[str, Any]) -> Iterator[str]:
     is mostly a word that says how the call should be made.
 
     Raises:
-        TooLargeError: when the request has too many parts; `without` then withholds the text.
+        TooLargeError: when the request has too many parts; `without` then returns no text.
     """
     for field in _PROMPT_FIELDS:
         yield from _strings(request.get(field))

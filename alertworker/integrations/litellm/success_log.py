@@ -153,7 +153,9 @@ def _how_much(log: Mapping[str, Any], kwargs: Mapping[str, Any], prices: Callabl
     reason = as_mapping(unpriced).get("error_str") or _why_free(log.get("zero_cost_diagnostic"))
     if dollars is not None and spent is None:
         reason = (
-            f"LiteLLM's cost is {dollars}, which is no amount" if isinstance(dollars, (int, float)) else "no number"
+            f"LiteLLM's cost is {dollars}, which is not an amount"
+            if isinstance(dollars, (int, float))
+            else "not a number"
         )
     if reason is None and spent == 0 and not log.get("cache_hit"):
         reason = _lacking_price(log, prices)

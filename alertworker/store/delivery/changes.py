@@ -40,7 +40,7 @@ def record_sent(tx: Statements, notification_id: str, answer: str, *, now: datet
 
 
 def record_dead(tx: Statements, notification_id: str, channel: str, *, reason: str, answer: str, now: datetime) -> None:
-    """Give up a notification that is not settled, and store it as a dead letter, unless it is a test."""
+    """Mark a notification that is not settled as dead, and store it as a dead letter, unless it is a test."""
     values = {"settled_at": now, "reason": reason, "answer": shorten(answer, _MAX_ANSWER)}
     dead = change_one(StatusChange.GIVE_UP, notification_id).values(values)
     row = tx.connection.execute(dead.returning(NOTIFICATIONS)).first()

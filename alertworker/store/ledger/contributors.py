@@ -48,7 +48,7 @@ _SOURCES: Final[Mapping[str, tuple[_Source, ...]]] = {
 def contributors(
     connection: Connection, dimension: str, entities: Sequence[str], days: Days, *, limit: int
 ) -> dict[str, list[SpendRow]]:
-    """Return who spent the most of what these entities spent, by dimension, at most ``limit`` each.
+    """Return the top contributors to these entities' spend, by dimension, at most ``limit`` each.
 
     ``dimension`` is one of the ledger's, or "proxy". Several ``entities`` count as one: a rotated key has several
     hashes. A dimension without contributors is left out.

@@ -18,7 +18,7 @@ BATCHES = Table(
     Column("digest", String(32)),
 )
 
-#: How often a message came again without being applied: one that keeps ending its worker is parked.
+#: How often a message came again without being applied. A message that keeps ending its worker is parked.
 REDELIVERIES = Table(
     "redeliveries",
     METADATA,

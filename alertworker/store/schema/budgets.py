@@ -28,6 +28,6 @@ BUDGETS = Table(
     #: The highest limit that was notified in this period, and how often it rose.
     Column("told_nanos", BigInteger, key="notified_nanos", nullable=False),
     Column("level", Integer, nullable=False),
-    #: The period is over, and nobody is notified of it any more.
+    #: The period is over, and no channel is notified of it any more.
     Column("closed", Boolean, nullable=False),
 )

@@ -74,10 +74,10 @@ def _advice(visit: Visit, row: AlertRow) -> list[Annotations]:
     ended = row.kind == Kind.CONDITION.value and row.open_fingerprint is None
     if ended or row.type not in set(AlertType):
         return []
-    kind, severity = AlertType(row.type), StoredReader().severity(row.severity)
-    labels = {**row.labels, "alert_type": kind.value, "severity": severity.value}
-    decision = visit.context.router.decide(kind, labels, now=visit.now)
-    ours = Annotations(note=advise(kind, severity, row.labels))
+    alert_type, severity = AlertType(row.type), StoredReader().severity(row.severity)
+    labels = {**row.labels, "alert_type": alert_type.value, "severity": severity.value}
+    decision = visit.context.router.decide(alert_type, labels, now=visit.now)
+    ours = Annotations(note=advise(alert_type, severity, row.labels))
     found = list(decision.annotations.values()) or [decision.usual]
     return list(dict.fromkeys(one.over(ours) for one in found))
 

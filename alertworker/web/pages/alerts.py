@@ -28,7 +28,7 @@ _FIELDS: Final = ("state", "severity", "type", "labels", "since")
 
 def alerts(visit: Visit) -> Response:
     """List alerts, newest first."""
-    asked = {name: visit.asked(name) for name in _FIELDS}
+    asked = {name: visit.parameter(name) for name in _FIELDS}
     wrong = None
     matchers: tuple[Matcher, ...] = ()
     try:
@@ -38,11 +38,11 @@ def alerts(visit: Visit) -> Response:
     wanted = AlertFilter(
         state=StateFilter(asked["state"]) if asked["state"] in list(StateFilter) else None,
         severity=_known(asked["severity"], [severity.value for severity in Severity]),
-        type=_known(asked["type"], [kind.value for kind in AlertType]),
+        type=_known(asked["type"], [alert_type.value for alert_type in AlertType]),
         since=visit.now - _SINCE[asked["since"]] if asked["since"] in _SINCE else None,
         matchers=matchers,
     )
-    after = visit.asked("after") or None
+    after = visit.parameter("after") or None
     found = visit.context.admin.search_alerts(wanted, after=after, limit=PER_PAGE)
     kept = {name: value for name, value in asked.items() if value}
     return visit.show(
@@ -52,7 +52,7 @@ def alerts(visit: Visit) -> Response:
         wrong=wrong,
         states=[state.value for state in StateFilter],
         severities=[severity.value for severity in reversed(Severity)],
-        types=[kind.value for kind in AlertType],
+        types=[alert_type.value for alert_type in AlertType],
         sinces=list(_SINCE),
         newest="/alerts?" + urlencode(kept) if after else None,
         older="/alerts?" + urlencode({**kept, "after": found.after}) if found.after else None,

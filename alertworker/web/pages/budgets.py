@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from alertworker.budgets.alert import name, pace_of, share, spend_text
 from alertworker.budgets.readings import Reading
-from alertworker.budgets.state import state_of
+from alertworker.budgets.state import spell_state
 from alertworker.web.pages.views import Visit, page
 
 
@@ -45,7 +45,7 @@ def standings(visit: Visit) -> list[Budget]:
                 key.scope,
                 spend_text(reading),
                 None if standing.closed else share(reading),
-                state_of(standing),
+                spell_state(standing),
                 key.is_own,
                 reading,
                 pace.per_day_nanos if pace else None,

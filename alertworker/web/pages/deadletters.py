@@ -27,8 +27,8 @@ _FIELDS: Final = ("kind", "channel", "type", "reason")
 
 def deadletters(visit: Visit) -> Response:
     """List dead letters, newest first."""
-    asked = {name: visit.asked(name) for name in _FIELDS}
-    after = visit.asked("after") or None
+    asked = {name: visit.parameter(name) for name in _FIELDS}
+    after = visit.parameter("after") or None
     wanted = LetterFilter(
         kind=DeadLetterKind(asked["kind"]) if asked["kind"] in list(DeadLetterKind) else None,
         reason=asked["reason"] or None,

@@ -8,7 +8,7 @@ from typing import Final
 from starlette.responses import Response
 
 from alertworker.alerts.catalogue import Severity
-from alertworker.health import State
+from alertworker.health import CheckState
 from alertworker.ledger.reader import Days
 from alertworker.web.pages.views import Visit, page
 
@@ -52,17 +52,17 @@ def overview(visit: Visit) -> Response:
     )
 
 
-def _verdict(state: State, counted: Counter[str]) -> tuple[str, str]:
+def _verdict(state: CheckState, counted: Counter[str]) -> tuple[str, str]:
     """Return the headline of the page and its look, which is the name of a state.
 
     ``counted`` are the open alerts that are not muted, by severity.
     """
     high, others = counted[Severity.HIGH.value], counted.total()
-    if state is State.PROBLEM:
+    if state is CheckState.PROBLEM:
         return "Action required", state.value
     if high:
-        return f"{high:,} High alert{' is' if high == 1 else 's are'} open", State.PROBLEM.value
-    notes = ", with notes" if state is State.NOTE else ""
+        return f"{high:,} High alert{' is' if high == 1 else 's are'} open", CheckState.PROBLEM.value
+    notes = ", with notes" if state is CheckState.NOTE else ""
     if others:
         return f"Alerting is operational{notes} · {others:,} alert{' is' if others == 1 else 's are'} open", "note"
     return ("Operational, with notes" if notes else "All systems operational"), state.value

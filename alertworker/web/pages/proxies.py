@@ -42,7 +42,7 @@ class Deployment:
 
 def proxies(visit: Visit) -> Response:
     """Show publishers, lost and silent ones first, and deployments, the most failures first."""
-    period = visit.asked("days") if visit.asked("days") in _PERIODS else "today"
+    period = visit.parameter("days") if visit.parameter("days") in _PERIODS else "today"
     return visit.show(
         "proxies.html",
         publishers=_publishers(visit),

@@ -61,7 +61,7 @@ class Preview:
 
 def silences(visit: Visit) -> Response:
     """List the silences that have not ended, or all silences if the URL has ``ended``."""
-    admin, ended = visit.context.admin, bool(visit.asked("ended"))
+    admin, ended = visit.context.admin, bool(visit.parameter("ended"))
     labels = [alert.matched for alert in admin.open_alerts()]
     rows = [
         Listed(one, one.state(now=visit.now), sum(map(one.matches, labels)), doubts(one.matchers))
@@ -72,7 +72,7 @@ def silences(visit: Visit) -> Response:
 
 def new(visit: Visit) -> Response:
     """Show the form. For an alert the form offers its labels."""
-    return _form(visit, Form({}), alert_id=visit.asked("alert"))
+    return _form(visit, Form({}), alert_id=visit.parameter("alert"))
 
 
 def add(visit: Visit) -> Response:
@@ -83,7 +83,7 @@ def add(visit: Visit) -> Response:
         silence = _read(visit, admin.alert(alert_id) if alert_id else None)
     except AlertWorkerError as error:
         return _form(visit, form, alert_id=alert_id, wrong=str(error))
-    if form.raw("do") == "look":
+    if form.raw("do") == "preview":
         matching = [alert for alert in admin.open_alerts() if silence.matches(alert.matched)]
         return _form(visit, form, alert_id=alert_id, preview=Preview(matching, doubts(silence.matchers)))
     admin.add_silence(silence, now=visit.now)

@@ -51,18 +51,20 @@ class Row:
 
 def spend(visit: Visit) -> Response:
     """Show the requested period and its change from the period before."""
-    by = visit.asked("by") if visit.asked("by") in _DIMENSIONS else "team"
-    team, wrong = visit.asked("team") or None, None
+    by = visit.parameter("by") if visit.parameter("by") in _DIMENSIONS else "team"
+    team, wrong = visit.parameter("team") or None, None
     today = visit.now.astimezone(visit.context.zone).date()
     try:
-        days = _days(visit.asked("from"), visit.asked("until"), today)
+        days = _days(visit.parameter("from"), visit.parameter("until"), today)
     except TypedError as error:
         days, wrong = Days(today - timedelta(days=6), today), str(error)
     before = _before(days)
     ledger = visit.context.ledger
     rows = ledger.totals(by, days, before=before, team_id=team, limit=_MOST)
     query = {"by": by, "team": team or "", "from": days.first.isoformat(), "until": days.last.isoformat()}
-    entity = next((row for row in rows if visit.asked("of") and shorten_hashes(row.entity) == visit.asked("of")), None)
+    entity = next(
+        (row for row in rows if visit.parameter("of") and shorten_hashes(row.entity) == visit.parameter("of")), None
+    )
     contributors = ledger.top_contributors(by, entity.entity, days, limit=_CONTRIBUTORS) if entity is not None else {}
     total, total_before = ledger.total(days, team_id=team), ledger.total(before, team_id=team)
     return visit.show(
@@ -79,7 +81,7 @@ def spend(visit: Visit) -> Response:
         bars=_bars(ledger.by_day(days, team_id=team), days),
         presets=_presets(today, days, query),
         entity=_name(entity, by)[0] if entity is not None else None,
-        behind={kind: _rows(found, kind, None) for kind, found in contributors.items()},
+        behind={dimension: _rows(found, dimension, None) for dimension, found in contributors.items()},
         near=[one for one in standings(visit) if one.share is not None and one.share >= NEAR_LIMIT],
         status=422 if wrong else 200,
     )

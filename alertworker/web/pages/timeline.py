@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
+from alertworker.alerts.catalogue import Kind
 from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.delivery.status import NotificationStatus
 from alertworker.ports.admin import AttemptRow, NotificationRow
@@ -36,24 +38,35 @@ class Notified:
     sent_as: NotificationRow | None
 
 
+class EntryClass(StrEnum):
+    """The CSS class of an entry, which selects its sign."""
+
+    BEGIN = "begin"
+    NOTIFIED = "notified"
+    FAILED = "failed"
+    PERSON = "person"
+    DEAD = "dead"
+    END = "end"
+
+
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """One entry of the history. ``sign`` is "begin", "notified", "failed", "person", "dead" or "end"."""
+class TimelineEntry:
+    """One entry of the history."""
 
     at: datetime
-    sign: str
+    css_class: EntryClass
     what: str
     details: tuple[str, ...] = ()
 
 
-def timeline(alert: AlertRow, notified: Sequence[Notified]) -> list[Moment]:
+def timeline(alert: AlertRow, notified: Sequence[Notified]) -> list[TimelineEntry]:
     """Return the history of an alert, oldest entry first."""
-    moments = [
+    entries = [
         *_own(alert),
-        *(moment for one in notified for moment in _settled(one)),
-        *(moment for one in notified for moment in _failures(one)),
+        *(entry for one in notified for entry in _settled(one)),
+        *(entry for one in notified for entry in _failures(one)),
     ]
-    return sorted(moments, key=lambda moment: moment.at)
+    return sorted(entries, key=lambda entry: entry.at)
 
 
 def spell_step(step: str) -> str:
@@ -68,20 +81,24 @@ def spell_step(step: str) -> str:
     return _STEPS[Step.TEST if key.of_test else key.step]
 
 
-def _own(alert: AlertRow) -> Iterator[Moment]:
-    yield Moment(alert.first_at, "begin", "First occurrence")
-    yield Moment(alert.opened_at, "begin", "Alert opened")
+def _own(alert: AlertRow) -> Iterator[TimelineEntry]:
+    yield TimelineEntry(alert.first_at, EntryClass.BEGIN, "First occurrence")
+    yield TimelineEntry(alert.opened_at, EntryClass.BEGIN, "Alert opened")
     if alert.count > 1:
-        yield Moment(alert.last_at, "begin", f"Latest occurrence, {alert.count:,} in total")
+        yield TimelineEntry(alert.last_at, EntryClass.BEGIN, f"Latest occurrence, {alert.count:,} in total")
     if alert.acked_at is not None:
-        yield Moment(alert.acked_at, "person", f"Acknowledged by {alert.acked_by}", (alert.ack_note or "",))
+        yield TimelineEntry(
+            alert.acked_at, EntryClass.PERSON, f"Acknowledged by {alert.acked_by}", (alert.ack_note or "",)
+        )
     if alert.closed_at is not None:
-        yield Moment(
-            alert.closed_at, "end", "Resolved" if alert.kind == "condition" else "Closed: no further occurrence"
+        yield TimelineEntry(
+            alert.closed_at,
+            EntryClass.END,
+            "Resolved" if alert.kind == Kind.CONDITION.value else "Closed: no further occurrence",
         )
 
 
-def _settled(notified: Notified) -> Iterator[Moment]:
+def _settled(notified: Notified) -> Iterator[TimelineEntry]:
     """Yield how a notification was settled, if it was."""
     row = notified.row
     if row.settled_at is None:
@@ -89,18 +106,24 @@ def _settled(notified: Notified) -> Iterator[Moment]:
     step = spell_step(row.step)
     details = (notified.message.headline, row.answer or "")
     if row.status == NotificationStatus.SENT:
-        yield Moment(row.settled_at, "notified", f"Notified {row.channel}: {step}", details)
+        yield TimelineEntry(row.settled_at, EntryClass.NOTIFIED, f"Notified {row.channel}: {step}", details)
     elif row.status == NotificationStatus.DEAD:
-        yield Moment(row.settled_at, "dead", f"Could not notify {row.channel}: {step}; not retried", details)
+        yield TimelineEntry(
+            row.settled_at, EntryClass.DEAD, f"Could not notify {row.channel}: {step}; not retried", details
+        )
     elif row.status == NotificationStatus.MERGED:
-        yield Moment(row.settled_at, "notified", f"Notified {row.channel} in a merged message: {step}", details[:1])
+        yield TimelineEntry(
+            row.settled_at, EntryClass.NOTIFIED, f"Notified {row.channel} in a merged message: {step}", details[:1]
+        )
     else:
-        yield Moment(row.settled_at, "dead", f"Did not notify {row.channel}: {step}", (row.reason or "",))
+        yield TimelineEntry(
+            row.settled_at, EntryClass.DEAD, f"Did not notify {row.channel}: {step}", (row.reason or "",)
+        )
 
 
-def _failures(notified: Notified) -> Iterator[Moment]:
+def _failures(notified: Notified) -> Iterator[TimelineEntry]:
     """Yield the failed attempts. The last attempt of a dead notification is its settlement, which `_settled` yields."""
     failed = [attempt for attempt in notified.attempts if attempt.outcome != NotificationStatus.SENT]
     for attempt in failed[:-1] if notified.row.status == NotificationStatus.DEAD else failed:
         what = f"Attempt to notify {notified.row.channel} failed: {attempt.outcome}"
-        yield Moment(attempt.at, "failed", what, (attempt.answer,))
+        yield TimelineEntry(attempt.at, EntryClass.FAILED, what, (attempt.answer,))

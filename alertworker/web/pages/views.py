@@ -60,7 +60,7 @@ class Visit:
         """Return the id in the URL."""
         return one_line(self.request.path_params["id"])
 
-    def asked(self, name: str) -> str:
+    def parameter(self, name: str) -> str:
         """Return a query parameter as one line, or "" if it is missing."""
         return one_line(self.request.query_params.get(name, ""))
 
@@ -138,6 +138,6 @@ def _to_login(request: Request) -> Response:
 
 
 def _done(visit: Visit) -> str | None:
-    said = DONE.get(visit.asked("done"))
-    numbers = {name: "".join(filter(str.isdigit, visit.asked(name)))[:6] for name in ("n", "of")}
-    return said.format(**numbers) if said else None
+    confirmation = DONE.get(visit.parameter("done"))
+    numbers = {name: "".join(filter(str.isdigit, visit.parameter(name)))[:6] for name in ("n", "of")}
+    return confirmation.format(**numbers) if confirmation else None

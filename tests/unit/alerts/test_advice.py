@@ -1,4 +1,4 @@
-"""What to do: a line for each type and severity, the operator's own, and no line where nobody has to do anything."""
+"""The advice: a line for each type and severity, the operator's own, and none if no action is needed."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def made(step: Step = Step.FIRING, **more: object) -> Message:
     return compose(replace(SUBJECT, **more), step, at=NOW)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", list(AlertType))
+@pytest.mark.parametrize("alert_type", list(AlertType))
 @pytest.mark.parametrize("severity", list(Severity))
 @pytest.mark.parametrize("scope", SCOPES)
 def test_every_type_and_severity_has_a_line_of_at_most_two_sentences(
-    kind: AlertType, severity: Severity, scope: str
+    alert_type: AlertType, severity: Severity, scope: str
 ) -> None:
     """It fits into one line of every channel, and has no markup, which a channel would show as it is."""
-    text = advise(kind, severity, {"scope": scope} if scope else {})
+    text = advise(alert_type, severity, {"scope": scope} if scope else {})
 
     assert 20 < len(text) <= 220
     assert 1 <= len(re.findall(r"[.:?](?: |$)", text.replace(": ", " "))) <= 2
@@ -53,13 +53,13 @@ def test_every_type_and_severity_has_a_line_of_at_most_two_sentences(
 
 def test_it_differs_where_the_severity_does() -> None:
     """A person who is paged reads something else than a person who looks in the morning."""
-    for kind in (AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS, AlertType.PUBLISHER_LOST):
-        assert advise(kind, Severity.MEDIUM, {}) != advise(kind, Severity.HIGH, {})
+    for alert_type in (AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS, AlertType.PUBLISHER_LOST):
+        assert advise(alert_type, Severity.MEDIUM, {}) != advise(alert_type, Severity.HIGH, {})
 
 
 @pytest.mark.parametrize("step", list(Step))
 def test_only_messages_that_ask_for_something_have_the_line(step: Step) -> None:
-    """The end of a condition, a test and a customer's call ask nobody."""
+    """The end of a condition, a test and a customer's call need no action."""
     quiet = step in {Step.RESOLVED, Step.FIRED_AND_RESOLVED, Step.TRACKED, Step.TEST}
     assert bool(advise_in(step, SUBJECT.type, SUBJECT.severity, {})) is not quiet
     assert bool(made(step).what_to_do) is not quiet
@@ -76,7 +76,7 @@ def test_a_runbook_alone_keeps_our_line() -> None:
     assert annotate(made(), Annotations(note="Call us.")).what_to_do == "Call us."
 
 
-def test_a_digest_says_what_to_do_about_the_most_urgent_alert_alone() -> None:
+def test_a_digest_has_the_advice_of_its_most_urgent_alert() -> None:
     """An alert that has ended needs nothing, whatever its severity."""
     low = made(type=AlertType.LLM_TOO_SLOW, severity=Severity.LOW)
     medium = made(type=AlertType.COOLDOWN_DEPLOYMENT, severity=Severity.MEDIUM)

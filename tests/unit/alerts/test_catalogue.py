@@ -15,7 +15,7 @@ from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, RELAYED, AlertTy
 from alertworker.budgets import alert as budgets
 from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.state import BudgetState, reached
-from alertworker.budgets.user_thresholds import Look, UserPolicy, UserSpend, judge_users
+from alertworker.budgets.user_thresholds import UserCheck, UserPolicy, UserSpend, judge_users
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.detectors import DETECTORS, Policy, llm, relayed
 from alertworker.detectors.admin import TYPES
@@ -97,8 +97,8 @@ def judged() -> Iterable[Alert]:
     key = BudgetKey(BudgetScope.TEAM, "t1")
     yield budgets.describe(key, BudgetState(reading), limit, now=NOW, zone=ZoneInfo("UTC"))
     user = UserSpend("u1", "ann", 100_000_000_000, 100_000_000_000, 0)
-    look = Look(date(2026, 11, 23), NOW, None, ZoneInfo("UTC"))
-    yield from judge_users([user], UserPolicy(daily_nanos=1, monthly_nanos=1, anomalies=True), look)
+    check = UserCheck(date(2026, 11, 23), NOW, None, ZoneInfo("UTC"))
+    yield from judge_users([user], UserPolicy(daily_nanos=1, monthly_nanos=1, anomalies=True), check)
 
 
 def timed() -> Iterable[Alert]:
@@ -121,26 +121,27 @@ def said() -> Iterable[Alert]:
     """Return what LiteLLM's own alerting says: of every type, of one that nobody knows, and copies."""
     facts = {"Request Model": "gpt-4o", "Provider": "azure", "Team": "search"}
     events = [
-        AlertRelayed(occurred_at=NOW, alert_type=kind, headline="said", facts=facts) for kind in (*AlertType, "new")
+        AlertRelayed(occurred_at=NOW, alert_type=alert_type, headline="said", facts=facts)
+        for alert_type in (*AlertType, "new")
     ]
     yield from relayed.alerts(folded(*events), (), UserPolicy())
     yield from relayed.alerts(folded(*events), AlertType, UserPolicy())
 
 
-def test_every_alert_is_the_same_by_what_the_catalogue_says() -> None:
+def test_every_alert_is_identified_by_the_catalogues_labels() -> None:
     """Each label of its type is there, and nothing else but whom and where it was for."""
     raised = [*detected(), *judged(), *timed(), *relayed_changes(changed(), (), POLICY)]
 
     assert {alert.type for alert in raised} == {
-        kind for kind, spec in CATALOGUE.items() if RELAYED not in spec.identity
+        alert_type for alert_type, spec in CATALOGUE.items() if RELAYED not in spec.identity
     } - {AlertType.STORE_AWAY}
     for alert in raised:
         own = set(CATALOGUE[alert.type].identity)
         assert own <= set(alert.identity) <= own | BESIDE, alert.type
 
 
-def test_what_is_relayed_is_the_same_by_its_words() -> None:
-    """Whatever its type; of a type that only LiteLLM raises the catalogue says so itself."""
+def test_a_relayed_alert_is_identified_by_its_text() -> None:
+    """This holds for any type. A type that only LiteLLM raises has it in the catalogue."""
     relayed_alerts = list(said())
 
     assert {alert.type for alert in relayed_alerts} == set(AlertType)
@@ -157,12 +158,12 @@ def test_a_window_is_a_setting() -> None:
     assert {spec.window for spec in CATALOGUE.values() if spec.window is not None} <= settings
 
 
-@pytest.mark.parametrize("kind", list(AlertType))
-def test_the_documents_hold_the_catalogue(kind: AlertType) -> None:
+@pytest.mark.parametrize("alert_type", list(AlertType))
+def test_the_documents_hold_the_catalogue(alert_type: AlertType) -> None:
     """A row for each type, word for word."""
-    spec = CATALOGUE[kind]
+    spec = CATALOGUE[alert_type]
     cells = (
-        f"`{kind.value}`",
+        f"`{alert_type.value}`",
         "on" if spec.on_by_default else "off",
         spec.severity.value,
         spec.kind.value,

@@ -14,7 +14,7 @@ NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 
 
 def test_summaries_of_failed_calls_come_after_5_min_15_min_1_h_and_4_h() -> None:
-    """An alert that closes begins anew."""
+    """An alert that closes starts from the first interval."""
     found = [summary_interval(AlertType.LLM_EXCEPTIONS, number, 300) for number in range(6)]
     assert [one.total_seconds() / 60 for one in found] == [5, 15, 60, 240, 240, 240]
 

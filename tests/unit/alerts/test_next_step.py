@@ -1,4 +1,4 @@
-"""What the sweep does with an alert that is due: the first rule that applies."""
+"""The sweep's next step for an alert that is due: the first rule that applies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rows hold as text: the same in the version before, and safe to read where a newer version wrote it."""
+"""The texts in rows equal those of the previous version, and a newer version's are safe to read."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def message(**other: Any) -> str:
 
 
 def test_a_message_of_this_version_is_read_as_it_is() -> None:
-    """And nothing is counted."""
+    """No value is counted as unknown."""
     stored = StoredReader()
     read = stored.message(message())
 
@@ -118,10 +118,10 @@ def test_a_message_of_this_version_is_read_as_it_is() -> None:
         ),
     ],
 )
-def test_what_only_a_newer_version_knows_is_read_as_something_known_and_named(
+def test_unknown_values_of_a_newer_version_are_replaced_and_named(
     values: dict[str, Any], read: dict[str, Any], unknown: str
 ) -> None:
-    """The message is sent all the same."""
+    """The message is still sent."""
     stored = StoredReader()
     found = stored.message(message(**values))
 
@@ -130,7 +130,7 @@ def test_what_only_a_newer_version_knows_is_read_as_something_known_and_named(
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", "{}", '{"type": "llm_exceptions"}'])
-def test_what_is_not_a_message_of_any_version_is_refused(text: str) -> None:
-    """As a ValueError, whatever it is."""
+def test_a_row_that_is_not_a_message_of_any_version_is_refused(text: str) -> None:
+    """The error is always a ValueError."""
     with pytest.raises(ValueError, match=r".+"):
         StoredReader().message(text)

@@ -52,13 +52,13 @@ def reading(spend: float, limit: float | None = 100, *, at: datetime = NOW, **mo
 
 def headlines(readings: list[Reading], key: BudgetKey = TEAM, now: datetime = NOW) -> list[str]:
     """Judge readings one after the other; gives the headlines, and "over" where something was over."""
-    told, standing = [], None
+    notified, standing = [], None
     for new in readings:
         judgement = judge(key, standing, advance(standing, new), now=now, zone=ZONE)
         standing = judgement.standing
-        told += ["over"] if judgement.over else []
-        told += [judgement.alert.headline] if judgement.alert else []
-    return told
+        notified += ["over"] if judgement.over else []
+        notified += [judgement.alert.headline] if judgement.alert else []
+    return notified
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def headlines(readings: list[Reading], key: BudgetKey = TEAM, now: datetime = NO
         (0.01, 0, None, BudgetEvent.BUDGET_CROSSED, 100),
     ],
 )
-def test_the_highest_limit_that_the_spend_has_reached_speaks(
+def test_the_highest_limit_that_the_spend_has_reached_is_notified(
     spend: float, limit: float | None, soft: float | None, event: BudgetEvent | None, share: int | None
 ) -> None:
     """Soft budgets and shares stand in one row, by their amounts."""
@@ -91,7 +91,7 @@ def test_the_highest_limit_that_the_spend_has_reached_speaks(
     assert (found and found.event, found and found.share) == (event, share)
 
 
-def test_fifteen_and_five_per_cent_left_are_both_told_and_a_jump_is_told_once() -> None:
+def test_fifteen_and_five_per_cent_left_are_both_notified_and_a_jump_is_notified_once() -> None:
     """Each limit once, the highest of those that one call jumped over."""
     assert headlines([reading(85), reading(86), reading(85), reading(96), reading(101), reading(102)]) == [
         "Team t1: 85 % of budget",
@@ -101,7 +101,7 @@ def test_fifteen_and_five_per_cent_left_are_both_told_and_a_jump_is_told_once() 
     assert headlines([reading(10), reading(120)]) == ["Team t1: budget of $100 used up"]
 
 
-def test_old_and_alternating_figures_of_several_processes_tell_nothing_twice() -> None:
+def test_old_and_alternating_figures_of_several_processes_notify_nothing_twice() -> None:
     """Within a period the highest spend and the highest limit count; an earlier period changes nothing."""
     old = reading(99, reset_at=RESET - timedelta(days=30))
     fresh, stale = reading(90), reading(20)
@@ -110,7 +110,7 @@ def test_old_and_alternating_figures_of_several_processes_tell_nothing_twice() -
     assert headlines([reading(90, 200), reading(90, 100), reading(90, 200), reading(90, 100)]) == []
 
 
-def test_a_later_period_begins_anew_and_ends_what_was_told() -> None:
+def test_a_later_period_begins_anew_and_resolves_the_alert() -> None:
     """The alert of the old period is over; the same limit is notified again in the new one."""
     later = RESET + timedelta(days=30)
 
@@ -122,7 +122,7 @@ def test_a_later_period_begins_anew_and_ends_what_was_told() -> None:
 
 
 def test_a_period_that_was_cut_short_counts_once_the_later_end_is_reported_no_more() -> None:
-    """As where somebody makes thirty days one: the notified alert is over; until then it may be an old copy."""
+    """The notified alert is then over. Until then the earlier end may be an old copy."""
     soon, later = NOW + STALE / 2, NOW + STALE * 2
     day: dict[str, Any] = {"reset_at": NOW + timedelta(days=1)}
 
@@ -186,8 +186,8 @@ def test_a_lowered_budget_counts_once_the_old_one_is_reported_no_more() -> None:
     assert headlines([reading(60), reading(60, at=later), reading(60, 50, at=later + STALE / 2)]) == []
 
 
-def test_a_period_that_has_ended_tells_nothing() -> None:
-    """A backlog from before the reset rings nobody."""
+def test_a_period_that_has_ended_raises_no_alert() -> None:
+    """A backlog from before the reset sends no message."""
     assert headlines([reading(100)], now=RESET) == []
 
 
@@ -202,7 +202,7 @@ def test_a_budget_that_lost_its_periods_is_judged_again() -> None:
 
 
 def test_a_spend_that_was_set_back_begins_anew_once_the_old_one_is_reported_no_more() -> None:
-    """Also for budgets of which nobody says when they reset, as LiteLLM's webhook does not."""
+    """This holds for budgets with an unknown reset, too, as LiteLLM's webhook reports them."""
     soon, later = NOW + timedelta(minutes=50), NOW + timedelta(minutes=61)
 
     for reset_at in (None, RESET):
@@ -254,15 +254,15 @@ def test_the_order_and_the_cutting_of_readings_change_nothing(
 
 
 @given(st.lists(st.tuples(st.integers(0, 130), st.sampled_from([100, None])), min_size=1, max_size=12))
-def test_however_figures_come_no_limit_is_told_twice_in_a_period(made: list[tuple[int, int | None]]) -> None:
+def test_no_limit_is_notified_twice_in_a_period_in_any_order(made: list[tuple[int, int | None]]) -> None:
     """The last notified limit is the highest that was reached."""
-    told = headlines([reading(spend, limit) for spend, limit in made])
+    notified = headlines([reading(spend, limit) for spend, limit in made])
 
-    assert len(told) == len(set(told)) <= 3
-    assert "over" not in told
+    assert len(notified) == len(set(notified)) <= 3
+    assert "over" not in notified
 
 
-def test_a_soft_budget_that_the_pace_leads_past_is_told_for_keys_and_never_early() -> None:
+def test_a_projected_soft_budget_is_notified_for_keys_and_never_early() -> None:
     """A tenth of the period must have passed; the crossing itself is still notified afterwards."""
     half = RESET - timedelta(days=15)
     paced = reading(60, None, soft=100, duration="30d", at=half)
@@ -273,15 +273,15 @@ def test_a_soft_budget_that_the_pace_leads_past_is_told_for_keys_and_never_early
         "Key app: soft budget of $100 will be crossed at this pace",
         "Key app: soft budget of $100 crossed",
     ]
-    told = judge(KEY, None, advance(None, paced), now=half, zone=ZONE).alert
-    assert told is not None
-    assert told.facts["Pace"] == "$4 a day → $120 at the reset; $100 reached on 2026-11-26"
+    notified = judge(KEY, None, advance(None, paced), now=half, zone=ZONE).alert
+    assert notified is not None
+    assert notified.facts["Pace"] == "$4 a day → $120 at the reset; $100 reached on 2026-11-26"
     assert [highest(KEY, one) for one in (early, calm)] == [None, None]
     assert highest(TEAM, paced) is None
 
 
-def test_a_rise_is_the_same_alert_on_a_higher_level_and_says_all_figures() -> None:
-    """Who, spend, share, reset, pace and whether requests pass."""
+def test_a_rise_is_the_same_alert_on_a_higher_level_with_all_figures() -> None:
+    """The figures are owner, spend, share, reset, pace and whether requests pass."""
     half = RESET - timedelta(days=15)
     first = judge(TEAM, None, advance(None, reading(86, at=half, duration="30d")), now=half, zone=ZONE)
     second = judge(TEAM, first.standing, advance(first.standing, reading(97, at=half)), now=half, zone=ZONE)
@@ -302,7 +302,7 @@ def test_a_rise_is_the_same_alert_on_a_higher_level_and_says_all_figures() -> No
     assert aged.alert.facts["Figure"] == "as the proxy reported it at 2026-11-16 00:00:00 UTC"
 
 
-def test_programs_get_a_keys_projection_and_whom_the_budget_belongs_to() -> None:
+def test_programs_get_a_keys_projection_and_the_budgets_owner() -> None:
     """In nano-dollars; only keys with a soft budget are projected, as LiteLLM has it."""
     half = RESET - timedelta(days=15)
     paced = reading(60, None, soft=100, at=half, duration="30d", owner=Attribution(key_hash="hash-1", team_id="t1"))
@@ -350,7 +350,7 @@ def reported(event: str, **more: Any) -> list[tuple[BudgetKey, Reading]]:
     )
 
 
-def test_what_litellms_webhook_reports_is_judged_by_the_same_limits() -> None:
+def test_readings_from_litellms_webhook_have_the_same_limits() -> None:
     """Under the same name as what calls report; the soft budget that it sends as a maximum is none."""
     ((key, found),) = reported("threshold_crossed", key_alias="app")
     ((_, projected),) = reported("projected_limit_exceeded")

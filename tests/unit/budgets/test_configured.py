@@ -36,7 +36,7 @@ def test_periods_are_calendar_ones_or_counted_from_an_anchor(period: str, day: d
 
 
 def test_of_each_period_the_first_that_fits_by_id_or_name_is_an_entitys() -> None:
-    """So that single entities stand before the pattern for all others."""
+    """Single entities come before the pattern for all others."""
     budgets = [
         OwnBudget(dimension="team", entity="search", max=500),
         OwnBudget(dimension="team", entity="*", max=100),
@@ -111,7 +111,7 @@ def test_days_are_those_of_the_configured_zone() -> None:
         ("u8", ("alice@example.com",), False),
     ],
 )
-def test_what_a_budget_names_is_kept_and_a_pattern_keeps_by_names_alone(
+def test_a_budgets_entity_is_kept_and_a_pattern_matches_names_only(
     pattern: str, names: tuple[str, ...], kept: bool
 ) -> None:
     """Callers make up ids, so that a pattern for them would keep any number of rows."""
@@ -122,7 +122,7 @@ def test_what_a_budget_names_is_kept_and_a_pattern_keeps_by_names_alone(
 
 
 def test_they_are_read_from_our_section_and_a_mistake_is_named(tmp_path: Path) -> None:
-    """With the file, the line, the entry and the field."""
+    """The error has the file, the line, the entry and the field."""
     path = tmp_path / "config.yaml"
     path.write_text("alertworker:\n  budgets:\n    - {dimension: tag, entity: x, max: 12.5, thresholds: [50]}\n")
     (budget,) = load_settings(environ={}, config=path).budgets

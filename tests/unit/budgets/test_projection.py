@@ -1,4 +1,4 @@
-"""Where a spend leads by the end of its period."""
+"""The projected spend at the end of a period."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ END = datetime(2026, 12, 1, tzinfo=UTC)
     ],
 )
 def test_durations_are_read_in_litellms_form(duration: str | None, start: datetime | None) -> None:
-    """One that cannot be read is unknown, and is no error."""
+    """An unreadable duration is unknown. It is not an error."""
     assert period_start(duration, END) == start
 
 
@@ -48,7 +48,7 @@ def test_outside_the_period_and_early_in_it_nothing_is_projected(days: float) ->
 
 
 def test_a_limit_that_is_reached_or_never_will_be_has_no_date() -> None:
-    """Nothing is said rather than something absurd."""
+    """No projection is better than an absurd one."""
     assert full_at(10, 10, per_day_nanos=1, now=START) is None
     assert full_at(10, 5, per_day_nanos=0, now=START) is None
     assert full_at(10**18, 5, per_day_nanos=1, now=START) is None

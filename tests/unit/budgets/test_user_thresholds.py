@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.budgets.user_thresholds import Look, UserPolicy, UserSpend, explained, is_anomaly, judge_users
+from alertworker.budgets.user_thresholds import UserCheck, UserPolicy, UserSpend, explained, is_anomaly, judge_users
 from alertworker.settings import Settings
 from alertworker.settings.values import AlertingArgs
 
 DOLLAR = 1_000_000_000
 DAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
-LOOK = Look(DAY, NOW, NOW - timedelta(hours=1), ZoneInfo("Europe/Berlin"))
+LOOK = UserCheck(DAY, NOW, NOW - timedelta(hours=1), ZoneInfo("Europe/Berlin"))
 
 
 def user(day: float, month: float = 0, before: float = 0) -> UserSpend:
@@ -32,7 +32,7 @@ def test_a_day_is_unlike_the_others_by_ratio_and_not_below_the_floor(day: float,
     assert is_anomaly(user(day, before=before), UserPolicy(anomalies=True)) is unusual
 
 
-def test_thresholds_are_told_of_the_day_and_of_the_month() -> None:
+def test_thresholds_are_notified_for_the_day_and_the_month() -> None:
     """Each under an identity of its own, with the amounts; what is off tells nothing."""
     policy = UserPolicy(daily_nanos=50 * DOLLAR, monthly_nanos=500 * DOLLAR)
     alerts = list(judge_users([user(50, 600), user(49.99, 499)], policy, LOOK))
@@ -84,4 +84,4 @@ def test_since_when_is_between_two_looks_and_within_the_day(
     day: date, before: datetime | None, since: tuple[str, str]
 ) -> None:
     """The first look of a day knows only that it was since midnight; the one at the day before, that it was in it."""
-    assert Look(day, NOW, before, ZoneInfo("Europe/Berlin")).since == f"between {since[0]} and {since[1]}"
+    assert UserCheck(day, NOW, before, ZoneInfo("Europe/Berlin")).since == f"between {since[0]} and {since[1]}"

@@ -45,7 +45,7 @@ def test_a_pipe_gets_each_row_whole_on_one_line(
 def test_a_terminal_wraps_free_text_and_breaks_no_id(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is left out of either."""
+    """Both are complete."""
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     show_rows([ROW], text="headline", as_json=False, empty="None.")
     _, first, *more = capsys.readouterr().out.splitlines()
@@ -56,8 +56,8 @@ def test_a_terminal_wraps_free_text_and_breaks_no_id(
     assert " ".join(line[column:].strip() for line in (first, *more)) == LONG
 
 
-def test_what_users_typed_moves_no_cursor_and_begins_no_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither does it count as rich's markup."""
+def test_input_of_users_moves_no_cursor_and_begins_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not read as rich's markup either."""
     show_rows([{"id": "[red]x\n\x1b[2J", "text": "a\nb :fire:"}], text="text", as_json=False, empty="None.")
 
     assert capsys.readouterr().out.splitlines()[1] == "[red]x  a b :fire:"

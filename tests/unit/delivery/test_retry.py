@@ -1,4 +1,4 @@
-"""What follows an attempt: try again, when, or never."""
+"""The decision after an attempt: a retry at a certain time, or none."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def decide(error: DeliveryError, *, attempts: int = 0, in_a_row: int = 0, age: f
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - TRANSIENT))
-def test_what_no_retry_mends_is_dead_at_once(reason: Reason) -> None:
+def test_a_permanent_failure_is_a_dead_letter_at_once(reason: Reason) -> None:
     """It becomes a dead letter with its reason."""
     assert decide(DeliveryError("no", reason)) == Dead(reason)
 
 
 @pytest.mark.parametrize("reason", sorted(TRANSIENT))
-def test_what_a_retry_may_mend_is_retried_until_the_deadline(reason: Reason) -> None:
+def test_a_transient_failure_is_retried_until_the_deadline(reason: Reason) -> None:
     """A day after its birth a message is let go."""
     assert isinstance(decide(DeliveryError("x", reason)), RetryAt)
     assert decide(DeliveryError("x", reason), age=POLICY.deadline + 1) == Dead(Reason.EXPIRED)
@@ -48,8 +48,8 @@ def test_a_receiver_that_asks_for_time_pauses_its_lane_and_costs_no_attempt() ->
     )
 
 
-def test_an_absurd_wish_is_bounded() -> None:
-    """Nobody silences us for a year."""
+def test_an_absurd_retry_after_is_bounded() -> None:
+    """A receiver must not stop messages for a year."""
     verdict = decide(DeliveryError("busy", Reason.RATE_LIMITED, retry_after=31_536_000))
 
     assert verdict == RetryAt(NOW + timedelta(seconds=POLICY.longest_retry_after), counts=False, pauses_lane=True)
@@ -59,7 +59,7 @@ def test_an_absurd_wish_is_bounded() -> None:
 def test_a_receiver_that_asks_for_time_and_not_how_much_is_asked_ever_less(
     in_a_row: int, wait: float | None, seed: int
 ) -> None:
-    """It costs no attempt, so what its lane met in a row says how long: up to the longest wait."""
+    """It costs no attempt, so the failures of its lane in a row decide the wait, up to the longest wait."""
     error = DeliveryError("busy", Reason.RATE_LIMITED, retry_after=wait)
     waits = [
         after_failure(
@@ -91,7 +91,7 @@ def test_a_429_that_names_no_time_waits_longer_the_more_failed_in_a_row() -> Non
 
 
 def test_a_lane_is_probed_only_where_nothing_succeeded_before() -> None:
-    """One message that fails steps aside by itself."""
+    """A single failed message does not block its lane."""
     error = DeliveryError("down", Reason.SERVER_ERROR)
     alone, again = decide(error), decide(error, in_a_row=8)
 

@@ -34,7 +34,7 @@ class Router:
         return self.cooldowns
 
 
-def test_a_burst_of_failures_asks_once_and_each_cooldown_is_told_once() -> None:
+def test_a_burst_of_failures_queries_once_and_each_cooldown_is_published_once() -> None:
     """The event is valid on the wire, and holds the last failure; what LiteLLM keeps of its text is not used."""
     events: list[Any] = []
     router = Router()
@@ -61,7 +61,7 @@ def test_a_burst_of_failures_asks_once_and_each_cooldown_is_told_once() -> None:
     assert "prompt" not in event.model_dump_json()
 
 
-def test_trouble_of_the_router_reaches_nobody() -> None:
+def test_an_error_of_the_router_reaches_no_request() -> None:
     """A cache that cannot be asked, and values that are none."""
     events: list[Any] = []
 
@@ -81,7 +81,7 @@ def test_trouble_of_the_router_reaches_nobody() -> None:
     assert events == []
 
 
-def test_one_notice_for_a_deployment_says_why_and_until_when() -> None:
+def test_one_notice_for_a_deployment_has_reason_and_end() -> None:
     """The cooldowns of several processes are counted in it."""
     first = DeploymentCooledDown.model_validate({**FIELDS, "occurred_at": NOW, "seconds": 5, "failure": FAILURE})
     last = first.model_copy(update={"occurred_at": NOW + timedelta(seconds=9)})
@@ -97,7 +97,7 @@ def test_one_notice_for_a_deployment_says_why_and_until_when() -> None:
 
 
 def test_it_names_the_call_that_failed_last_and_links_to_its_trace() -> None:
-    """With what its caller asked to have shown."""
+    """The message has the metadata that the caller selected."""
     fields = {**FIELDS, **CALL, "occurred_at": NOW, "seconds": 5, "failure": FAILURE}
     folded = fold([DeploymentCooledDown.model_validate(fields)], slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW)
     [alert] = cooled_down(folded, Policy(langfuse_host="https://langfuse.example"))

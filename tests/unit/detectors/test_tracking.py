@@ -48,7 +48,7 @@ def test_calls_of_one_model_are_one_alert() -> None:
 
 
 def test_it_links_to_the_first_calls_trace() -> None:
-    """Where traces are shown somewhere."""
+    """The link needs a Langfuse host."""
     facts = USED | {"cost_nanos": None, "trace_id": "a" * 32}
     folded = fold([answered("a", **facts)], slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW)
     policy = Policy(langfuse_host="https://langfuse.example/")

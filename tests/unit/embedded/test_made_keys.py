@@ -1,4 +1,4 @@
-"""The keys of an installation that nobody has configured."""
+"""The generated keys of an installation without configured keys."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _KEYS = st.from_regex(r"sk-[A-Za-z0-9]{16,40}", fullmatch=True)
 
 @given(_KEYS)
 def test_no_field_keeps_a_raw_key(key: str) -> None:
-    """Neither names nor texts, lists or mappings."""
+    """This holds for names, texts, lists and mappings."""
     changed = {
         "type": "admin.entity.changed",
         "entity": "key",

@@ -31,7 +31,7 @@ def call(**more: Any) -> RequestSucceeded:
 
 
 def test_a_call_has_every_label_that_routes_can_ask_about() -> None:
-    """By the names that people know, where there are any."""
+    """A label is the name if there is one."""
     assert call().attribution.labels() == {
         "model": "gpt-4o",
         "provider": "azure",
@@ -57,7 +57,7 @@ def test_a_call_without_names_has_no_labels() -> None:
 
 
 def test_a_call_is_in_every_dimension_of_the_ledger() -> None:
-    """By id, and once for each distinct tag."""
+    """An entity is identified by its id, and each distinct tag counts once."""
     entities = list(call().attribution.ledger_entities())
 
     assert [entity for dimension, entity, _ in entities if dimension == "tag"] == ["a", "b"]

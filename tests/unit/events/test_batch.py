@@ -34,7 +34,7 @@ NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 CALL = RequestSucceeded(call_id="call-1", started_at=NOW, ended_at=NOW, cost_nanos=13_500, model="gpt-4o")
 
 
-def test_what_is_sealed_can_be_read() -> None:
+def test_a_sealed_batch_can_be_read() -> None:
     """Events come out of a sealed batch as they went in."""
     batch = seal([CALL.model_dump_json(exclude_none=True).encode()], batch_id="b", producer="p", sealed_at=NOW)
 
@@ -69,7 +69,7 @@ def test_a_bad_event_does_not_take_the_good_ones_with_it() -> None:
 
 
 def test_reasons_do_not_repeat_the_input() -> None:
-    """What is wrong is said by field, never by content, which may be a secret."""
+    """A reason names the field. The content may be a secret."""
     decoded = decode([{"type": "llm.request.succeeded", "call_id": ["sk-secret"]}], None)
 
     assert "sk-secret" not in decoded.rejected[0].reason
@@ -88,8 +88,8 @@ def test_reasons_do_not_repeat_keys_of_mappings_either() -> None:
     )
 
 
-def test_the_schema_says_that_an_event_needs_its_type() -> None:
-    """Without it nothing tells what it is."""
+def test_the_schema_requires_the_type_of_an_event() -> None:
+    """Without a type an event cannot be identified."""
     schema = EVENTS.json_schema()
     names = [ref.rpartition("/")[2] for ref in schema["items"]["discriminator"]["mapping"].values()]
 
@@ -101,8 +101,8 @@ def test_the_schema_says_that_an_event_needs_its_type() -> None:
     ("events", "encoding"),
     [(b"not zstd", "zstd"), (b"{}", None), (b"[", None), (7, None), (b"[]", "rot13")],
 )
-def test_a_batch_that_is_none_is_refused(events: object, encoding: str | None) -> None:
-    """What cannot be read at all is one error for the whole batch."""
+def test_an_unreadable_batch_is_refused(events: object, encoding: str | None) -> None:
+    """An unreadable batch is one error for the whole batch."""
     with pytest.raises(BatchError):
         decode(events, encoding)
 
@@ -158,7 +158,7 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 @pytest.mark.parametrize("place", [0, 50, 99])
 def test_one_bad_event_is_rejected_alone_at_its_place(bad: bytes, place: int) -> None:
-    """Whatever is wrong with it, its 99 neighbours go on, and what is kept of it is its bytes."""
+    """The other 99 events are applied, and the bytes of the bad one are kept."""
     items = [GOOD] * 99
     items.insert(place, bad)
     decoded = decode(compress(b" [ " + b" , ".join(items) + b" ] "), "zstd")
@@ -174,7 +174,7 @@ def test_one_bad_event_is_rejected_alone_at_its_place(bad: bytes, place: int) ->
 
 
 def test_of_a_key_that_comes_twice_the_last_value_counts() -> None:
-    """As in any JSON parser of ours; alone and beside a bad one."""
+    """All our JSON parsers do so, also beside a bad event."""
     twice = GOOD.replace(b'"call_id"', b'"call_id":"first","call_id"')
 
     assert decode(b"[" + twice + b"]", None).events == decode(b"[" + twice + b",7]", None).events == [CALL]
@@ -205,7 +205,7 @@ def test_an_event_is_taken_or_not_whatever_its_neighbours_are(items: list[bytes]
 
 @pytest.mark.parametrize(("depth", "taken"), [(MAX_DEPTH, 1), (MAX_DEPTH + 1, 0)])
 def test_the_bound_on_depth_is_that_of_the_parser(depth: int, taken: int) -> None:
-    """So that it does not depend on the neighbours."""
+    """It does not depend on the other events."""
     nested = GOOD[:-1] + b',"x":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
 
     for neighbours in (b"", b",7"):
@@ -221,7 +221,7 @@ def deep(levels: int) -> list[Any]:
 
 
 def test_a_plain_list_goes_through_the_same_checks() -> None:
-    """As Celery's JSON gives it: what cannot be written as JSON is rejected alone, too."""
+    """Celery's JSON has such lists. An event that JSON cannot represent is rejected alone, too."""
     good = json.loads(GOOD)
     bad: list[Any] = [
         deep(900), good | {"x": deep(400)}, good | {"call_id": "\ud800"}, {"\udfff": good}, good | {"call_id": "a\0"},
@@ -319,7 +319,7 @@ def test_any_bytes_are_read_or_refused(body: bytes, encoding: str | None) -> Non
     )
 )
 def test_any_object_is_read_or_refused(value: Any) -> None:
-    """Whatever a serializer makes of a message."""
+    """A serializer may make anything of a message."""
     for content in (value, [value], [json.loads(GOOD), value]):
         try:
             decoded = decode(content, None)
@@ -328,7 +328,7 @@ def test_any_object_is_read_or_refused(value: Any) -> None:
         assert len(decoded.events) + len(decoded.rejected) == len(content)
 
 
-def test_what_is_long_is_shown_from_its_begin() -> None:
+def test_a_long_payload_is_shown_from_its_start() -> None:
     """A dead letter of megabytes does not become a page of megabytes, nor a million objects."""
     assert readable(GOOD) == readable(compress(GOOD)) == json.loads(GOOD)
     assert readable(b'"\\ud800"') == '"\\ud800"'

@@ -15,7 +15,7 @@ from alertworker.events.compression import MAX_FRAMES, CompressionError, Oversiz
 MIB = 1024 * 1024
 EMPTY = zstandard.compress(b"")
 SKIPPED = b"\x50\x2a\x4d\x18" + struct.pack("<I", 0)
-#: The head of a frame that does not say how long its content is, and a block that makes 128 KiB of four bytes.
+#: The head of a frame without the length of its content, and a block that makes 128 KiB of four bytes.
 HEAD = b"\x28\xb5\x2f\xfd\x00\x58"
 REPEATED = ((128 * 1024 << 3) | 2).to_bytes(3, "little") + b" "
 NO_OUTPUT = b"\x00\x00\x00"
@@ -29,7 +29,7 @@ def streamed(content: bytes) -> bytes:
 
 @given(st.lists(st.binary(max_size=3_000), min_size=1, max_size=4), st.booleans())
 def test_all_frames_are_read(parts: list[bytes], sized: bool) -> None:
-    """One or several, with and without their size; skippable ones have no content."""
+    """There may be several, with or without their size. Skippable frames have no content."""
     frames = [(compress if sized else streamed)(part) for part in parts]
 
     assert decompress(b"".join(frames), MIB) == b"".join(parts)
@@ -37,8 +37,8 @@ def test_all_frames_are_read(parts: list[bytes], sized: bool) -> None:
 
 
 @given(st.binary(min_size=1, max_size=3_000), st.booleans(), st.data())
-def test_what_is_cut_short_or_goes_on_is_refused(part: bytes, sized: bool, data: st.DataObject) -> None:
-    """Never a part of it."""
+def test_a_frame_that_is_cut_short_or_too_long_is_refused(part: bytes, sized: bool, data: st.DataObject) -> None:
+    """No part of it is read."""
     frame = (compress if sized else streamed)(part)
     cut = data.draw(st.integers(1, len(frame) - 1))
     for body in (frame[:-cut], frame + b"\n", frame + frame[:-cut]):

@@ -45,8 +45,8 @@ def test_the_items_of_an_array_are_those_a_parser_finds(values: list[Any], inden
 
 
 @given(VALUES.filter(lambda value: isinstance(value, list | dict)), st.binary(max_size=10))
-def test_a_value_ends_where_a_parser_says(value: Any, rest: bytes) -> None:
-    """Whatever follows it."""
+def test_a_value_ends_where_a_parser_ends_it(value: Any, rest: bytes) -> None:
+    """Anything may follow it."""
     body = json.dumps(value).encode()
 
     assert first_value(body + rest, 0) == ((body, levels(value)), len(body))
@@ -76,8 +76,8 @@ def _parts(inside: bytes, items: list[json_items.Item]) -> list[bytes]:
 
 
 @given(VALUES)
-def test_what_is_written_reads_back(value: Any) -> None:
-    """As the standard library reads it, lone surrogates included."""
+def test_a_written_value_can_be_read_back(value: Any) -> None:
+    """The standard library reads it, lone surrogates included."""
     assert json.loads(write(value)) == value
 
 
@@ -96,7 +96,7 @@ def test_depth_costs_no_recursion() -> None:
     "body",
     [b"", b"1", b"{}", b"[", b"[1", b'["', b'["a]', b'["\\"]', b"[]]", b"[],", b"[1]2", b"[{]", b"]", b'{"a":[1]}'],
 )
-def test_what_is_not_one_array_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_one_array_is_refused(body: bytes) -> None:
     """Open brackets and quotes, and what goes on."""
     with pytest.raises(JsonShapeError):
         split_array(body, 10)

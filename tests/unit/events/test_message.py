@@ -35,8 +35,8 @@ PROTOCOL_1 = {"task": "t", "id": "i", "args": [], "kwargs": CALL[1], "eta": None
 @pytest.mark.parametrize(
     "squeeze", [bytes, zlib.compress, gzip.compress, bz2.compress, lzma.compress, zstandard.compress]
 )
-def test_every_form_says_the_same(pack: Callable[[Any], bytes], squeeze: Callable[[bytes], bytes]) -> None:
-    """Protocol 1 or 2, JSON or msgpack, plain or compressed: the bytes alone say which."""
+def test_every_form_has_the_same_content(pack: Callable[[Any], bytes], squeeze: Callable[[bytes], bytes]) -> None:
+    """Protocol 1 or 2, JSON or msgpack, plain or compressed: the bytes alone decide."""
     second, first = read_message(squeeze(pack(CALL))), read_message(squeeze(pack(PROTOCOL_1)))
     assert {**second.arguments, "events": json.loads(second.arguments["events"])} == CALL[1]
     assert first.arguments == second.arguments
@@ -96,7 +96,7 @@ def test_values_that_only_kombu_writes_are_read() -> None:
         b"\x28\xb5\x2f\xfd" + b"\0" * 50,
     ],
 )
-def test_what_is_no_call_is_named_without_its_content(body: bytes) -> None:
+def test_an_error_about_a_body_that_is_not_a_call_has_no_content(body: bytes) -> None:
     """A fact in words of ours; the libraries' own repeat the input."""
     with pytest.raises(MessageError) as caught:
         read_message(body)
@@ -174,7 +174,7 @@ def test_a_message_to_a_task_of_ours_is_short() -> None:
             read_task(body)
 
 
-def test_what_no_task_takes_is_skipped() -> None:
+def test_unknown_arguments_are_skipped() -> None:
     """It may be deep or broken, within a bound, and is not there for the task."""
     deep = b"[" * 199 + b"]" * 199
     for body in (

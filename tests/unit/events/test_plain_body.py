@@ -37,7 +37,7 @@ def test_one_object_is_one_event(event: object, indent: int | None) -> None:
 
 
 def test_a_line_that_is_not_json_is_an_event_all_the_same() -> None:
-    """So that it is named by its place."""
+    """The error then has its place."""
     body = b'{"a": 1}\n{not json\n\n[1, 2]\n{"b": 2} {"c": 3}\n"x\n'
 
     assert [item.json for item in split_body(body)] == [

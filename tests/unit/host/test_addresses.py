@@ -147,7 +147,7 @@ GOOD_DATABASES = [
     ],
 )
 def test_a_bad_address_is_an_error_that_names_the_variable(variable: str, address: str) -> None:
-    """And what to do, and no part of the password."""
+    """The error has the remedy, and no part of the password."""
     with pytest.raises(ConfigurationError) as caught:
         load_settings(environ={variable: address, "ALERTWORKER_CONFIG": "/dev/null"})
 
@@ -164,7 +164,7 @@ def test_a_host_name_that_cannot_be_looked_up_is_an_error(host: str) -> None:
 
 
 def test_the_error_for_a_bad_address_in_the_file_names_the_line(tmp_path: Path) -> None:
-    """As every other setting is."""
+    """Errors of all other settings do so, too."""
     file = tmp_path / "config.yaml"
     file.write_text("alertworker:\n  time_zone: UTC\n  broker_url: redis://:canary#rest@db.internal/0\n")
     with pytest.raises(ConfigurationError, match=r"config\.yaml:3") as caught:
@@ -228,10 +228,10 @@ def test_an_option_that_a_client_does_not_take_is_named(scheme: str, name: str) 
         ("rediss://db.internal/0?ssl_cert_reqs=none", ssl.CERT_NONE),
     ],
 )
-def test_the_certificate_of_rediss_is_verified_unless_the_address_says_none(
+def test_the_certificate_of_rediss_is_verified_unless_the_url_disables_it(
     address: str, verifies: ssl.VerifyMode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the publisher, and by the worker and beat, which take kombu's connection from Celery's settings."""
+    """The publisher verifies it, and so do the worker and beat, whose connection comes from Celery's settings."""
     monkeypatch.setenv("ALERTWORKER_BROKER_URL", address)
     monkeypatch.setenv("ALERTWORKER_CONFIG", "/dev/null")
     monkeypatch.delitem(sys.modules, "alertworker.worker.celery_config", raising=False)
@@ -318,12 +318,12 @@ def test_remedies_are_good_addresses(address: str) -> None:
 
 @pytest.mark.parametrize("address", BAD_BROKERS)
 def test_a_host_of_an_address_is_never_its_password(address: str) -> None:
-    """Whatever ended the password early."""
+    """The password may end early for any reason."""
     assert host_of(address) in ("db.internal", "an unknown host", "a Unix socket")
 
 
 @pytest.mark.parametrize("address", BAD_BROKERS)
-def test_a_publisher_whose_transport_cannot_be_built_spools_and_says_so(
+def test_a_publisher_without_a_transport_spools_and_logs_it(
     address: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The proxy goes on, and its log names the product, the variable and the host."""
@@ -339,14 +339,14 @@ def test_a_publisher_whose_transport_cannot_be_built_spools_and_says_so(
 
 
 def test_blanks_around_an_address_are_no_part_of_it() -> None:
-    """As a file or a copied line brings them."""
+    """A file or a copied line may have them."""
     settings = load_settings(environ={"ALERTWORKER_BROKER_URL": " redis://:p@h\n", "ALERTWORKER_CONFIG": "/dev/null"})
 
     assert settings.broker_url is not None
     assert settings.broker_url.get_secret_value() == "redis://:p@h"
 
 
-def test_what_a_client_raises_reaches_neither_the_host_nor_its_log(
+def test_an_error_of_a_client_reaches_neither_the_host_nor_its_log(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The batch is spooled, whatever kombu makes of the address when it connects."""
@@ -366,7 +366,7 @@ def test_what_a_client_raises_reaches_neither_the_host_nor_its_log(
 
 
 def test_a_client_that_cannot_be_made_does_not_reach_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever kombu, or the client of the broker, refuses."""
+    """The broker's client may raise any error."""
 
     def refuse(_url: str) -> BrokerTransport:
         raise KeyError("canary")

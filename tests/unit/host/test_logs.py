@@ -51,7 +51,7 @@ def test_a_line_of_text_ends_with_its_ids_and_begins_with_a_time_with_its_zone()
     assert rest == "WARNING alertworker.alerts MainProcess: not sent: 503 alert_id=a-1 channel=ops"
 
 
-def test_what_a_library_attaches_to_a_record_is_not_written() -> None:
+def test_fields_that_a_library_attaches_to_a_record_are_not_written() -> None:
     """Celery attaches the arguments of a task, which can hold anything."""
     for log_format in ("text", "json"):
         assert SECRET not in line(log_format, data={"args": SECRET}, color_message=SECRET)

@@ -83,7 +83,7 @@ def problems(config: Path, environ: Mapping[str, str]) -> str:
 
 
 def test_the_list_is_what_the_settings_read(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable without a form in a file, here or in the code, and none here that nobody reads."""
+    """Each variable can be in a file, and each one in the list is read."""
     read: set[str] = set()
 
     def recorded(variable: str, environ: Mapping[str, str], problems: list[str]) -> tuple[str | None, str]:
@@ -105,7 +105,7 @@ def _files() -> Iterator[Path]:
 
 @pytest.mark.parametrize("variable", VALUES)
 def test_a_variable_may_stand_in_a_file(variable: str, config: Path, tmp_path: Path) -> None:
-    """With the line end that an editor leaves there; and it really counts."""
+    """An editor may add a line end. The value is used."""
     file = tmp_path / "secret"
     file.write_text(f"{VALUES[variable]}\n")
     by_file = load(config, {**around(variable), f"{variable}_FILE": str(file)})
@@ -121,28 +121,28 @@ def test_trouble_with_a_variable_has_its_name(variable: str, config: Path, tmp_p
     empty.write_text(" \n")
     binary.write_bytes(b"\xff\xfe")
     good.write_text(VALUES[variable])
-    told = {
+    result = {
         str(tmp_path / "nowhere"): "cannot be read (No such file or directory)",
         str(tmp_path): "cannot be read (Is a directory)",
         str(empty): "is empty",
         str(binary): "is not valid text",
     }
-    for path, words in told.items():
+    for path, words in result.items():
         assert f"{variable}_FILE: the file {words}" in problems(config, {**around(variable), f"{variable}_FILE": path})
     both = {**around(variable), variable: VALUES[variable], f"{variable}_FILE": str(good)}
     assert f"{variable} and {variable}_FILE are both set" in problems(config, both)
 
 
 def test_a_reference_may_stand_in_a_file(config: Path, tmp_path: Path) -> None:
-    """Whatever its name; and a file that is not there is not a variable that is not set."""
+    """The reference may have any name. A missing file differs from a variable that is not set."""
     own = "alertworker: {receivers: [{name: r, channels: [{kind: slack, url: os.environ/TEAM_HOOK}]}]}\n"
     config.write_text(own)
     (tmp_path / "hook").write_text(f"{HOOK}\n")
 
     assert load(config, {"TEAM_HOOK_FILE": str(tmp_path / "hook")}) == load(config, {"TEAM_HOOK": HOOK})
-    told = problems(config, {"TEAM_HOOK_FILE": "/nowhere/canary"})
-    assert "TEAM_HOOK_FILE: the file cannot be read" in told
-    assert "not set" not in told
+    result = problems(config, {"TEAM_HOOK_FILE": "/nowhere/canary"})
+    assert "TEAM_HOOK_FILE: the file cannot be read" in result
+    assert "not set" not in result
 
 
 def test_the_files_variables_beat_the_environment_in_either_form(config: Path, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_the_files_variables_beat_the_environment_in_either_form(config: Path, t
 
 
 def test_a_proxys_variables_are_read_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the publisher, which knows no settings."""
+    """The publisher reads them without the settings."""
     (tmp_path / "key").write_text("canary\n")
 
     assert read_variable("A", {"A_FILE": str(tmp_path / "key")}) == ("canary", "file of A_FILE")

@@ -1,4 +1,4 @@
-"""What LiteLLM hands to its hooks, in the shape a real proxy does it."""
+"""The arguments of LiteLLM's hooks, in the shape that a real proxy passes."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class RecordingInFlight:
         self.progressed[call_id] = self.progressed.get(call_id, 0) + 1
 
     def finish(self, call_id: str, /) -> bool:
-        """Forget a call; tell whether it had been announced."""
+        """Forget a call; return whether it was announced."""
         self.describes.pop(call_id, None)
         return call_id in self.announced
 

@@ -40,7 +40,7 @@ def entry(action: str, table: str = "LiteLLM_VerificationToken", object_id: str 
     }
 
 
-def told(raw: Any) -> EntityChanged:
+def change_of(raw: Any) -> EntityChanged:
     """Return the event that the callback publishes for an entry."""
     publisher = RecordingPublisher()
     Recorder(publisher, CallbackOptions()).changed(raw)
@@ -50,8 +50,8 @@ def told(raw: Any) -> EntityChanged:
 
 
 def test_a_keys_update_names_its_fields_and_shows_harmless_values() -> None:
-    """What stayed as it was, was not given, or is the key itself, is no change."""
-    event = told(entry("updated", before=ROW, after=GIVEN))
+    """Unchanged fields, absent fields and the key itself are not changes."""
+    event = change_of(entry("updated", before=ROW, after=GIVEN))
 
     assert (event.entity, event.action, event.entity_id) == ("key", "updated", HASH)
     assert (event.entity_alias, event.team_id, event.actor_id) == ("prod*app1", "t1", "ada")
@@ -60,9 +60,9 @@ def test_a_keys_update_names_its_fields_and_shows_harmless_values() -> None:
     assert event.occurred_at.isoformat() == "2026-11-25T22:27:51.862868+00:00"
 
 
-def test_what_is_no_harmless_value_is_named_only() -> None:
+def test_only_safe_values_are_shown_and_other_fields_are_named() -> None:
     """A key's metadata may say anything."""
-    event = told(entry("created", after=CREATED))
+    event = change_of(entry("created", after=CREATED))
 
     assert event.changed == ("key_alias", "max_budget", "metadata")
     assert event.details == {"max_budget": "10.0"}
@@ -86,8 +86,8 @@ def test_what_is_no_harmless_value_is_named_only() -> None:
     ],
 )
 def test_each_action_has_its_word(raw: Any, action: Action, entity_id: str) -> None:
-    """As the catalogue of types has them."""
-    event = told(raw)
+    """The catalogue of types has the same."""
+    event = change_of(raw)
     assert (event.action, event.entity_id) == (action, entity_id)
 
 
@@ -102,7 +102,7 @@ def test_each_action_has_its_word(raw: Any, action: Action, entity_id: str) -> N
 def test_members_come_and_go(before: list[Any], after: list[Any], action: Action, who: str | None) -> None:
     """LiteLLM logs it as an update of the team, with both lists."""
     values = ({"team_alias": "Search", "members_with_roles": members} for members in (before, after))
-    event = told(entry("updated", "LiteLLM_TeamTable", "t1", before=next(values), after=next(values)))
+    event = change_of(entry("updated", "LiteLLM_TeamTable", "t1", before=next(values), after=next(values)))
 
     assert (event.action, event.entity_alias, event.team_id) == (action, "Search", "t1")
     assert event.details.get("member") == who
@@ -115,7 +115,7 @@ def test_other_tables_are_passed_over() -> None:
 
 
 @given(st.text(max_size=5), st.one_of(st.none(), st.text(), st.dictionaries(st.text(), st.integers() | st.text())))
-def test_whatever_the_values_are_the_event_is_valid_and_shows_no_key(alias: str, values: Any) -> None:
+def test_for_any_values_the_event_is_valid_and_shows_no_key(alias: str, values: Any) -> None:
     """LiteLLM's masking is not relied upon."""
     raw = "sk-live0123456789abcdef"
     log = entry("updated", object_id=raw, before={"key_alias": f"{alias} {raw}"}, after={"max_budget": raw, raw: raw})

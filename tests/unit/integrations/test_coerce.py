@@ -13,7 +13,7 @@ from alertworker.integrations.litellm.coerce import cost, moment, nanos, url
 @pytest.mark.parametrize(
     "value", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", datetime(2100, 1, 1, tzinfo=UTC), 946_684_799, 1e30]
 )
-def test_a_moment_of_another_century_is_none(value: object) -> None:
+def test_a_time_in_another_century_is_invalid(value: object) -> None:
     """Such as the reset of a budget that is never to be reset."""
     assert moment(value) is None
 
@@ -28,11 +28,11 @@ def test_a_moment_of_this_century_is_kept() -> None:
     "address", ["https://user:12/hunter2xx@host", "https://user:hunter2xx@host/v1", "https://host/v1?key=hunter2xx"]
 )
 def test_an_address_has_no_password(address: str) -> None:
-    """Not even one that an address may not hold unescaped."""
+    """This holds also for a password that must be escaped in an address."""
     assert "hunter2" not in (url(address) or "")
 
 
-def test_what_no_call_costs_is_no_cost() -> None:
+def test_an_impossible_cost_is_none() -> None:
     """Budgets may be larger."""
     assert cost(100_000) == MAX_COST
     assert cost(100_001) is None

@@ -38,7 +38,7 @@ def test_a_model_without_a_provider_has_the_one_that_litellm_finds() -> None:
     assert set(asked) == {("gpt-4o", "http://up/v1")}
 
 
-def test_nobody_is_asked_for_what_the_deployment_names() -> None:
+def test_litellm_is_not_queried_for_fields_of_the_deployment() -> None:
     """Nor for a model that is no text; what LiteLLM does not know either is unknown."""
 
     def never(_model: str, _api_base: str | None) -> str | None:
@@ -63,7 +63,7 @@ def test_nobody_is_asked_for_what_the_deployment_names() -> None:
 def test_the_region_is_the_deployments_own_or_vertex_ais_for_the_whole_proxy(
     settings: dict[str, Any], provider: str, region: str | None
 ) -> None:
-    """Of a failed attempt and of an answer alike: a region's outage counts both."""
+    """A failed attempt and an answer have the same region: a region's outage counts both."""
     deployments = Deployments(vertex_location="us-central1")
     tried = attempt(custom_llm_provider=provider, **settings)
     publisher = RecordingPublisher()

@@ -57,7 +57,7 @@ def test_an_excerpt_is_the_text_of_any_form_of_messages(messages: object, shown:
     ],
 )
 def test_a_failed_call_shows_its_messages_where_that_is_switched_on(fields: dict[str, Any], shown: str | None) -> None:
-    """Unless its key or its caller withholds them; by default none leaves."""
+    """Its key or its caller can forbid them. By default none leaves the proxy."""
     publisher = RecordingPublisher()
     error = ProviderError(500, "no")
     for options in (CallbackOptions(show_messages=True), CallbackOptions()):

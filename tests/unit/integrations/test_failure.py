@@ -1,4 +1,4 @@
-"""What went wrong, by cause, without a secret and without the prompt."""
+"""The failure of a call by its cause, without a secret and without the prompt."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def error(name: str, status: object = None, message: str = "") -> Exception:
     ],
 )
 def test_origin_goes_by_cause(name: str, status: object, attempted: bool, expected: str) -> None:
-    """Whoever caused it is named, whatever LiteLLM calls it."""
+    """The class of LiteLLM's error does not decide."""
     assert failure.origin(error(name, status), attempted=attempted) == expected
 
 

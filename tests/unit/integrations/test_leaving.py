@@ -53,13 +53,13 @@ def test_every_string_of_an_event_has_a_declared_treatment(model: type[BaseModel
 
 
 def test_no_treatment_is_declared_for_a_field_that_is_gone() -> None:
-    """The table says what there is."""
+    """The table is complete."""
     assert set(FIELDS) == {name for model in MODELS if issubclass(model, BaseModel) for name in strings(model)}
 
 
 @pytest.mark.parametrize("name", [name for name, field in FIELDS.items() if field.treatment is not Treatment.OURS])
-def test_no_field_lets_a_secret_through(name: str) -> None:
-    """As a string, in a list, in a mapping and in a nested one; a field that nobody declared does not, either."""
+def test_no_field_passes_a_secret(name: str) -> None:
+    """A secret may be a string, or in a list, a mapping or a nested value. Undeclared fields are cleaned, too."""
     values = (
         SECRET,
         [f"a {SECRET}", "b"],
@@ -151,7 +151,7 @@ def test_keys_of_metadata_that_hold_different_secrets_stay_different() -> None:
 
 
 def test_a_callers_object_that_raises_costs_its_metadata_alone() -> None:
-    """Whatever it is, nothing of it reaches the publisher's thread."""
+    """Nothing of it reaches the publisher's thread."""
 
     class Odd(dict[str, Any]):
         def items(self) -> Any:
@@ -219,9 +219,9 @@ def succeeded(asked: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, 
         "api_base": f"https://{SECRET}@x/{SECRET}", "end_user": SECRET, "request_tags": [SECRET],
         "response_cost_failure_debug_info": debug,
     }  # fmt: skip
-    told = success(asked["litellm_call_id"], dict(asked["metadata"]), **log, **fields)
-    told["standard_logging_object"]["metadata"] = metadata
-    return told
+    result = success(asked["litellm_call_id"], dict(asked["metadata"]), **log, **fields)
+    result["standard_logging_object"]["metadata"] = metadata
+    return result
 
 
 def test_nothing_that_the_callback_publishes_holds_a_secret() -> None:
@@ -234,9 +234,9 @@ def test_nothing_that_the_callback_publishes_holds_a_secret() -> None:
         "admin.entity.changed",
     }  # fmt: skip
     for event in publisher.events:
-        told = event.model_dump_json()
-        assert "canary" not in told
-        assert "raw-provider-secret" not in told
+        result = event.model_dump_json()
+        assert "canary" not in result
+        assert "raw-provider-secret" not in result
     _, announced, tried, failed, *_ = publisher.events
     assert announced.call_id == tried.call_id == failed.call_id != SECRET
     assert failed.team_id == failed.tags[0] == STAND_IN
@@ -293,7 +293,7 @@ def test_no_field_is_cut_silently(name: str) -> None:
             assert cut.endswith(("… cut", "…"))
 
 
-def test_a_mapping_with_too_many_items_says_how_many_are_left_out() -> None:
+def test_a_mapping_with_too_many_items_has_the_number_of_omitted_ones() -> None:
     """None is left out silently."""
     shown = leaving({"alerting_metadata": {f"k{number}": number for number in range(50)}})["alerting_metadata"]
     assert len(shown) == 32

@@ -1,4 +1,4 @@
-"""What the operator set for the callback: the environment, our section, then LiteLLM's words."""
+"""The options of the callback: the environment, our section, then LiteLLM's keys."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_nothing_set_shows_nothing_and_leaves_the_threshold_to_litellm() -> None
         ({}, {"alertworker": ["not", "a", "mapping"], "litellm_settings": None}, False),
     ],
 )
-def test_messages_leave_the_proxy_only_where_somebody_said_so(
+def test_messages_leave_the_proxy_only_if_configured(
     environ: dict[str, str], config: dict[str, Any], expected: bool
 ) -> None:
     """Our words beat LiteLLM's, the environment beats the file, and turning logging off beats all."""
@@ -52,11 +52,11 @@ def test_messages_leave_the_proxy_only_where_somebody_said_so(
 def test_a_threshold_of_our_own_beats_litellms(
     environ: dict[str, str], config: dict[str, Any], expected: float | None
 ) -> None:
-    """What is not a number of seconds is left to LiteLLM's."""
+    """An invalid number of seconds falls back to LiteLLM's."""
     assert CallbackOptions.read(environ, config).threshold_seconds == expected
 
 
-def test_the_metadata_that_may_travel_is_a_list_or_words_with_commas() -> None:
+def test_the_allowed_metadata_is_a_list_or_a_string_with_commas() -> None:
     """Both forms name keys, and nothing else travels."""
     own = {"alertworker": {"metadata_keys": ["cost_center", " owner ", 3]}}
 

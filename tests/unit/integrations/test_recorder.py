@@ -132,7 +132,7 @@ def test_a_failed_call_names_its_trace(publisher: RecordingPublisher) -> None:
 
 
 def test_a_stream_that_breaks_off_is_a_failed_attempt(publisher: RecordingPublisher) -> None:
-    """LiteLLM tells of the call's end only; an error after the whole answer says nothing of the deployment."""
+    """LiteLLM reports the call's end only. An error after the whole answer is not the deployment's."""
     hooks = recorder(publisher)
 
     def act() -> None:
@@ -164,7 +164,7 @@ def test_a_stream_that_breaks_off_is_a_failed_attempt(publisher: RecordingPublis
         ({"model_map_information": {"model_map_value": None}, "response_cost": 0.1}, False),
     ],
 )
-def test_a_call_charged_nothing_for_want_of_a_price_is_told(
+def test_a_call_without_a_known_price_is_published_with_the_reason(
     publisher: RecordingPublisher, fields: dict[str, Any], *, unpriced: bool
 ) -> None:
     """LiteLLM fills in 0 where its price list has nothing; a price of 0, and one's own machines, are free."""
@@ -186,8 +186,8 @@ def test_the_end_names_the_deployments_that_failed_the_call(publisher: Recording
         for tried, error in ((eu, 503), (eu, 503), (us, 400), (attempt(model_info={"id": "dep-3"}), None)):
             hooks.trying(tried)
             if error is not None:
-                kind = ContentPolicyViolationError if error == 400 else ProviderError
-                hooks.attempt_failed(tried, kind(error, "no"), None)
+                error_class = ContentPolicyViolationError if error == 400 else ProviderError
+                hooks.attempt_failed(tried, error_class(error, "no"), None)
         hooks.succeeded(success())
 
     in_loop(act)
@@ -196,7 +196,7 @@ def test_the_end_names_the_deployments_that_failed_the_call(publisher: Recording
     ]
 
 
-def test_a_retry_on_the_same_deployment_is_no_second_failed_call(publisher: RecordingPublisher) -> None:
+def test_a_retry_on_the_same_deployment_is_not_a_second_failed_call(publisher: RecordingPublisher) -> None:
     """An outage counts calls: of six attempts of two calls on one deployment, two are first failures."""
     hooks = recorder(publisher)
     other = attempt(model_info={"id": "dep-2"})
@@ -229,7 +229,7 @@ def test_a_deployment_s_key_is_named_by_a_digest(publisher: RecordingPublisher) 
 
 
 def test_a_key_that_the_client_brings_is_the_client_s_problem(publisher: RecordingPublisher) -> None:
-    """A provider that refuses it says nothing of the deployment; what else fails does."""
+    """The provider's refusal is not the deployment's failure. Other failures are."""
     hooks = recorder(publisher)
 
     def act() -> None:
@@ -246,7 +246,7 @@ def test_a_key_that_the_client_brings_is_the_client_s_problem(publisher: Recordi
 
 
 def test_a_call_whose_own_key_is_refused_is_the_client_s_problem(publisher: RecordingPublisher) -> None:
-    """Its end says the same as its attempt, so nobody is notified of it."""
+    """Its end has the same failure as its attempt, so no channel is notified of it."""
     hooks = recorder(publisher)
 
     def act() -> None:
@@ -263,7 +263,7 @@ def test_a_call_whose_own_key_is_refused_is_the_client_s_problem(publisher: Reco
 def test_an_answer_names_the_deployment_s_key(
     publisher: RecordingPublisher, brought: str | None, expected: bool
 ) -> None:
-    """A key that the provider accepts is not revoked. One that the client brings says nothing of the deployment's."""
+    """A key that the provider accepts is not revoked. A client's own key proves nothing about the deployment's."""
     hooks = recorder(publisher)
 
     def act() -> None:
@@ -279,7 +279,7 @@ def test_an_answer_names_the_deployment_s_key(
 
 
 def test_litellm_s_health_checks_are_marked(publisher: RecordingPublisher) -> None:
-    """By their tag, and by the absence of a client's request: a client that writes the tag makes no health check."""
+    """They have a tag and no client's request. A client that sends the tag makes no health check."""
     hooks = recorder(publisher)
     tagged = {"tags": ["litellm-internal-health-check"], "model_group": "gpt-4o"}
 
@@ -295,7 +295,7 @@ def test_litellm_s_health_checks_are_marked(publisher: RecordingPublisher) -> No
     assert [event.health_check for event in publisher.events] == [True, True, False, False]
 
 
-def test_a_nested_attempt_is_told_once(publisher: RecordingPublisher) -> None:
+def test_a_nested_attempt_is_published_once(publisher: RecordingPublisher) -> None:
     """LiteLLM's wrappers inside wrappers tell one attempt twice."""
     hooks = recorder(publisher)
 
@@ -310,8 +310,8 @@ def test_a_nested_attempt_is_told_once(publisher: RecordingPublisher) -> None:
     assert len(publisher.events) == 1
 
 
-def test_a_fallback_tells_what_was_asked_for(publisher: RecordingPublisher) -> None:
-    """Where a fallback came last, the event names the model group the client wanted."""
+def test_a_fallback_names_the_requested_model_group(publisher: RecordingPublisher) -> None:
+    """After a fallback, the event names the model group that the client asked for."""
     hooks = recorder(publisher)
 
     def act() -> None:
@@ -331,7 +331,7 @@ def test_a_fallback_tells_what_was_asked_for(publisher: RecordingPublisher) -> N
     )
 
 
-def test_a_caller_turned_away_is_no_deployments_fault(publisher: RecordingPublisher) -> None:
+def test_a_rejected_caller_does_not_count_for_a_deployment(publisher: RecordingPublisher) -> None:
     """An authentication failure carries no deployment, although LiteLLM stamps one on it."""
     hooks = recorder(publisher)
     stamped = request(
@@ -345,7 +345,7 @@ def test_a_caller_turned_away_is_no_deployments_fault(publisher: RecordingPublis
     assert "raw" not in event.key_hash
 
 
-def test_a_call_that_was_turned_away_says_what_its_caller_asked_to_have_shown(publisher: RecordingPublisher) -> None:
+def test_a_rejected_call_shows_the_metadata_its_caller_selected(publisher: RecordingPublisher) -> None:
     """Also where the proxy's own database turned it away before it was followed."""
     hooks = recorder(publisher)
     in_loop(lambda: hooks.failed(request(litellm_trace_id="t1"), ProxyException("500", "no database"), caller()))
@@ -354,7 +354,7 @@ def test_a_call_that_was_turned_away_says_what_its_caller_asked_to_have_shown(pu
     assert (event.alerting_metadata, event.trace_id) == ({"run": "7"}, "t1")
 
 
-def test_a_failure_told_twice_ends_an_announced_call_once(publisher: RecordingPublisher) -> None:
+def test_a_repeated_failure_ends_an_announced_call_once(publisher: RecordingPublisher) -> None:
     """An end says whether the call had been announced."""
     hooks = recorder(publisher)
     publisher.inflight.announced.add("call-1")
@@ -433,7 +433,7 @@ def test_a_call_whose_task_ends_unlogged_is_abandoned_once(publisher: RecordingP
 
 
 def test_a_cancelled_task_is_abandoned_as_cancelled(publisher: RecordingPublisher) -> None:
-    """A proxy that gives a call up says so."""
+    """The event shows that the proxy cancelled the call."""
     hooks = impatient(publisher)
 
     async def proxy() -> None:
@@ -471,7 +471,7 @@ def test_an_answered_call_that_litellm_never_logs_cannot_hang(publisher: Recordi
     ]
 
 
-def test_a_client_gone_before_its_answer_is_no_failure(publisher: RecordingPublisher) -> None:
+def test_a_client_that_disconnects_is_not_a_failure(publisher: RecordingPublisher) -> None:
     """LiteLLM may be configured to cancel such calls; it then fails them with nginx's status 499."""
     hooks = recorder(publisher)
 
@@ -497,7 +497,7 @@ def test_an_id_used_again_is_another_call(publisher: RecordingPublisher) -> None
 
 
 def test_a_callers_own_cost_fields_are_not_believed(publisher: RecordingPublisher) -> None:
-    """What a failed call cost is taken from LiteLLM's own object and never from the request's body."""
+    """The cost of a failed call comes from LiteLLM's own object and never from the request's body."""
     hooks = recorder(publisher)
     forged = request(response_cost=-5.0, combined_usage_object={"prompt_tokens": 10**6})
 
@@ -509,7 +509,7 @@ def test_a_callers_own_cost_fields_are_not_believed(publisher: RecordingPublishe
     assert (publisher.events[0].cost_nanos, publisher.events[0].prompt_tokens) == (None, 0)
 
 
-def test_why_tokens_were_charged_nothing_is_told(publisher: RecordingPublisher) -> None:
+def test_the_reason_for_a_cost_of_zero_is_published(publisher: RecordingPublisher) -> None:
     """LiteLLM's own finding; a model that is free by its price has none."""
     hooks = recorder(publisher)
     finding = {
@@ -559,7 +559,7 @@ def test_a_cut_stream_that_litellm_bills_is_abandoned_with_its_cost(publisher: R
 
 
 def test_nothing_of_a_prompt_is_kept(publisher: RecordingPublisher) -> None:
-    """What is remembered of a running call holds no reference to its messages."""
+    """The record of a running call holds no reference to its messages."""
 
     class Prompt(list[Any]):
         """Messages that can be looked for."""
@@ -567,12 +567,12 @@ def test_nothing_of_a_prompt_is_kept(publisher: RecordingPublisher) -> None:
     hooks = recorder(publisher)
 
     async def proxy() -> None:
-        def tell() -> None:
+        def start_call() -> None:
             prompt = Prompt([{"role": "user", "content": "hello"}])
             hooks.started(request(messages=prompt), caller(), "acompletion")
             hooks.trying(attempt(messages=prompt))
 
-        tell()
+        start_call()
         gc.collect()
         assert not [thing for thing in gc.get_objects() if type(thing) is Prompt]
 

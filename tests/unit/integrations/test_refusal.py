@@ -83,6 +83,6 @@ def test_budgets_whose_figures_no_call_carries_are_known_by_refusals(error: Budg
 @pytest.mark.parametrize(
     "error", [BudgetExceededError(None, None), BudgetExceededError("team", "t1", cost=float("nan"))]
 )
-def test_an_error_that_says_less_is_no_figure(error: BudgetExceededError) -> None:
+def test_an_error_without_figures_is_not_a_reading(error: BudgetExceededError) -> None:
     """Older versions of LiteLLM name no entity: then the limits decide."""
     assert not any(budget.refused for budget in refused(error, team_spend=9.0, team_max_budget=10.0).budgets)

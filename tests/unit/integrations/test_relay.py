@@ -45,8 +45,8 @@ def test_a_plain_alert_gives_type_level_headline_facts_metadata_and_count() -> N
     assert event.source_host == "p1"
 
 
-def test_a_digest_counts_what_it_says_between_its_times() -> None:
-    """And as often as LiteLLM squashed it."""
+def test_a_digest_has_its_count_between_its_times() -> None:
+    """The alerts that LiteLLM merged count, too."""
     event = relayed(
         "[Num Alerts: 2]\n\nAlert type: `llm_requests_hanging` (Digest)\nLevel: `Medium`\n"
         "Start: `2026-11-23 10:00:00`\nEnd: `2026-11-23 14:00:00`\nCount: `41`\n\n"
@@ -83,7 +83,7 @@ def test_a_region_that_fails_becomes_a_region_outage() -> None:
 
 
 def test_a_text_of_no_known_form_is_an_alert_of_unknown_type() -> None:
-    """Nothing that was said is lost, not even an empty text."""
+    """No text is lost, not even an empty one."""
     assert relayed("what is this?").alert_type == "unknown"
     assert relayed("what is this?").headline == "what is this?"
     assert relayed("").headline
@@ -131,7 +131,7 @@ def test_a_change_of_a_key_names_fields_and_never_the_key() -> None:
     assert KEY not in event.model_dump_json()
 
 
-def test_a_change_of_several_names_them_all_and_for_whom_it_was_done() -> None:
+def test_a_change_of_several_entities_names_all_and_changed_by() -> None:
     """Keys by their hashes."""
     event = read(
         "Alert type: `virtual_key_deleted`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: `Virtual Key Deleted`\n"
@@ -145,33 +145,33 @@ def test_a_change_of_several_names_them_all_and_for_whom_it_was_done() -> None:
 
 
 def change(
-    arguments: str, *, kind: str = "virtual_key_updated", head: str = "\nTimestamp: `14:02:11`"
+    arguments: str, *, alert_type: str = "virtual_key_updated", head: str = "\nTimestamp: `14:02:11`"
 ) -> EntityChanged:
     """Read a change that was made with these arguments."""
     event = read(
-        f"Alert type: `{kind}`{head}\n\nMessage: `Event`\n*Action Done by:*\ncreated_by_user_id: `admin`\n"
+        f"Alert type: `{alert_type}`{head}\n\nMessage: `Event`\n*Action Done by:*\ncreated_by_user_id: `admin`\n"
         f"\n*Arguments passed:*\ndata: `{arguments}`\nlitellm_changed_by: `None`\n"
     )
     assert isinstance(event, EntityChanged)
     return event
 
 
-@pytest.mark.parametrize("kind", MANAGEMENT)
-def test_a_digest_of_changes_counts_them_all(kind: str) -> None:
-    """Of every type; LiteLLM names the first of them."""
+@pytest.mark.parametrize("alert_type", MANAGEMENT)
+def test_a_digest_of_changes_counts_them_all(alert_type: str) -> None:
+    """This holds for every type. LiteLLM names only the first change."""
     span = "\nStart: `2026-11-23 10:00:00`\nEnd: `2026-11-23 14:00:00`"
-    event = change("keys=['k']", kind=kind, head=f" (Digest)\nLevel: `High`{span}\nCount: `7`")
+    event = change("keys=['k']", alert_type=alert_type, head=f" (Digest)\nLevel: `High`{span}\nCount: `7`")
 
-    assert (event.entity, event.action) == MANAGEMENT[kind]
+    assert (event.entity, event.action) == MANAGEMENT[alert_type]
     assert (event.count, event.actor_id) == (7, "admin")
     assert event.digest_from == datetime(2026, 11, 23, 10, tzinfo=UTC)
     assert event.digest_until == datetime(2026, 11, 23, 14, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("kind", MANAGEMENT)
-def test_a_change_that_litellm_squashed_counts_as_often(kind: str) -> None:
+@pytest.mark.parametrize("alert_type", MANAGEMENT)
+def test_a_change_that_litellm_squashed_counts_as_often(alert_type: str) -> None:
     """The same text several times within five seconds."""
-    event = read(f"[Num Alerts: 3]\n\nAlert type: `{kind}`\nLevel: `High`\nTimestamp: `1`\n\nMessage: `Event`\n")
+    event = read(f"[Num Alerts: 3]\n\nAlert type: `{alert_type}`\nLevel: `High`\nTimestamp: `1`\n\nMessage: `Event`\n")
 
     assert isinstance(event, EntityChanged)
     assert (event.count, event.digest_from) == (3, None)
@@ -185,7 +185,7 @@ def test_a_name_is_read_as_it_is_whatever_quotes_it_holds(alias: str) -> None:
     assert (event.entity_alias, event.team_id) == (alias, "t1")
     assert event.changed == ("key_alias", "max_budget", "models", "team_id")
     assert event.details == {"max_budget": "1.0", "models": repr([alias, "m"])}
-    assert change(f"key_aliases={[alias, 'm']!r}", kind="virtual_key_deleted").entity_alias == alias
+    assert change(f"key_aliases={[alias, 'm']!r}", alert_type="virtual_key_deleted").entity_alias == alias
 
 
 def test_the_link_to_a_trace_is_a_fact() -> None:
@@ -237,7 +237,7 @@ def test_secrets_in_errors_are_scrubbed() -> None:
 
 
 def test_a_card_for_teams_is_read_like_a_text_for_slack() -> None:
-    """So `MS_TEAMS_WEBHOOK_URL` may point at the relay, too."""
+    """`MS_TEAMS_WEBHOOK_URL` may point at the relay, too."""
     text = "Alert type: `db_exceptions`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: DB read/write call failed: x"
     card = {"attachments": [{"content": {"body": [{"type": "TextBlock", "text": text}]}}]}
 
@@ -248,7 +248,7 @@ def test_a_card_for_teams_is_read_like_a_text_for_slack() -> None:
 
 
 def test_a_budget_event_keeps_its_figures_in_nano_dollars() -> None:
-    """With LiteLLM's name of the event, and our word for whose budget it is."""
+    """It has LiteLLM's name of the event, and our scope of the budget."""
     body = {
         "spend": 100.0,
         "max_budget": 100.5,
@@ -276,8 +276,8 @@ def test_a_budget_event_keeps_its_figures_in_nano_dollars() -> None:
         ({"event_group": "project", "token": "a" * 64}, "a" * 64),
     ],
 )
-def test_a_budget_is_of_whom_litellm_names(fields: dict[str, str], entity: str) -> None:
-    """Whatever key met it: else the proxy's budget would be notified once for each key."""
+def test_a_budget_belongs_to_the_entity_that_litellm_names(fields: dict[str, str], entity: str) -> None:
+    """Otherwise each key would raise an alert about the proxy's budget."""
     body = {"spend": 1, "max_budget": 1, "event": "budget_crossed"} | fields
 
     event = read_webhook(json.dumps(body).encode(), now=NOW)
@@ -286,7 +286,7 @@ def test_a_budget_is_of_whom_litellm_names(fields: dict[str, str], entity: str) 
     assert (event.scope, event.entity_id) == (fields["event_group"], entity)
 
 
-def test_a_webhook_body_that_is_no_budget_event_is_an_unknown_alert() -> None:
+def test_a_webhook_body_without_a_budget_event_is_an_unknown_alert() -> None:
     """It still reaches somebody."""
     event = read_webhook(b'{"event": "key_created", "event_message": "hello"}', now=NOW)
 
@@ -295,7 +295,7 @@ def test_a_webhook_body_that_is_no_budget_event_is_an_unknown_alert() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff"])
-def test_what_is_no_json_object_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(body: bytes) -> None:
     """LiteLLM sends nothing of the kind."""
     with pytest.raises(RelayError):
         read_slack(body, now=NOW)
@@ -326,8 +326,8 @@ _TEXTS = st.lists(_PIECES | st.text(max_size=20), max_size=12).map("".join)
 
 
 @given(_TEXTS, st.none() | st.text(max_size=10))
-def test_every_text_becomes_an_event_that_the_line_takes(text: str, named: str | None) -> None:
-    """Whatever LiteLLM, or a caller through it, writes; and no key is in it."""
+def test_every_text_becomes_a_valid_event(text: str, named: str | None) -> None:
+    """LiteLLM, or a caller through it, may write anything. No key is in the event."""
     event = read(text, named=named)
 
     again = EVENT.validate_json(event.model_dump_json(exclude_none=True))
@@ -346,7 +346,7 @@ _FIELDS = st.sampled_from(
 
 
 @given(st.dictionaries(_FIELDS, _JSON | st.sampled_from(["key", "user", "proxy", "budget_crossed"])))
-def test_every_json_object_becomes_an_event_that_the_line_takes(body: dict[str, object]) -> None:
+def test_every_json_object_becomes_a_valid_event(body: dict[str, object]) -> None:
     """On both ways in."""
     for read_it in (read_webhook, read_slack):
         event = read_it(json.dumps(body).encode(), now=NOW)
@@ -371,10 +371,10 @@ def canaries(value: str) -> str:
 )
 def test_no_secret_of_a_text_gets_through_in_any_part_of_it(value: str) -> None:
     """Headline, facts, text, and names and values of metadata."""
-    told = relayed(canaries(value), named=value).model_dump_json()
+    read_back = relayed(canaries(value), named=value).model_dump_json()
 
-    assert "canary" not in told
-    assert "hunter2" not in told
+    assert "canary" not in read_back
+    assert "hunter2" not in read_back
 
 
 @pytest.mark.parametrize("group", ["key", "team", "internal_user", "user", "customer", "end_user", "nothing"])

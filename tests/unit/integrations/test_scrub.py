@@ -1,4 +1,4 @@
-"""What an error's text may not show."""
+"""The parts of an error's text that are removed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_secrets_are_taken_out(secret: str) -> None:
 
 
 def test_litellms_own_additions_are_left_out() -> None:
-    """They may repeat the messages, and say nothing new."""
+    """They may repeat the messages, and add nothing."""
     message = "boom\n\nModel: gpt-4\nMessages: `[{'role': 'user'}]`"
 
     assert scrub(message, []) == "boom"
@@ -120,8 +120,8 @@ def test_a_short_prompt_is_hidden_as_a_whole() -> None:
     assert scrub("you said 'pin 47', no", prompt_pieces({"input": "pin 47"})) == f"you said '{REMOVED}', no"
 
 
-def test_words_shared_by_chance_stay() -> None:
-    """What the prompt and the error share by chance is kept."""
+def test_words_that_the_prompt_shares_by_chance_stay() -> None:
+    """A word may be in the prompt and in the error by chance."""
     assert scrub("user: bitte warten", PROMPT) == "user: bitte warten"
 
 
@@ -131,7 +131,7 @@ def test_a_known_secret_goes_by_its_value() -> None:
 
 
 def test_nul_surrogates_and_length_are_bounded() -> None:
-    """What comes out fits the wire contract, and shows that it was cut."""
+    """The result obeys the wire contract and shows that it was cut."""
     text = scrub("a\x00b\ud800 " + "x y " * 5_000, ())
     assert text.startswith("a\ufffdb\ufffd")
     assert text.endswith("… cut")
@@ -290,6 +290,6 @@ def test_a_large_prompt_that_litellm_holds_twice_is_compared_once() -> None:
     assert scrub("some error", prompt_pieces(request)) == "some error"
 
 
-def test_what_could_not_be_compared_is_not_shown() -> None:
+def test_a_text_that_cannot_be_compared_is_removed() -> None:
     """The text of an error is removed where the prompt is too long to look through."""
     assert scrub("some error", ["x" * 3_000_000]) == REMOVED_MESSAGE

@@ -91,7 +91,7 @@ def test_a_total_counts_a_request_once_however_many_tags_it_has(events: list[Eve
 
 
 @given(st.lists(calls(), max_size=30))
-def test_what_has_no_tag_is_told_by_name(events: list[Event]) -> None:
+def test_spend_without_a_tag_has_a_name(events: list[Event]) -> None:
     """Every call without one is under "", exactly once."""
     untagged = [event for event in events if isinstance(event, EndEvent) and not event.tags]
     found = [sums for key, sums in ledger_of(events).spend().items() if (key.dimension, key.entity) == ("tag", "")]
@@ -102,7 +102,7 @@ def test_what_has_no_tag_is_told_by_name(events: list[Event]) -> None:
 
 @given(st.lists(calls(), max_size=30), st.integers(0, 5))
 def test_a_cap_moves_sums_and_loses_none(events: list[Event], room: int) -> None:
-    """What a dimension has no room for is under "(other)" of its team, to the nano-dollar."""
+    """The remainder of a dimension is under "(other)" of its team, to the nano-dollar."""
     spend = ledger_of(events).spend()
     known = [key for key in spend if key.entity == "a"]
     books = capped(
@@ -151,7 +151,7 @@ def latency_of(durations: list[int]) -> Latency:
     return Latency(buckets)
 
 
-def test_what_takes_longer_than_any_bucket_is_in_the_last_one() -> None:
+def test_a_duration_above_all_bounds_is_in_the_last_bucket() -> None:
     """A duration of days has a bucket, and its mean stays exact."""
     assert bucket_of(10**13) == len(BOUNDS) - 1
     assert bucket_of(0) == 0

@@ -35,7 +35,7 @@ def test_the_failures_of_one_key_are_that_key_s() -> None:
     "rows",
     [
         [row("k1", 5), row("k2", 3)],  # two keys fail: chance does not explain the second
-        [row("", 8)],  # nobody knows whose calls these are
+        [row("", 8)],  # the key of these calls is unknown
         [row("k1", 4)],  # too few are known to be its own
         [],  # a worker of the previous version counted them
     ],
@@ -46,14 +46,14 @@ def test_other_failures_are_an_outage(rows: list[KeyRow]) -> None:
 
 
 def test_stray_failures_of_others_are_chance() -> None:
-    """One in a hundred calls may fail on a healthy deployment."""
+    """A healthy deployment may fail 1 % of its calls."""
     assert found(21, 100, row("k1", 20), row("k2", 1)) is not None
     assert found(27, 100, row("k1", 20), row("k2", 4), row("k3", 3)) is None
 
 
 @pytest.mark.parametrize(("failed", "succeeded"), [(3, 100), (9, 3), (10, 0)])
 def test_no_outage_and_a_large_one_have_no_suspect(failed: int, succeeded: int) -> None:
-    """From 75 % on nobody else's calls prove that the deployment works."""
+    """From 75 % on no other key's calls prove that the deployment works."""
     assert found(failed, succeeded, row("k1", failed)) is None
 
 

@@ -90,5 +90,5 @@ def test_a_model_that_no_retry_serves_has_no_other_credential() -> None:
 def test_it_ends_with_a_success(
     state: CredentialState, successes: dict[str, int], until: int, expected: End | None
 ) -> None:
-    """With this credential, or with the one that replaced it on its deployments."""
+    """The success is with this credential, or with its replacement on the same deployments."""
     assert ended([refused("d1", 5), refused("d2", 5)], state, successes, until=until) is expected

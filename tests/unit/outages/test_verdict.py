@@ -42,7 +42,7 @@ def test_failures_must_be_enough_a_share_and_more_than_chance(failed: int, calls
 
 
 def test_evidence_is_none_at_or_below_the_tolerated_rate() -> None:
-    """Fewer failures than are tolerated speak for the deployment."""
+    """Fewer failures than are tolerated count in favour of the deployment."""
     assert evidence(1, 100, 0.01) == evidence(0, 50, 0.01) == evidence(0, 0, 0.01) == 0
     assert not is_evident(30, 3_000, 0.01)
 
@@ -167,7 +167,7 @@ def test_ranks_rise_with_severity_and_never_fall() -> None:
 
 @pytest.mark.parametrize(("share", "least"), [(1.0, 1), (0.5, 10), (0.15, 42)])
 def test_the_end_needs_more_successes_than_the_error_rate_explains(share: float, least: int) -> None:
-    """One after a full outage, some forty after 15 % errors."""
+    """A full outage needs one success, and an outage with 15 % errors about 40."""
     bad = [
         Bucket(second, "d1", round(20 * (1 - share)), {"503": round(20 * share)}, last_failure=second * 1_000)
         for second in range(0, 100, 10)
@@ -217,7 +217,7 @@ def test_the_verdict_is_that_of_looking_at_every_stretch(limits: Limits, buckets
         assert is_evident(verdict.failed, verdict.calls, 0.01)
 
 
-def test_a_stray_failure_before_an_outage_is_no_part_of_it() -> None:
+def test_a_stray_failure_before_an_outage_is_not_part_of_it() -> None:
     """Thousands of calls succeeded between them."""
     healthy = [Bucket(start, "d1", 40) for start in range(10, 600, 10)]
     down = [Bucket(start, "d1", 0, {"503": 40}) for start in range(600, 630, 10)]

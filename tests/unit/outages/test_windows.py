@@ -108,7 +108,7 @@ def test_an_outage_ends_with_a_full_window_under_the_threshold() -> None:
 
 
 def test_a_region_needs_two_failing_deployments() -> None:
-    """One bad deployment is no bad region."""
+    """A single failing deployment is not an outage of its region."""
     assert judge([Bucket(0, "a", 0, {"503": 20}), Bucket(0, "b", 20)], REGION).crossed is Threshold.NONE
     assert judge([Bucket(0, "a", 0, {"503": 9}), Bucket(0, "b", 0, {"503": 1})], REGION).crossed is Threshold.MAJOR
 

@@ -1,4 +1,4 @@
-"""Whatever a producer publishes: a bad event is dropped and counted, and the others of its turn are sent."""
+"""A bad event is dropped and counted, and the other events of its turn are sent."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_a_thousand_hung_calls_are_all_announced(clock: Clock) -> None:
     assert len(announced(inflight)) == 1_000
 
 
-def test_what_is_watched_is_bounded(clock: Clock) -> None:
+def test_the_number_of_watched_calls_is_bounded(clock: Clock) -> None:
     """Calls above the bound cost no memory, and calls older than a day are dropped."""
     inflight = InFlight(3, clock=clock)
     for number in range(MAX_CALLS + 10):

@@ -98,7 +98,7 @@ def reconnect(outbox: Outbox, transport: FakeTransport, clock: Clock) -> None:
 
 
 def test_batches_are_sent_in_order_and_counted(outbox: Outbox, transport: FakeTransport) -> None:
-    """Nothing is spooled while the broker is there."""
+    """No batch is spooled while the broker is available."""
     for number in range(3):
         outbox.put(sealed(number))
 
@@ -169,7 +169,7 @@ def test_a_refused_batch_is_dropped_and_counted_and_does_not_block_the_next(
 
 
 def test_a_full_spool_drops_the_oldest_and_counts_it(tmp_path: Path, transport: FakeTransport, clock: Clock) -> None:
-    """What is left is sent in order."""
+    """The remaining batches are sent in order."""
     spool = Spool(tmp_path / "spool", "boot", max_bytes=1_000)
     outbox = Outbox(transport, spool, Problems())
     transport.away = True
@@ -264,7 +264,7 @@ def test_an_unexpected_error_spools_what_is_in_memory(
     assert outbox.spooled == 2
 
 
-def test_a_spooled_file_that_somebody_has_deleted_is_counted_and_the_next_is_sent(
+def test_a_deleted_spool_file_is_counted_and_the_next_is_sent(
     outbox: Outbox, transport: FakeTransport, clock: Clock, tmp_path: Path
 ) -> None:
     """It must not hold up the batches behind it until the host starts again."""

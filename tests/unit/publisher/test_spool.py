@@ -52,7 +52,7 @@ def test_batches_come_back_as_they_were_and_in_order(open_spool: OpenSpool) -> N
     assert len(spool) == 24
 
 
-def test_a_full_spool_lets_the_oldest_go_and_says_how_many_events(open_spool: OpenSpool, tmp_path: Path) -> None:
+def test_a_full_spool_drops_the_oldest_and_returns_their_number(open_spool: OpenSpool, tmp_path: Path) -> None:
     """The files stay within the bound, and the newest batches stay."""
     spool = open_spool(max_bytes=2_000)
     dropped = sum(spool.add(sealed(number)) for number in range(60))
@@ -104,8 +104,8 @@ def test_a_folder_that_cannot_be_made_is_the_callers_to_survive(open_spool: Open
         open_spool(root=tmp_path / "file").add(sealed(1))
 
 
-def test_a_file_that_somebody_has_deleted_blocks_none_and_is_counted(open_spool: OpenSpool, tmp_path: Path) -> None:
-    """As is one that holds no batch. The bytes of both are free again."""
+def test_a_deleted_file_blocks_no_other_and_is_counted(open_spool: OpenSpool, tmp_path: Path) -> None:
+    """A file without a batch is counted, too. The bytes of both are free again."""
     spool = open_spool()
     for number in range(4):
         spool.add(sealed(number))
@@ -118,8 +118,8 @@ def test_a_file_that_somebody_has_deleted_blocks_none_and_is_counted(open_spool:
     assert len(spool) == 4
 
 
-def test_a_folder_that_somebody_has_deleted_is_made_again(open_spool: OpenSpool, tmp_path: Path) -> None:
-    """It is locked anew, so that no other process adopts it."""
+def test_a_deleted_folder_is_created_again(open_spool: OpenSpool, tmp_path: Path) -> None:
+    """It is locked again, so that no other process adopts it."""
     spool = open_spool()
     spool.add(sealed(1))
     shutil.rmtree(tmp_path / "boot")

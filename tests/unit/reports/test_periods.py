@@ -55,7 +55,7 @@ def test_periods_of_some_days_follow_each_other(length: int, weekday: int, day: 
     ids=["november", "over the year", "leap day"],
 )
 def test_a_monthly_report_is_of_the_month_that_ended(day: date, first: date, last: date, before: date) -> None:
-    """Not of the one that has just begun."""
+    """The new month is not reported."""
     period = periods.month(BERLIN, day)
 
     assert period.days == Days(first, last)
@@ -76,7 +76,7 @@ def test_an_hour_that_the_clock_skips_still_comes_once() -> None:
 
 
 def test_a_first_report_is_only_the_newest_and_missed_ones_follow_in_order() -> None:
-    """Without a report before, nobody missed one; after a long pause the three newest are caught up."""
+    """Without an earlier report, none was missed. After a long pause the three newest are sent."""
     calendar, now = Calendar(UTC_ZONE, every_days=1), datetime(2026, 11, 25, 12, tzinfo=UTC)
 
     (first,) = due(ReportKind.SPEND, calendar, None, now=now)
@@ -87,7 +87,7 @@ def test_a_first_report_is_only_the_newest_and_missed_ones_follow_in_order() -> 
 
 
 def test_a_clock_that_steps_back_makes_nothing_due_again() -> None:
-    """What ended no later than the last report stays reported."""
+    """A period that ended no later than the last report stays reported."""
     calendar, now = Calendar(UTC_ZONE), datetime(2026, 11, 25, 12, tzinfo=UTC)
     (period,) = due(ReportKind.SPEND, calendar, None, now=now)
 
@@ -124,7 +124,7 @@ def test_a_daily_report_comes_twice_a_day_and_once_for_each_slot() -> None:
 def test_a_day_that_ended_while_nothing_ran_is_reported_before_the_day_so_far(
     seconds: int, last: str, back: str, expected: list[str]
 ) -> None:
-    """A whole day is said by no later report; up to three of them, the oldest first."""
+    """No later report includes a whole day. Up to three are sent, the oldest first."""
     calendar, after = Calendar(UTC_ZONE, daily_seconds=seconds), datetime.fromisoformat(last)
 
     found = due(ReportKind.DAILY, calendar, after, now=datetime.fromisoformat(back))

@@ -29,7 +29,7 @@ def table(amounts: list[int], *, sums: bool = True) -> Table:
 
 
 @given(st.lists(st.integers(0, 10**18), max_size=30), st.integers(0, 30), st.integers(0, 30))
-def test_whatever_is_cut_is_counted_and_added_up(amounts: list[int], first: int, second: int) -> None:
+def test_omitted_rows_are_counted_and_summed(amounts: list[int], first: int, second: int) -> None:
     """Also when it is cut twice: once for the message, once for a chat."""
     made = table(amounts).head(first).head(second)
 
@@ -39,7 +39,7 @@ def test_whatever_is_cut_is_counted_and_added_up(amounts: list[int], first: int,
     assert shown + int((made.rest or (0, 0))[1] or 0) == sum(amounts)
 
 
-def test_what_does_not_add_up_is_not_added() -> None:
+def test_a_table_without_sums_has_no_sum() -> None:
     """A call with two tags is in two rows."""
     made = table([3, 2, 1], sums=False).head(1)
 
@@ -68,7 +68,7 @@ def test_cells_are_read_as_what_they_are() -> None:
     assert show(None, Unit.DOLLARS) == ""
 
 
-def test_facts_that_a_table_says_are_not_said_twice() -> None:
+def test_facts_in_a_table_are_not_repeated() -> None:
     """Receivers without tables still get them."""
     facts = {"By team": "t0 $1", "No team": "$5", "Requests": "4"}
     message = Message(

@@ -26,7 +26,7 @@ from alertworker.routing.matchers import parse_list
         ('alerting_metadata="x"', "known are alert_receiver, alert_type"),
     ],
 )
-def test_what_no_alert_has_is_named_with_the_nearest(text: str, meant: str) -> None:
+def test_an_unknown_label_or_value_is_named_with_the_nearest(text: str, meant: str) -> None:
     """Each matcher has a warning of its own, which names it."""
     [doubt] = doubts(parse_list(text))
 
@@ -49,12 +49,12 @@ def test_what_no_alert_has_is_named_with_the_nearest(text: str, meant: str) -> N
         'customer="c1"',
     ],
 )
-def test_what_an_alert_can_have_is_not_doubted(text: str) -> None:
+def test_a_possible_label_value_has_no_warning(text: str) -> None:
     """An empty value asks for alerts without the label."""
     assert doubts(parse_list(text)) == ()
 
 
 def test_a_label_of_an_inhibition_is_looked_at_too() -> None:
-    """One that no alert has is never equal."""
+    """A label that no alert has is never equal."""
     assert doubt_label("deployment") is None
     assert "did you mean deployment?" in (doubt_label("deploymnt") or "")

@@ -95,7 +95,7 @@ def test_lists_of_matchers_are_read_as_alertmanager_reads_them(text: str, expect
         '"odd name"="x"',
     ],
 )
-def test_what_alertmanager_refuses_or_would_misread_is_refused(text: str) -> None:
+def test_a_matcher_that_alertmanager_refuses_or_misreads_is_refused(text: str) -> None:
     """Quotes of another kind, and blanks between matchers, would silently become part of a value."""
     with pytest.raises(MatcherError):
         parse_list(text)
@@ -119,7 +119,7 @@ def test_an_expression_reads_back_as_it_is_written(label: str, operator: str, va
 
 
 @given(ANYTHING)
-def test_whatever_is_typed_is_read_or_refused(text: str) -> None:
+def test_every_input_is_read_or_refused(text: str) -> None:
     """No other exception leaves the parser, and what it read can be kept as UTF-8."""
     for candidate in (text, f'team=~"{text}"', f"team={text}"):
         try:
@@ -133,7 +133,7 @@ def test_whatever_is_typed_is_read_or_refused(text: str) -> None:
 
 
 @given(ANYTHING)
-def test_whatever_a_label_holds_can_be_tested(value: str) -> None:
+def test_every_label_value_can_be_matched(value: str) -> None:
     """A lone surrogate is replaced before RE2, which reads UTF-8, sees the value."""
     assert parse('user=~"(?s:.*)"').passes({"user": value})
     assert not parse('user=~"(?s:.*)never"').passes({"user": value})
@@ -160,7 +160,7 @@ def test_whatever_a_label_holds_can_be_tested(value: str) -> None:
         ("a\ud800", "lone surrogate"),
     ],
 )
-def test_what_re2_does_not_run_is_refused_with_a_remedy(expression: str, remedy: str) -> None:
+def test_an_expression_that_re2_refuses_is_an_error_with_a_remedy(expression: str, remedy: str) -> None:
     """Look-around, back references, and what would need too much memory: the error names the matcher."""
     with pytest.raises(MatcherError) as caught:
         parse(f'team=~"{expression}"')

@@ -55,8 +55,8 @@ def test_a_matcher_tests_one_label(text: str, labels: dict[str, str], passes: bo
 @pytest.mark.parametrize(
     "text", ["", "team", 'team=="x"', 'team="x', '1team="x"', 'team=~"("', 'team="a" severity="b"']
 )
-def test_what_is_no_matcher_is_refused_with_an_example(text: str) -> None:
-    """It says which one it was."""
+def test_an_invalid_matcher_is_refused_with_an_example(text: str) -> None:
+    """The error names the matcher."""
     with pytest.raises(MatcherError, match=r"matcher|expression"):
         parse(text)
 
@@ -135,15 +135,15 @@ def test_months_and_years_hold_in_the_intervals_zone() -> None:
         lambda: read_years("soon"),
     ],
 )
-def test_what_is_no_time_is_refused(read: object) -> None:
-    """With how one looks."""
+def test_an_invalid_time_is_refused(read: object) -> None:
+    """The error has an example."""
     assert callable(read)
     with pytest.raises(TimeIntervalError):
         read()
 
 
 def test_a_range_over_midnight_is_two() -> None:
-    """As in Alertmanager: whose weekday its second half has, nobody could say; the error has both halves."""
+    """As in Alertmanager, the weekday of its second half would be ambiguous. The error has both halves."""
     with pytest.raises(TimeIntervalError, match='"20:00" to "24:00" and "00:00" to "08:00"'):
         read_times("20:00", "08:00")
     assert read_times("20:00", "00:00") == read_times("20:00", "24:00")
@@ -179,7 +179,7 @@ ROUTER = Router(
     ],
 )
 def test_the_tree_takes_each_alert_to_its_receivers(labels: dict[str, str], channels: tuple[str, ...]) -> None:
-    """Children before their parent, each channel once, and an empty receiver is nobody."""
+    """Children before their parent, each channel once, and an empty receiver sends nothing."""
     assert ROUTER.decide(AlertType.LLM_EXCEPTIONS, labels, now=NOW).channels == channels
 
 
@@ -217,21 +217,21 @@ def test_a_types_own_intervals_come_before_those_that_are_inherited(
     assert (other.group_interval, other.repeat_interval) == inherited
 
 
-TEAM, KIND, ROOT = Annotations("team"), Annotations("kind", "https://kind"), Annotations("root", "https://root")
+TEAM, TYPED, ROOT = Annotations("team"), Annotations("type", "https://type"), Annotations("root", "https://root")
 
 
 @pytest.mark.parametrize(
-    ("team", "kind", "root", "found"),
+    ("team", "typed", "root", "found"),
     [
-        (TEAM, KIND, ROOT, Annotations("team", "https://kind")),
+        (TEAM, TYPED, ROOT, Annotations("team", "https://type")),
         (TEAM, NO_ANNOTATIONS, ROOT, Annotations("team", "https://root")),
-        (NO_ANNOTATIONS, KIND, ROOT, KIND),
+        (NO_ANNOTATIONS, TYPED, ROOT, TYPED),
         (NO_ANNOTATIONS, NO_ANNOTATIONS, ROOT, ROOT),
         (NO_ANNOTATIONS, NO_ANNOTATIONS, NO_ANNOTATIONS, NO_ANNOTATIONS),
     ],
 )
 def test_annotations_are_those_of_the_route_then_of_the_type_then_inherited(
-    team: Annotations, kind: Annotations, root: Annotations, found: Annotations
+    team: Annotations, typed: Annotations, root: Annotations, found: Annotations
 ) -> None:
     """Each of the two by itself, in the order in which intervals apply."""
     child = Route((parse('team="search"'),), receiver="search", annotations=team)
@@ -239,18 +239,18 @@ def test_annotations_are_those_of_the_route_then_of_the_type_then_inherited(
         ROUTER,
         root=Route(receiver="default", routes=(child,), annotations=root),
         receivers={"default": ("chat",), "search": ("search-chat",)},
-        annotations={AlertType.OUTAGE_ALERTS: kind},
+        annotations={AlertType.OUTAGE_ALERTS: typed},
     )
     decision = router.decide(AlertType.OUTAGE_ALERTS, {"team": "search"}, now=NOW)
 
     assert decision.channels == ("search-chat",)
     assert decision.annotations_for("search-chat") == found
-    assert decision.annotations_for("another") == kind
+    assert decision.annotations_for("another") == typed
     assert router.decide(AlertType.LLM_TOO_SLOW, {}, now=NOW).annotations_for("chat") == root
 
 
 def test_each_channel_has_the_annotations_of_the_first_route_that_may_notify_it() -> None:
-    """A muted route does not speak."""
+    """A muted route does not notify."""
     routes = (
         Route(receiver="a", continues=True, annotations=Annotations("muted"), mute=(TimeInterval(),)),
         Route(receiver="a", continues=True, annotations=Annotations("first")),
@@ -264,14 +264,14 @@ def test_each_channel_has_the_annotations_of_the_first_route_that_may_notify_it(
 
 
 def test_a_type_that_is_off_goes_nowhere() -> None:
-    """Whatever the tree says."""
+    """No route can change this."""
     router = replace(ROUTER, types=frozenset({AlertType.LLM_TOO_SLOW}))
 
     assert router.decide(AlertType.LLM_EXCEPTIONS, SEARCH, now=NOW).channels == ()
 
 
-def test_a_node_that_is_mute_names_whom_it_would_have_told() -> None:
-    """So that it can be counted."""
+def test_a_muted_route_names_its_channels() -> None:
+    """The suppression can then be counted."""
     node = Route(receiver="oncall", mute=(TimeInterval(((time(14), time(15)),)),))
     router = replace(ROUTER, root=Route(receiver="default", routes=(node,)))
     decision = router.decide(AlertType.LLM_EXCEPTIONS, {}, now=NOW)
@@ -280,8 +280,8 @@ def test_a_node_that_is_mute_names_whom_it_would_have_told() -> None:
     assert router.decide(AlertType.LLM_EXCEPTIONS, {}, now=NOW + timedelta(hours=1)).channels == ("pager", "slack")
 
 
-def test_what_some_alert_of_a_type_can_reach_is_known_without_its_labels() -> None:
-    """By routes about other labels, by routes that are mute now; not past one that takes all of the type."""
+def test_the_channels_that_a_type_can_reach_are_known_without_labels() -> None:
+    """Routes about other labels and muted routes count. Routes behind one that takes the whole type do not."""
     routes = (
         Route((parse('team="search"'),), "oncall", mute=(TimeInterval(((time(14), time(15)),)),)),
         Route((parse('alert_type="daily_reports"'),), ""),
@@ -342,8 +342,8 @@ def test_a_models_outage_mutes_those_of_its_deployments_and_what_it_explains() -
     model = {"alert_type": "outage_alerts", "scope": "model", "model": "m", "deployment": ""}
     sources = [OpenCondition("m", model, frozenset({"chat"}))]
     muted = [
-        {"alert_type": kind, "model": "m", "deployment": "d"}
-        for kind in ("outage_alerts", "llm_exceptions", "llm_too_slow", "cooldown_deployment")
+        {"alert_type": alert_type, "model": "m", "deployment": "d"}
+        for alert_type in ("outage_alerts", "llm_exceptions", "llm_too_slow", "cooldown_deployment")
     ]
     others = [model | {"model": "n"}, model | {"scope": "credential"}, muted[0] | {"model": "n"}]
     others += [{"alert_type": "llm_requests_hanging", "model": "m"}]
@@ -378,7 +378,10 @@ RULE_MATCHERS = st.lists(
     max_size=3,
 ).map(tuple)
 LABELS = st.fixed_dictionaries(
-    {"alert_type": st.sampled_from([kind.value for kind in AlertType]), "severity": st.sampled_from(["Low", "High"])},
+    {
+        "alert_type": st.sampled_from([alert_type.value for alert_type in AlertType]),
+        "severity": st.sampled_from(["Low", "High"]),
+    },
     optional={name: st.sampled_from(VALUES[1:]) for name in NAMES[2:]},
 )
 
@@ -390,10 +393,8 @@ LABELS = st.fixed_dictionaries(
     target=LABELS,
     source=LABELS,
 )
-def test_what_a_rule_asks_a_store_for_leaves_no_source_out(
-    rule: Inhibition, target: dict[str, str], source: dict[str, str]
-) -> None:
-    """Whatever mutes an alert has the type and the labels that are looked for."""
+def test_the_filter_of_a_rule_omits_no_source(rule: Inhibition, target: dict[str, str], source: dict[str, str]) -> None:
+    """Any alert that mutes another has the type and the labels of the filter."""
     wanted = rule.wanted(target)
 
     if rule.mutes(target, source):

@@ -1,4 +1,4 @@
-"""What LiteLLM accepts in its sections is accepted. What cannot be obeyed is a warning that names the remedy."""
+"""Values that LiteLLM accepts are accepted. A value that we cannot obey is a warning with its remedy."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_value_that_litellm_accepts_is_a_warning(tmp_path: Path, keys: str, wa
 
 
 @pytest.mark.parametrize("keys", ['spend_report_frequency: "7D"', "alerting_threshold: 0.5", "master_key: sk-1234"])
-def test_what_means_the_same_is_no_warning(tmp_path: Path, keys: str) -> None:
+def test_an_equivalent_value_has_no_warning(tmp_path: Path, keys: str) -> None:
     """LiteLLM reads the unit of the frequency in any case."""
     assert section(tmp_path, keys).warnings == ()
 

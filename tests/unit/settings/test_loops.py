@@ -42,11 +42,11 @@ def test_a_destination_that_is_our_own_relay_is_refused(tmp_path: Path, variable
 def test_the_remedy_is_the_variables_own_and_works(
     tmp_path: Path, variable: str, litellms: str, remedy: str, own: str
 ) -> None:
-    """One problem for one address; and done what it says, nothing goes round."""
+    """Each URL has one problem, and the remedy removes the loop."""
     litellms = f"general_settings: {litellms}\n"
-    (told,) = problems(tmp_path, litellms, {variable: RELAY}).splitlines()
-    assert told.startswith(f"environment {variable}: the URL is our own relay")
-    assert remedy in told
+    (problem,) = problems(tmp_path, litellms, {variable: RELAY}).splitlines()
+    assert problem.startswith(f"environment {variable}: the URL is our own relay")
+    assert remedy in problem
 
     settings = load(tmp_path, f"{litellms}alertworker: {own}\n", {variable: RELAY} | OURS)
     assert route(settings, AlertType.DB_EXCEPTIONS) == (channel_name("slack", HOOK),)
@@ -54,12 +54,12 @@ def test_the_remedy_is_the_variables_own_and_works(
 
 
 def test_both_of_the_proxys_variables_may_point_at_the_relay(tmp_path: Path) -> None:
-    """What is said of one is not said of the other, which ours comes before."""
+    """The one variable is not checked in place of the other. Ours comes first."""
     shared = {"SLACK_WEBHOOK_URL": RELAY, "WEBHOOK_URL": RELAY.replace("slack", "webhook")} | OURS
     litellms = "general_settings: {alerting: [slack, webhook]}\n"
-    (told,) = problems(tmp_path, litellms, shared).splitlines()
-    assert "environment WEBHOOK_URL" in told
-    assert "ALERTWORKER_SLACK_WEBHOOK_URL" not in told
+    (problem,) = problems(tmp_path, litellms, shared).splitlines()
+    assert "environment WEBHOOK_URL" in problem
+    assert "ALERTWORKER_SLACK_WEBHOOK_URL" not in problem
 
     assert load(tmp_path, litellms + "alertworker: {alerting: [slack]}", shared).warnings == ()
 

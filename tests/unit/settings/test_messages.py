@@ -31,7 +31,7 @@ OFF = {"turn_off_message_logging": True}
         ({}, {"alertworker": {"show_messages": True}, "litellm_settings": OFF | SHOWN}, False),
     ],
 )
-def test_both_show_messages_only_where_somebody_said_so(
+def test_both_show_messages_only_if_configured(
     tmp_path: Path, environ: dict[str, str], config: dict[str, Any], expected: bool
 ) -> None:
     """Our words beat LiteLLM's, the environment beats the file, and turning logging off beats all."""
@@ -42,8 +42,8 @@ def test_both_show_messages_only_where_somebody_said_so(
     assert CallbackOptions.read(environ, config).show_messages is expected
 
 
-def test_it_says_which_of_litellms_words_decided(tmp_path: Path) -> None:
-    """As ``alertworker check`` prints it."""
+def test_it_names_the_key_of_litellm_that_decided(tmp_path: Path) -> None:
+    """``alertworker check`` prints it."""
     path = tmp_path / "config.yaml"
     path.write_text("litellm_settings:\n  redact_messages_in_exceptions: false\n")
     assert load_settings(environ={}, config=path).origins["show_messages"] == (

@@ -1,4 +1,4 @@
-"""What the file has and nobody would read is said, with its place."""
+"""A section or key that would be ignored is a warning with its place."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_section_that_is_not_read_is_a_warning(tmp_path: Path, text: str, word
     assert words in warning
 
 
-def test_litellms_own_sections_are_no_mistakes(tmp_path: Path) -> None:
+def test_litellms_own_sections_are_valid(tmp_path: Path) -> None:
     """LiteLLM has many, and some have names like ours."""
     names = (
         "model_list router_settings litellm_settings general_settings environment_variables guardrails mcp_servers "
@@ -39,7 +39,7 @@ def test_litellms_own_sections_are_no_mistakes(tmp_path: Path) -> None:
 
 
 def test_our_alerting_args_override_litellms_key_by_key(tmp_path: Path) -> None:
-    """And a warning about one of LiteLLM's has LiteLLM's place."""
+    """A warning about LiteLLM's key has the place of LiteLLM's key."""
     text = """
 general_settings:
   alerting_args:
@@ -114,8 +114,8 @@ alertworker:
         ("annotations: {outage_alerts: {note: Call: Bob}}", "put the text in quotes"),
     ],
 )
-def test_an_error_says_what_to_write(tmp_path: Path, text: str, words: str) -> None:
-    """With the unit of a number, and the column of invalid YAML."""
+def test_an_error_has_an_example(tmp_path: Path, text: str, words: str) -> None:
+    """The example has the unit of a number. Invalid YAML has its column."""
     assert words in problems(tmp_path, f"alertworker:\n  {text}\n")
 
 

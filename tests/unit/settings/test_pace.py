@@ -44,21 +44,21 @@ def test_a_channels_pace_is_a_setting(tmp_path: Path) -> None:
 
 
 def test_a_pace_changes_no_name(tmp_path: Path) -> None:
-    """What waits in the lane stays its channel's."""
+    """Waiting messages stay in their channel's lane."""
     names = [{config.name for config in load(tmp_path, TEXT % (pace, "")).channels} for pace in ("", ", pace: {}")]
 
     assert names[0] == names[1]
 
 
-def test_what_a_pace_leaves_out_is_the_vendors(tmp_path: Path) -> None:
-    """Either of the two."""
+def test_a_missing_field_of_a_pace_is_the_vendors(tmp_path: Path) -> None:
+    """This holds for each of the two fields."""
     assert paces(tmp_path, "{interval: 0}") == [Pace(0.0, 3)]
     assert paces(tmp_path, "{burst: 1}") == [Pace(1.0, 1)]
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"console"}))
 def test_every_kind_has_a_pace_to_set(kind: str) -> None:
-    """But the terminal."""
+    """The terminal is the exception."""
     assert "pace" in KINDS[kind].model_fields
 
 
@@ -75,7 +75,7 @@ def test_every_kind_has_a_pace_to_set(kind: str) -> None:
         ("{interval: 3}", "{interval: 4}", "with another pace"),
     ],
 )
-def test_what_is_wrong_with_a_pace_is_said(tmp_path: Path, first: str, second: str, words: str) -> None:
+def test_an_invalid_pace_is_an_error_with_the_reason(tmp_path: Path, first: str, second: str, words: str) -> None:
     """Also where it is given twice, and not the same."""
     with pytest.raises(ConfigurationError) as caught:
         paces(tmp_path, first, second)

@@ -113,7 +113,7 @@ def test_every_nested_mistake_has_its_own_line(tmp_path: Path) -> None:
 
 
 def test_names_are_checked_beside_other_mistakes(tmp_path: Path) -> None:
-    """What a valid part of the file refers to is reported in the same run as what is invalid elsewhere."""
+    """References in the valid part of a file are checked in the same run as its invalid part."""
     text = """
 alertworker:
   http_port: many
@@ -134,7 +134,7 @@ alertworker:
 
 
 def test_a_name_is_not_unknown_only_because_its_list_is_invalid(tmp_path: Path) -> None:
-    """One mistake is one error."""
+    """Each mistake is one error."""
     text = "alertworker: {receivers: [{name: oncall, chanels: []}], route: {receiver: oncall}}"
 
     (line,) = problems(tmp_path, text).splitlines()
@@ -142,7 +142,7 @@ def test_a_name_is_not_unknown_only_because_its_list_is_invalid(tmp_path: Path) 
 
 
 def test_lines_are_those_of_anchors_and_merged_keys(tmp_path: Path) -> None:
-    """Where the value itself is written."""
+    """The line is that of the value itself."""
     text = """
 alertworker:
   receivers:
@@ -165,14 +165,14 @@ alertworker:
 
 
 def test_a_nested_mistake_in_an_included_file_has_that_files_line(tmp_path: Path) -> None:
-    """And not the line of the file that includes it."""
+    """The line is not that of the including file."""
     (tmp_path / "more.yaml").write_text("\n\nalertworker:\n  retry:\n    deadline: never\n")
 
     assert problems(tmp_path, "include: [more.yaml]\n").startswith("more.yaml:5 alertworker.retry.deadline: ")
 
 
 def test_a_mistake_in_the_environment_has_the_variables_name() -> None:
-    """Of the field in question, where several variables make one channel."""
+    """If several variables make one channel, the error names that of the invalid field."""
     mail = {
         "SMTP_HOST": "mail.example",
         "SMTP_SENDER_EMAIL": "a@b.example",
@@ -202,7 +202,7 @@ def test_a_mistake_in_one_of_mails_variables_has_its_name(tmp_path: Path) -> Non
 
 
 def test_a_key_without_a_value_is_as_if_left_out(tmp_path: Path) -> None:
-    """As when everything below it is commented out; only ``inhibitions`` then means that there are none."""
+    """Everything below it may be commented out. Only for ``inhibitions`` it means that there are none."""
     names = [name for name in FileConfig.model_fields if name != "inhibitions"]
     text = "alertworker:\n" + "".join(f"  {name}:\n" for name in names)
     unset, settings = load(tmp_path, "{}"), load(tmp_path, text)
@@ -212,7 +212,7 @@ def test_a_key_without_a_value_is_as_if_left_out(tmp_path: Path) -> None:
     assert load(tmp_path, "alertworker:\n  inhibitions:\n").inhibitions == ()
 
 
-def test_what_litellm_does_not_read_is_not_read(tmp_path: Path) -> None:
+def test_keys_that_litellm_ignores_are_ignored(tmp_path: Path) -> None:
     """URLs by type without slack in ``alerting``; and a string in place of a list is taken as LiteLLM takes it."""
     text = "general_settings: {alerting: webhook, alert_to_webhook_url: {no_type: os.environ/NOT_THERE}}"
     settings = load(tmp_path, text, {"WEBHOOK_URL": "https://receiver.example/x", "SLACK_WEBHOOK_URL": HOOK})
@@ -221,12 +221,12 @@ def test_what_litellm_does_not_read_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_yaml_list_within_itself_is_an_error(tmp_path: Path) -> None:
-    """And no endless loop."""
+    """The loader does not loop."""
     assert "receivers[0]" in problems(tmp_path, "alertworker: {receivers: &a [*a]}")
 
 
 def test_a_key_stands_once() -> None:
-    """What is in force as it is written is inherited, and the rest of the file's keys are compiled."""
+    """A value in force that equals its written form is inherited. The rest of the file's keys are compiled."""
     own = {
         name for name in FileConfig.model_fields if name in Settings.model_fields and name not in Values.model_fields
     }
@@ -243,7 +243,7 @@ def test_a_key_stands_once() -> None:
     ],
 )
 def test_a_heartbeat_url_that_cannot_work_is_an_error(tmp_path: Path, url: str, words: str) -> None:
-    """Otherwise nothing would be sent, and nothing would say so."""
+    """Otherwise nothing would be sent, without a warning."""
     reported = problems(tmp_path, f"alertworker: {{heartbeat_url: '{url}'}}")
 
     assert reported.startswith(f"config.yaml:1 alertworker.heartbeat_url: {words}")

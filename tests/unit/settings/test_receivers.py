@@ -1,4 +1,4 @@
-"""Receivers and trees of one's own: one name is one channel, and what a tree leaves out is said."""
+"""Configured receivers and trees: one name is one channel, and unreached channels are warnings."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ alertworker:
     - {name: y, channels: [{kind: %s, name: chat, url: "https://hooks.slack.com/services/T0/B0/%s"}]}
   route: {receiver: x, routes: [{receiver: y}]}
 """
-    told = problems(tmp_path, text % ("ms_teams", "canary2"))
-    assert "receivers[1].channels[0].name: there is another channel 'chat', with another kind and url" in told
-    assert "rename one of them" in told
-    assert "canary" not in told
+    problem = problems(tmp_path, text % ("ms_teams", "canary2"))
+    assert "receivers[1].channels[0].name: there is another channel 'chat', with another kind and url" in problem
+    assert "rename one of them" in problem
+    assert "canary" not in problem
     assert route(load(tmp_path, text % ("slack", "canary")), AlertType.LLM_EXCEPTIONS) == ("chat",)
 
 
-def test_a_root_that_is_for_nobody_says_so(tmp_path: Path) -> None:
-    """With an empty text, which is no mistake."""
+def test_a_root_with_an_empty_receiver_sends_nothing(tmp_path: Path) -> None:
+    """An empty string is not a mistake."""
     assert route(load(tmp_path, 'alertworker: {route: {receiver: ""}}'), AlertType.LLM_EXCEPTIONS) == ()
 
 
@@ -51,7 +51,7 @@ def test_channels_that_no_route_leads_to_are_warned_of(tmp_path: Path) -> None:
     }
 
 
-def test_what_litellms_words_had_can_be_named_in_a_tree(tmp_path: Path) -> None:
+def test_channels_of_litellms_keys_can_be_named_in_routes(tmp_path: Path) -> None:
     """Then nothing is left out; a receiver that takes such a name is an error."""
     environ = {"SLACK_WEBHOOK_URL": HOOK, "WEBHOOK_URL": WEBHOOK}
     tree = "{receiver: default, routes: [{receiver: llm_exceptions, continue: true}, {receiver: budget_alerts}]}"

@@ -1,4 +1,4 @@
-"""The JSON Schema of the file says what the loader reads."""
+"""The JSON Schema of the file describes what the loader reads."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def test_it_is_a_schema_with_every_key_described(schema: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("text", [*documented(), *(one[0] for one in EXAMPLES.values()), ROUTES])
 def test_every_example_is_valid(schema: dict[str, Any], text: str) -> None:
-    """Of our documents, and of LiteLLM's page."""
+    """The examples are those of our documents and of LiteLLM's page."""
     assert [str(error) for error in jsonschema_rs.validator_for(schema).iter_errors(plain(text))] == []
 
 
 def test_the_documents_have_examples() -> None:
-    """Of receivers and routes, budgets and reports."""
+    """They show receivers, routes, budgets and reports."""
     sections = [plain(param.values[0]).get("alertworker", {}) for param in documented()]
 
     assert {"receivers", "route", "budgets", "reports"} <= {key for section in sections for key in section}
@@ -90,7 +90,7 @@ def test_the_documents_have_examples() -> None:
         "alert_to_webhook_url: {budget_alerts: os.environ/A, llm_exceptions: [os.environ/B]}",
     ],
 )
-def test_what_the_loader_accepts_is_valid(schema: dict[str, Any], text: str) -> None:
+def test_files_that_the_loader_accepts_are_valid(schema: dict[str, Any], text: str) -> None:
     """Channels without a kind or a name, references, numbers and single strings."""
     assert jsonschema_rs.is_valid(schema, plain(f"alertworker: {{{text}}}"))
 
@@ -113,6 +113,6 @@ def test_what_the_loader_accepts_is_valid(schema: dict[str, Any], text: str) -> 
     ],
 )
 def test_mistakes_are_invalid(schema: dict[str, Any], text: str) -> None:
-    """As they are to the loader."""
+    """The loader refuses them, too."""
     assert not jsonschema_rs.is_valid(schema, plain(f"alertworker: {{{text}}}"))
     assert not jsonschema_rs.is_valid(schema, plain(NESTED))

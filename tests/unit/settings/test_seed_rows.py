@@ -49,16 +49,16 @@ def load(tmp_path: Path, name: str) -> Settings:
     return load_settings(environ=environ, config=path)
 
 
-def goes_to(settings: Settings, kind: str) -> set[str]:
+def goes_to(settings: Settings, alert_type: str) -> set[str]:
     """Return the addresses that an alert of a type goes to."""
-    names = settings.router().decide(AlertType(kind), {"alert_type": kind}, now=NOW).channels
+    names = settings.router().decide(AlertType(alert_type), {"alert_type": alert_type}, now=NOW).channels
     channels: list[Any] = [channel for channel in settings.channels if channel.name in names]
     return {channel.url.get_secret_value() for channel in channels}
 
 
 def test_every_type_of_the_page_has_its_default() -> None:
-    """Under the page's name, on where the page says so."""
-    known = {kind.value: spec.on_by_default for kind, spec in CATALOGUE.items()}
+    """Each type has the page's name and the page's default."""
+    known = {alert_type.value: spec.on_by_default for alert_type, spec in CATALOGUE.items()}
 
     assert {name: known.get(name) for name in seed_page.TYPES} == seed_page.TYPES
 
@@ -82,7 +82,9 @@ def test_an_example_of_the_page_works(tmp_path: Path, name: str) -> None:
     channels = {config.name: build_channel(config) for config in settings.channels}
     runtime = Runtime(cast("Any", None), cast("Any", None), channels, settings.router())
 
-    assert {kind.value for kind in settings.alert_types - OURS if kind.value in seed_page.TYPES} == types
+    assert {
+        alert_type.value for alert_type in settings.alert_types - OURS if alert_type.value in seed_page.TYPES
+    } == types
     assert settings.alerting_args.model_dump(include=set(seed_page.ARGS)) == seed_page.ARGS
     assert {channel.kind for channel in channels.values()} == kinds
     assert {kind for _, kind in routed(service, settings.alert_types, runtime)}
@@ -91,23 +93,23 @@ def test_an_example_of_the_page_works(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["quick start", "redacted", "chosen types", "teams", "discord", "regions"])
 def test_all_that_is_on_goes_to_the_one_chat(tmp_path: Path, name: str) -> None:
-    """Where the example names one address."""
+    """The example has one URL."""
     settings = load(tmp_path, name)
 
-    for kind in settings.alert_types:
-        assert len(goes_to(settings, kind.value)) == 1
+    for alert_type in settings.alert_types:
+        assert len(goes_to(settings, alert_type.value)) == 1
 
 
 def test_each_type_goes_to_the_addresses_that_it_is_mapped_to(tmp_path: Path) -> None:
-    """To one, or to each of several, whether they stand in the file or in the environment."""
+    """A type can have several URLs, in the file or in the environment."""
     one, several = load(tmp_path, "a channel each"), load(tmp_path, "channels each")
     environ = SLACK | NUMBERED
 
-    for kind in MAPPED:
-        assert goes_to(one, kind) == {
+    for alert_type in MAPPED:
+        assert goes_to(one, alert_type) == {
             "https://hooks.slack.com/services/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"
         }
-        assert len(goes_to(several, kind)) == 2
+        assert len(goes_to(several, alert_type)) == 2
     assert goes_to(several, "llm_exceptions") == {environ["SLACK_WEBHOOK_URL"], environ["SLACK_WEBHOOK_URL_2"]}
     assert goes_to(several, "outage_alerts") == {environ["SLACK_WEBHOOK_URL_19"], environ["SLACK_WEBHOOK_URL_20"]}
 
@@ -120,14 +122,14 @@ def test_thresholds_of_the_examples_are_in_force(tmp_path: Path) -> None:
 
 
 def test_the_budget_webhook_gets_budgets_only(tmp_path: Path) -> None:
-    """As the page's webhook does."""
+    """The page's webhook does the same."""
     settings = load(tmp_path, "webhook")
 
-    assert {kind for kind in ON if goes_to(settings, kind)} == {"budget_alerts"}
+    assert {alert_type for alert_type in ON if goes_to(settings, alert_type)} == {"budget_alerts"}
     assert goes_to(settings, "budget_alerts") == {seed_page.WEBHOOK_URL}
 
 
-def test_messages_are_withheld_as_the_example_says() -> None:
+def test_messages_are_suppressed_as_in_the_example() -> None:
     """The proxy's side reads it."""
     config = {"litellm_settings": {"redact_messages_in_exceptions": True}}
 

@@ -32,9 +32,9 @@ def problems(tmp_path: Path, text: str, environ: Mapping[str, str] | None = None
     return str(caught.value)
 
 
-def route(settings: Settings, kind: AlertType, **labels: str) -> tuple[str, ...]:
+def route(settings: Settings, alert_type: AlertType, **labels: str) -> tuple[str, ...]:
     """Name the channels that an alert of a type goes to."""
-    return settings.router().decide(kind, {"alert_type": kind.value, **labels}, now=NOW).channels
+    return settings.router().decide(alert_type, {"alert_type": alert_type.value, **labels}, now=NOW).channels
 
 
 def test_nothing_configured_goes_to_the_terminal(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_nothing_configured_goes_to_the_terminal(tmp_path: Path) -> None:
 
     assert settings.alerting_threshold == 300
     assert route(settings, AlertType.LLM_EXCEPTIONS) == ("console",)
-    assert settings.alert_types == {kind for kind, spec in CATALOGUE.items() if spec.on_by_default}
+    assert settings.alert_types == {alert_type for alert_type, spec in CATALOGUE.items() if spec.on_by_default}
 
 
 def test_slack_with_the_default_webhook(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_slack_with_the_default_webhook(tmp_path: Path) -> None:
     assert "canary" not in repr(settings)
 
 
-def test_litellms_words_can_be_said_apart_for_us(tmp_path: Path) -> None:
+def test_litellms_keys_can_be_overridden_for_us(tmp_path: Path) -> None:
     """Turning LiteLLM's alerting off does not turn ours off."""
     text = """
 general_settings: {alerting: [], alerting_threshold: 600}
@@ -106,12 +106,12 @@ def test_the_budget_webhooks_form_is_a_setting(tmp_path: Path) -> None:
     litellms = 'general_settings: {alerting: ["webhook"]}\n'
     ours = "alertworker: {budget_webhook: {format: litellm, spend_tracked: false}}"
     [plain] = load(tmp_path, litellms, {"WEBHOOK_URL": url}).channels
-    [told] = load(tmp_path, litellms + ours, {"WEBHOOK_URL": url}).channels
+    [result] = load(tmp_path, litellms + ours, {"WEBHOOK_URL": url}).channels
 
     assert isinstance(plain, BudgetWebhookConfig)
-    assert isinstance(told, BudgetWebhookConfig)
+    assert isinstance(result, BudgetWebhookConfig)
     assert (plain.name, plain.format, plain.spend_tracked) == (channel_name("budget_webhook", url), "page", True)
-    assert (told.name, told.format, told.spend_tracked) == (plain.name, "litellm", False)
+    assert (result.name, result.format, result.spend_tracked) == (plain.name, "litellm", False)
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_the_budget_webhooks_form_is_a_setting(tmp_path: Path) -> None:
         ("litellm", "must be a mapping"),
     ],
 )
-def test_what_is_wrong_with_the_budget_webhooks_form_is_said(tmp_path: Path, form: str, words: str) -> None:
-    """And its address is not."""
+def test_an_invalid_budget_webhook_is_an_error_with_the_reason(tmp_path: Path, form: str, words: str) -> None:
+    """The error does not have its URL."""
     text = f'general_settings: {{alerting: ["webhook"]}}\nalertworker: {{budget_webhook: {form}}}'
     reported = problems(tmp_path, text, {"WEBHOOK_URL": "https://receiver.example/canary"})
 
@@ -139,7 +139,7 @@ def test_a_form_of_no_budget_webhook_is_warned_of(tmp_path: Path) -> None:
 
 
 def test_a_webhook_url_counts_only_where_it_is_named(tmp_path: Path) -> None:
-    """It may be anybody's variable; and a name without an address is said."""
+    """Another program may own the variable. A name without a URL is a warning."""
     unnamed = load(tmp_path, "{}", {"WEBHOOK_URL": "https://receiver.example/x"})
     without = load(tmp_path, 'general_settings: {alerting: ["slack", "webhook"]}', {"SLACK_WEBHOOK_URL": HOOK})
 
@@ -150,7 +150,7 @@ def test_a_webhook_url_counts_only_where_it_is_named(tmp_path: Path) -> None:
 
 
 def test_slack_without_an_address_goes_to_the_terminal_with_a_warning(tmp_path: Path) -> None:
-    """Nothing is lost for want of a variable, and it is said which."""
+    """A missing variable loses no alert, and the warning names it."""
     settings = load(tmp_path, 'general_settings: {alerting: ["slack"]}')
 
     assert route(settings, AlertType.LLM_EXCEPTIONS) == ("console",)
@@ -158,7 +158,7 @@ def test_slack_without_an_address_goes_to_the_terminal_with_a_warning(tmp_path: 
 
 
 def test_addresses_per_type(tmp_path: Path) -> None:
-    """One or several; equal ones are one channel; other types go to the default, and types that are off nowhere."""
+    """A type may have several URLs. Equal ones are one channel. Others go to the default, disabled types nowhere."""
     text = f"""
 general_settings:
   alerting: ["slack"]
@@ -282,7 +282,7 @@ def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
         load_settings(environ={"ALERTWORKER_CONFIG": str(tmp_path / "none.yaml")})
 
 
-def test_litellms_other_words_are_its_own_business(tmp_path: Path) -> None:
+def test_litellms_other_keys_are_ignored(tmp_path: Path) -> None:
     """Its file works as it is."""
     text = """
 model_list: [{model_name: gpt-4, litellm_params: {model: openai/fake}}]
@@ -320,7 +320,7 @@ alertworker:
 """
 
 
-def test_that_nobody_is_told_is_not_said_where_a_route_tells_somebody(tmp_path: Path) -> None:
+def test_no_warning_of_missing_channels_if_a_route_has_one(tmp_path: Path) -> None:
     """LiteLLM's words name no chat; ours do."""
     words = 'general_settings: {alerting: ["webhook"]}\n'
     own = f"alertworker: {{receivers: [{{name: r, channels: [{{url: '{HOOK}'}}]}}], route: {{receiver: r}}}}\n"
@@ -343,7 +343,7 @@ def test_receivers_and_routes_of_our_own(tmp_path: Path) -> None:
 
 
 def test_other_chats_have_variables_of_their_own(tmp_path: Path) -> None:
-    """A Teams address is known as one, also where it stands as Slack's; ``alerting`` names who may speak."""
+    """A Teams address is known as one, also in Slack's variable. ``alerting`` selects the chats."""
     teams = "https://prod-1.westus.logic.azure.com/workflows/x"
     both = {"SLACK_WEBHOOK_URL": HOOK, "DISCORD_WEBHOOK_URL": "https://discord.com/api/webhooks/1/x"}
 
@@ -401,7 +401,7 @@ def test_other_chats_have_variables_of_their_own(tmp_path: Path) -> None:
         ),
         (
             "route: {routes: [{receiver: default}]}",
-            ["route.receiver", "this key is required", '"default" is the chats', '"" is nobody'],
+            ["route.receiver", "this key is required", '"default" is the chats', '"" sends nothing'],
         ),
         ("time_intervals: [{name: n, time_intervals: [{location: Mars/Olympus}]}]", ["Mars/Olympus"]),
         ("inhibitions: [{source: ['a=\"b\"']}]", ["inhibitions[0].target: this key is required"]),
@@ -439,7 +439,7 @@ alertworker:
 
 
 def test_a_list_of_matchers_may_stand_in_one_string(tmp_path: Path) -> None:
-    """As in Alertmanager; and what is no string, since YAML took its braces, is an error with a remedy."""
+    """Alertmanager accepts it, too. If YAML took its braces for a mapping, the error has a remedy."""
     both = "route: {receiver: default, routes: [{matchers: ['{team=\"a\", severity=High,}', 'region!=\"eu\"']}]}"
     [route] = load(tmp_path, f"alertworker:\n  {both}\n").tree.routes
     assert list(map(str, route.matchers)) == ['team="a"', 'severity="High"', 'region!="eu"']
@@ -449,7 +449,7 @@ def test_a_list_of_matchers_may_stand_in_one_string(tmp_path: Path) -> None:
 
 
 def test_labels_and_values_that_no_alert_has_are_warned_about(tmp_path: Path) -> None:
-    """With the place and the nearest name, and the worker starts all the same."""
+    """The warning has the place and the nearest name, and the worker starts."""
     text = """
 alertworker:
   route:
@@ -473,7 +473,7 @@ alertworker:
 
 
 def test_networks_of_ours_may_be_sent_to(tmp_path: Path) -> None:
-    """By every channel; a neighbour's address without is refused, and the error does not name it."""
+    """This holds for every channel. Without it such an address is refused, and the error does not name it."""
     text = """
 alertworker:
   allowed_networks: ["10.0.0.0/8"]
@@ -482,15 +482,15 @@ alertworker:
     settings = load(tmp_path, text)
     assert [str(network) for network in settings.allowed_networks] == ["10.0.0.0/8"]
 
-    told = problems(tmp_path, text.replace("10.1.2.3", "192.168.7.7"))
-    assert "url" in told
-    assert "allowed_networks" in told
-    assert "192.168.7.7" not in told
+    result = problems(tmp_path, text.replace("10.1.2.3", "192.168.7.7"))
+    assert "url" in result
+    assert "allowed_networks" in result
+    assert "192.168.7.7" not in result
     assert "allowed_networks" in problems(tmp_path, text.replace("10.0.0.0/8", "10.0.0.1/8"))
 
 
 def test_hosts_of_ours_may_be_sent_to(tmp_path: Path) -> None:
-    """By every channel, and by the dead man's switch; only names are hosts."""
+    """This holds for every channel and the dead man's switch. Only names are hosts."""
     text = """
 alertworker:
   allowed_hosts: [Chat.corp]
@@ -511,7 +511,7 @@ SMTP = {
 
 
 def test_mail_by_litellms_variables(tmp_path: Path) -> None:
-    """Where alerting names it; TLS as LiteLLM's words have it; what is missing is named, and the password nowhere."""
+    """``alerting`` must name mail. TLS follows LiteLLM's values. An error names what is missing, never the password."""
     text = 'general_settings: {alerting: ["email"]}'
     settings = load(tmp_path, text, SMTP)
     [mail] = settings.channels
@@ -538,7 +538,7 @@ general_settings:
         settings = load(tmp_path, text, {"SLACK_WEBHOOK_URL": HOOK, variable: "canary"})
         pager = channel_name("pagerduty", "[('routing_key', 'canary')]")
         chat, typed = channel_name("slack", HOOK), channel_name("slack", OTHER)
-        paging = {kind for kind in AlertType if pager in route(settings, kind, severity="High")}
+        paging = {alert_type for alert_type in AlertType if pager in route(settings, alert_type, severity="High")}
         assert paging == URGENT
         assert route(settings, AlertType.OUTAGE_ALERTS, severity="High") == (pager, typed)
         assert route(settings, AlertType.CHANNEL_BROKEN, severity="High") == (pager, chat)
@@ -555,7 +555,7 @@ general_settings:
         ("alertworker: {time_zone: Europe/Berlin}\n", "Europe/Berlin", "litellm.yaml:2 alertworker.time_zone"),
     ],
 )
-def test_days_are_cut_where_litellm_resets_budgets_unless_we_are_told(
+def test_days_begin_where_litellm_resets_budgets_unless_configured(
     tmp_path: Path, own: str, zone: str, origin: str
 ) -> None:
     """LiteLLM's word for it stands in another section."""

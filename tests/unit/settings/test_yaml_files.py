@@ -1,4 +1,4 @@
-"""What LiteLLM's ``include`` brings in: merged by its rules, bounded, and told apart in every error."""
+"""LiteLLM's ``include``: files are merged by its rules, bounded, and each error names its file."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_files_are_read_in_litellms_order(tmp_path: Path) -> None:
 
 
 def test_a_nested_file_is_beside_the_one_that_names_it_else_beside_the_root(tmp_path: Path) -> None:
-    """As LiteLLM looks for them."""
+    """LiteLLM searches in the same order."""
     nested = {"config": "include: [in/a.yaml]\n", "in__a": "include: [b.yaml]\n"}
     beside_root = {"b": "general_settings: {alerting_threshold: 1}\n"}
     assert load(tmp_path, **nested, **beside_root).alerting_threshold == 1
@@ -83,8 +83,8 @@ def test_a_nested_file_is_beside_the_one_that_names_it_else_beside_the_root(tmp_
         (str([f"n{number}.yaml" for number in range(200)]), "", ["includes more than 100 files"]),
     ],
 )
-def test_what_is_wrong_is_told_with_its_file(tmp_path: Path, include: str, more: str, words: list[str]) -> None:
-    """And what includes it, where it is not there."""
+def test_an_error_names_its_file(tmp_path: Path, include: str, more: str, words: list[str]) -> None:
+    """For a missing file it also names the including file."""
     reported = problems(tmp_path, config=f"include: {include}\n", more=more)
 
     assert all(word in reported for word in words), reported

@@ -24,7 +24,7 @@ from alertworker.text.format import read_duration, spell
     ],
 )
 def test_a_duration_is_shown_in_its_two_largest_units(seconds: float, shown: str) -> None:
-    """More of them say nothing to a person."""
+    """Smaller units are useless to a person."""
     assert spell(timedelta(seconds=seconds)) == shown
 
 
@@ -33,14 +33,14 @@ def test_a_duration_is_shown_in_its_two_largest_units(seconds: float, shown: str
     [("90s", 90), ("030m", 1_800), ("2h", 7_200), ("1d", 86_400), ("1w", 604_800), ("100000w", 100_000 * 604_800)],
 )
 def test_a_duration_is_read(text: str, seconds: int) -> None:
-    """As Alertmanager and LiteLLM write it."""
+    """Alertmanager and LiteLLM have the same form."""
     assert read_duration(text) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
     "text", ["", "h", "0h", "-1h", "1.5h", "1 h", "5", "1mo", "100001w", "999999999w", "١h", "1h\n"]
 )
-def test_what_is_not_a_duration_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_duration_is_refused_with_an_example(text: str) -> None:
     """A calendar month is none: its length depends on where it begins."""
     with pytest.raises(ValueError, match="expected, for example, 30m, 2h or 1d"):
         read_duration(text)

@@ -48,5 +48,5 @@ def test_an_ordinary_id_and_a_number_stay_as_they_are() -> None:
 
 @given(ANY_TEXT)
 def test_every_text_can_be_stored(text: str) -> None:
-    """What cannot is replaced."""
+    """A character that cannot be stored is replaced."""
     assert "\0" not in storable(text).encode().decode()

@@ -1,4 +1,4 @@
-"""What looks like a secret is taken out of a text, however it is written; what only resembles one by chance stays."""
+"""A secret is removed from a text in any notation. A string that only resembles one stays."""
 
 from __future__ import annotations
 
@@ -271,7 +271,7 @@ HARMLESS = [
 @pytest.mark.parametrize("secret", KEYS.values(), ids=KEYS)
 @pytest.mark.parametrize("around", ["{}", "wrong key: {}", "key={}, sorry", "({})", '"{}"', "said `{}`", "a\n{}\nb"])
 def test_a_key_is_known_by_its_format(secret: str, around: str) -> None:
-    """Nothing of it is left, wherever it stands; a name that is such a key stays a distinct name."""
+    """It is removed completely, in any place. A name that is a key stays distinct."""
     text = without_secrets(around.format(secret), sure=True)
     assert REMOVED in text
     assert not any(secret[at : at + 8] in text for at in range(len(secret) - 7))
@@ -281,7 +281,7 @@ def test_a_key_is_known_by_its_format(secret: str, around: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "secret", "left"), ANNOUNCED)
-def test_what_is_announced_as_a_secret_goes_and_its_label_stays(text: str, secret: str, left: str) -> None:
+def test_a_labelled_secret_is_removed_and_its_label_stays(text: str, secret: str, left: str) -> None:
     """A reader still sees what was taken out, and how the sentence goes on."""
     assert without_secrets(text, sure=True) == left
     assert secret not in left
@@ -368,7 +368,7 @@ def test_a_disguise_hides_no_key(key: str, disguise: object) -> None:
 
 
 def test_a_stand_in_is_the_same_for_the_same_secret_and_no_other() -> None:
-    """So rows of the books stay apart, and of one entity together."""
+    """Each entity keeps its own rows in the ledger."""
     one, other = "sk-proj-abcdefgh12345678", "sk-proj-abcdefgh12345679"
     assert pseudonymous(one) == pseudonymous(one) == pseudonym(one) != pseudonymous(other)
     assert len(pseudonymous(one)) == len("secret-") + 12
@@ -385,12 +385,12 @@ def test_a_stand_in_is_the_same_for_the_same_secret_and_no_other() -> None:
         ("Key Name", False), ("secretary", False), ("hockey", False), ("monkey", False), ("author", False),
     ],
 )  # fmt: skip
-def test_a_name_tells_that_a_secret_stands_under_it(name: str, secret: bool) -> None:
-    """As the names of fields and variables do."""
+def test_a_key_shows_that_its_value_is_a_secret(name: str, secret: bool) -> None:
+    """Names of fields and variables are such keys."""
     assert names_a_secret(name) is secret
 
 
-def test_figures_that_a_label_announces_stay_where_nobody_wrote_text() -> None:
+def test_labelled_figures_stay_in_a_text_of_our_own() -> None:
     """LiteLLM's reports: "output token" is none."""
     assert (
         without_keys("per output token: 0.0052, key sk-proj-abcdefgh12345678")
@@ -439,7 +439,7 @@ def test_nothing_else_under_the_name_of_a_credential_is_shown(text: str, left: s
         max_size=6,
     ).map("".join)
 )
-def test_what_was_redacted_is_not_redacted_again(text: str) -> None:
+def test_redaction_is_idempotent(text: str) -> None:
     """The relay does so after the proxy, and a page after the relay."""
     once = without_secrets(text, sure=True)
     assert without_secrets(once, sure=True) == once
@@ -478,9 +478,9 @@ def test_a_hexadecimal_key_within_a_path_is_removed_and_the_path_stays(text: str
 )
 def test_no_piece_of_a_secret_is_left_where_a_text_is_cut(secret: str, limit: int, step: int) -> None:
     """It is taken out before the text is cut, wherever the cut falls, and however much shorter the text gets."""
-    look = max(4 * limit, 1_200)
+    scanned = max(4 * limit, 1_200)
     for filling in ("word ", "x", "token=abcdefghijklmnopqrstuvwxyz "):
-        for before in range(look - 200, look + 50, step):
+        for before in range(scanned - 200, scanned + 50, step):
             text = within((filling * (before // len(filling) + 1))[:before] + " " + secret + " and so on" * 100, limit)
             assert len(text) <= limit
             assert "hunter" not in text

@@ -1,4 +1,4 @@
-"""A string that was cut says so, is never torn within a character, and as an id stays distinct."""
+"""A cut string has a mark, is never cut within a character, and as an id stays distinct."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def test_ids_that_were_cut_stay_distinct(one: str, other: str, limit: int) -> No
     assert (shorten_id(long_one, limit) == shorten_id(long_other, limit)) is (one == other)
 
 
-#: The bounds that strings have. A slice up to one of them cuts a string, and nobody sees that it was cut.
+#: The bounds that strings have. A slice up to one of them cuts a string without a mark.
 BOUNDS = ("MAX_NAME", "MAX_TEXT", "MAX_URL", "MAX_DETAILS", "MAX_PART", "MAX_LINE", "MAX_NOTE", "MAX_EXCERPT", "length")
 #: Longer slices than of so many are no prefixes that are compared.
 LONGEST_PREFIX = 16
-#: Slices that nobody reads, or whose result is never cut.
+#: Slices that are not shown, or whose result is never cut.
 HARMLESS = {
     "alertworker/integrations/litellm/admin_alerts.py": ["tuple(sorted(given))[:64]"],  # a list of names
     "alertworker/publisher/https.py": ["answer.decode(errors='replace')[:200]"],  # a server's words, in a log line
@@ -84,7 +84,7 @@ def slices(path: Path) -> list[str]:
 
 
 def test_no_string_is_cut_by_a_slice() -> None:
-    """Use `shorten`, `shorten_id`, `within` or `sanitize.cut`; or say in `HARMLESS` why nobody misses a mark."""
+    """Use `shorten`, `shorten_id`, `within` or `sanitize.cut`; or explain in `HARMLESS` why no mark is needed."""
     root = Path(__file__).parents[3]
     found = {str(path.relative_to(root)): slices(path) for path in sorted((root / "alertworker").rglob("*.py"))}
 

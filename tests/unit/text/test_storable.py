@@ -105,6 +105,6 @@ def test_places_of_every_kind_were_found() -> None:
 
 
 def test_pairs_of_surrogates_are_one_character() -> None:
-    """As UTF-16 has it; only halves are replaced."""
+    """UTF-16 has them. Only lone halves are replaced."""
     assert storable("no\0 end \ud83d\ude00 \ud800 é") == "no\ufffd end 😀 \ufffd é"
     assert storable("plain\0") == "plain\ufffd"

@@ -153,7 +153,7 @@ RELAYED = {
 @pytest.mark.parametrize("path", PATHS[1:])
 @pytest.mark.parametrize("body", RELAYED.values(), ids=RELAYED)
 def test_the_relay_takes_or_refuses_whatever_comes(path: str, body: bytes) -> None:
-    """What it takes is an event that the pipeline takes."""
+    """The pipeline takes each event that the relay takes."""
     sent: list[SealedBatch] = []
     app, context = web(sent.append, room=4 * MIB)
     answer = asyncio.run(raw(app, path, body))
@@ -175,7 +175,7 @@ async def raw(app: Any, path: str, body: bytes) -> int:
 
 
 @pytest.mark.parametrize("count", ["-1", str(MAX_EVENTS + 1), "9" * 5_000, "1e3", ""])
-def test_a_sealed_batch_says_how_many_events_it_has(count: str) -> None:
+def test_a_sealed_batch_states_its_number_of_events(count: str) -> None:
     """Within what a batch may have."""
     app, context = web(lambda _batch: None)
     answer = asyncio.run(ask(app, "POST", PATHS[0], b"x", SEALED | {"Alertworker-Count": count}))

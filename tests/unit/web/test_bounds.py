@@ -1,4 +1,4 @@
-"""What is not taken is refused in time and memory that are bounded, and is said with when to come again."""
+"""A refused request takes bounded time and memory, and the answer has a Retry-After."""
 
 from __future__ import annotations
 
@@ -128,8 +128,8 @@ def test_more_batches_than_may_wait_are_refused_and_none_of_them_is_sent(monkeyp
     context.broker_queue.close()
 
 
-def test_a_broker_that_does_not_confirm_in_time_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waited behind the one that hangs is not sent later behind the client's back."""
+def test_a_missing_confirmation_of_the_broker_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request behind the hanging one is not sent after its client got an error."""
     monkeypatch.setattr(outboxes, "SEND_SECONDS", 0.1)
     broker = Broker()
     app, context = web(broker.send)

@@ -1,4 +1,4 @@
-"""Whatever a body holds, it is read or refused with a reason; nothing of it is repeated."""
+"""Any body is read or refused with a reason. No reason repeats its content."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_every_event_is_either_sealed_or_named(events: list[Any], lines: bool) -
 
 @given(st.binary(max_size=300), st.sampled_from(["", "gzip", "zstd", "br"]))
 def test_any_bytes_are_read_or_refused(body: bytes, encoding: str) -> None:
-    """Never an exception that nobody expected."""
+    """It never raises an unexpected exception."""
     try:
         receive(body, encoding, "key", now=NOW)
     except Refusal as refusal:
@@ -61,7 +61,7 @@ def test_any_bytes_are_read_or_refused(body: bytes, encoding: str) -> None:
 
 
 @given(st.lists(st.binary(max_size=5_000), min_size=1, max_size=3), st.data())
-def test_what_was_compressed_comes_back_whole_or_not_at_all(parts: list[bytes], data: st.DataObject) -> None:
+def test_a_compressed_body_is_read_whole_or_not_at_all(parts: list[bytes], data: st.DataObject) -> None:
     """Also from several members or frames, and never from one that was cut."""
     whole = b"".join(parts)
     for encoding, compress in (("gzip", gzip.compress), ("zstd", zstandard.compress)):
@@ -84,7 +84,7 @@ def test_no_reason_repeats_the_body() -> None:
 
 
 def test_secrets_are_removed_from_every_field_before_an_event_is_sealed() -> None:
-    """As the callback does in a proxy; names stay distinct, and fields that our packages make may come from anybody."""
+    """The callback does so in a proxy. Names stay distinct. Fields that our packages make may come from any client."""
     key = "sk-proj-canary0123456789"
     event = GOOD | {
         "type": "llm.request.failed",

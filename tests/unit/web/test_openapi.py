@@ -13,13 +13,13 @@ from alertworker.web.services import explain
 
 
 def test_every_route_is_described_and_every_description_is_served() -> None:
-    """What is LiteLLM's form, too."""
+    """This includes the routes in LiteLLM's form."""
     served = {(route.path, method.lower()) for route in ROUTES for method in (route.methods or set()) - {"HEAD"}}
     described = {(path, method) for path, operations in document()["paths"].items() for method in operations}
     assert described == served
 
 
-def test_the_relay_takes_its_key_in_the_address_and_says_why_it_refuses() -> None:
+def test_the_relay_takes_its_key_in_the_url_and_gives_reasons() -> None:
     """LiteLLM sends no headers of ours."""
     paths, schemes = document()["paths"], document()["components"]["securitySchemes"]
     for path in ("/integrations/litellm/slack", "/integrations/litellm/slack/{type}", "/integrations/litellm/webhook"):
@@ -29,13 +29,13 @@ def test_the_relay_takes_its_key_in_the_address_and_says_why_it_refuses() -> Non
 
 
 def test_a_test_of_a_service_is_described_with_each_result() -> None:
-    """As it is answered."""
+    """The response has the same form."""
     answer = document()["paths"]["/health/services"]["get"]["responses"]["502"]["content"]["application/json"]["schema"]
-    trial = ChannelTest("slack-1", AlertType.LLM_EXCEPTIONS, "dead", "404", "not_found", "{}")
-    told = explain("webhook", [trial])
+    result = ChannelTest("slack-1", AlertType.LLM_EXCEPTIONS, "dead", "404", "not_found", "{}")
+    explained = explain("webhook", [result])
 
-    assert answer["properties"].keys() == set(answer["required"]) == told.keys()
-    assert answer["properties"]["results"]["items"]["properties"].keys() == told["results"][0].keys()
+    assert answer["properties"].keys() == set(answer["required"]) == explained.keys()
+    assert answer["properties"]["results"]["items"]["properties"].keys() == explained["results"][0].keys()
 
 
 def test_every_reference_leads_somewhere() -> None:

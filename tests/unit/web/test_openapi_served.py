@@ -1,4 +1,4 @@
-"""What the OpenAPI document promises is what is served, whatever is sent: found out by schemathesis."""
+"""The server keeps the promises of the OpenAPI document. schemathesis generates the requests."""
 
 from __future__ import annotations
 
@@ -89,12 +89,12 @@ def check(name: tuple[str, str], mode: GenerationMode) -> None:
 
 
 @pytest.mark.parametrize("name", OPERATIONS, ids=" ".join)
-def test_what_fits_the_document_is_served_as_it_says(name: tuple[str, str]) -> None:
-    """With a status, a type and a body that it describes, and only to who has the key."""
+def test_a_valid_request_gets_the_documented_response(name: tuple[str, str]) -> None:
+    """Status, type and body are as described. Only a client with the key gets it."""
     check(name, GenerationMode.POSITIVE)
 
 
 @pytest.mark.parametrize("name", WITH_INPUT, ids=" ".join)
-def test_what_does_not_fit_is_refused_as_it_says(name: tuple[str, str]) -> None:
-    """Of several events the good ones are taken, and the bad ones named."""
+def test_an_invalid_request_gets_the_documented_error(name: tuple[str, str]) -> None:
+    """The good ones of several events are accepted, and the bad ones named."""
     check(name, GenerationMode.NEGATIVE)

@@ -1,4 +1,4 @@
-"""What libraries log while the broker is away is limited; what else they and we log is not."""
+"""The libraries' log is limited while the broker is away. The rest of the log is not."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_other_errors_keep_theirs(limit: LibraryFilter) -> None:
 
 
 def test_our_own_lines_are_left_alone(limit: LibraryFilter) -> None:
-    """As are those of libraries that have nothing to do with the broker."""
+    """So are the lines of libraries that do not use the broker."""
     for name in ("alertworker.tasks", "celery_exporter", "root"):
         for _ in range(2):
             line = record(name, "failed\n%s", "x", error=ConnectionRefusedError())

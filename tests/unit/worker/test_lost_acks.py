@@ -1,4 +1,4 @@
-"""A broker that is gone just as a task is done: the worker connects anew, and only where it has not yet."""
+"""The broker is lost just as a task is done: the worker reconnects, unless it has reconnected already."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def message(*, taken: bool, closed: bool) -> Any:
 
 
 def test_an_acknowledgement_that_was_not_taken_ends_the_connection() -> None:
-    """By an error of a kind on which Celery connects anew."""
+    """It raises an error on which Celery reconnects."""
     with pytest.raises(BrokerGone) as caught:
         check(message(taken=False, closed=False))
     assert isinstance(caught.value, OSError)
@@ -31,8 +31,8 @@ def test_all_others_change_nothing(*, taken: bool, closed: bool) -> None:
     check(SimpleNamespace(acknowledged=False, channel=object()))
 
 
-def test_the_worker_looks_in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not at once: its loop has yet to tell the broker. Whether the task is done, or its message given back."""
+def test_the_acknowledgement_is_checked_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check is delayed: its loop sends the acknowledgement later. This holds for rejected messages, too."""
     asked: list[Any] = []
     loop = SimpleNamespace(call_soon=lambda *call: asked.append(call), call_later=None)
     monkeypatch.setattr(Request, "loop", loop)

@@ -45,7 +45,7 @@ def sealed(queue: str, headers: dict[Any, Any] | None = None, body: bytes = b"bo
     return message
 
 
-def test_nothing_that_a_message_says_reaches_celery() -> None:
+def test_no_field_of_a_message_reaches_celery() -> None:
     """No due time, expiry, limit or group, and an id of ours: a revoked or running one could be the same."""
     message = sealed(QUEUE, HEADERS | {"argsrepr": "secret", "shadow": "secret"}, redelivered=True)
     assert cast("Any", message).headers.keys() == {"task", "id", "lang", "ignore_result", "argsrepr", "kwargsrepr"}
@@ -94,10 +94,10 @@ def test_celery_never_sees_when_a_message_expires() -> None:
         ({"x-first-death-reason": "expired"}, True, True),
     ],
 )
-def test_what_rabbitmq_gave_up_is_parked_but_for_an_expired_batch(
+def test_a_message_that_rabbitmq_gave_up_is_parked_unless_it_expired(
     headers: dict[str, str], redelivered: bool, parks: bool
 ) -> None:
-    """An expired one was never tried. One that comes again from there may be what ends workers."""
+    """An expired batch was never tried. A batch that comes again from there may be what ends workers."""
     assert bool(_of(sealed(DEAD_QUEUE, headers, redelivered=redelivered)).given_up) == parks
 
 
@@ -105,7 +105,7 @@ def test_what_rabbitmq_gave_up_is_parked_but_for_an_expired_batch(
     "value", [None, "", [], {}, ["x"], {"a": [1]}, 7, 7.5, True, "\0", "\ud800", "x" * 9_999, b"x"]
 )
 def test_headers_of_any_type_become_text(value: Any) -> None:
-    """What goes to another process, and into the database, is text that both take."""
+    """Headers for another process or the database are text that both accept."""
     call = _of(sealed(QUEUE, {"task": value, "id": value, "redelivered": value}))
     assert call == pickle.loads(pickle.dumps(call))
     for text in (call.task, call.message_id, call.letter_id, call.key):
@@ -129,7 +129,7 @@ ITEMS = st.binary(max_size=60) | st.recursive(
 
 @given(ITEMS, st.sampled_from(sorted(TASKS)))
 def test_any_item_on_a_list_becomes_a_message(item: bytes, queue: str) -> None:
-    """One that kombu notes, gives back to the same queue, and acknowledges."""
+    """The message is noted, returned to the same queue, and acknowledged by kombu."""
     found = envelope_of(item, queue)
     message = RedisMessage(found)
     assert message.delivery_info["exchange"] == message.delivery_info["routing_key"] == queue
@@ -177,7 +177,7 @@ def test_an_envelope_with_half_of_a_surrogate_pair_is_read(surrogate: str) -> No
     assert envelope_of(json.dumps(found).encode(), QUEUE) == found  # as it comes back from a note
 
 
-def test_an_envelope_of_many_words_is_read_in_proportion() -> None:
+def test_an_envelope_is_read_in_time_proportional_to_its_size() -> None:
     """The worker's main process reads it, which nothing restarts message by message."""
     item = json.dumps(
         {"body": "QUJD QUJD\n" * 200_000, "headers": {}, "properties": {"body_encoding": "base64"}}

@@ -1,4 +1,4 @@
-"""What a worker says when it starts."""
+"""The warnings of a worker that starts."""
 
 from __future__ import annotations
 
