@@ -27,6 +27,8 @@ FLOORS = {"channels", "cli", "imports", "pipeline", "ports", "settings", "store"
 #: Modules of the pipeline that are steps of it, and no concept's.
 STEPS = {
     "channel_tests",
+    "credential_ends",
+    "credential_reports",
     "current",
     "deliver",
     "dry_run",
@@ -35,6 +37,7 @@ STEPS = {
     "notify",
     "receive",
     "recheck",
+    "refused",
     "replay",
     "report",
     "runtime",
