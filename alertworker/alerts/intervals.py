@@ -19,7 +19,8 @@ _GROWING: Final = frozenset(
     }
 )
 _FACTORS: Final = (1, 3, 12, 48)
-_LONGEST: Final = timedelta(hours=4)
+#: The longest interval between summaries that grow.
+LONGEST: Final = timedelta(hours=4)
 #: How long such an alert stays open after its last occurrence, so that the next ones are summed up and not announced.
 _STAYS_OPEN: Final = timedelta(hours=1)
 #: The first reminder of a flapping condition comes after this time, and each next one after three times its age.
@@ -34,7 +35,7 @@ def summary_interval(alert_type: AlertType, messages: int, group_interval: float
     interval = timedelta(seconds=group_interval)
     if alert_type not in _GROWING:
         return interval
-    return max(interval, min(_LONGEST, interval * _FACTORS[min(messages, len(_FACTORS) - 1)]))
+    return max(interval, min(LONGEST, interval * _FACTORS[min(messages, len(_FACTORS) - 1)]))
 
 
 def may_close(alert: Subject, now: datetime) -> bool:

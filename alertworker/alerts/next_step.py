@@ -9,7 +9,7 @@ from typing import Final
 
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import AlertType, Kind
-from alertworker.alerts.intervals import may_close
+from alertworker.alerts.intervals import LONGEST, may_close
 
 
 class NextStep(StrEnum):
@@ -50,13 +50,16 @@ _GOING_ON: Final = timedelta(minutes=1)
 _QUIET: Final = timedelta(minutes=5)
 
 
-def next_step(alert: OpenAlert, now: datetime) -> NextStep:
-    """Return what to do with an open alert that is due. The first rule that applies wins."""
+def next_step(alert: OpenAlert, now: datetime, *, is_chance: bool = False) -> NextStep:
+    """Return what to do with an open alert that is due. The first rule that applies wins.
+
+    ``is_chance`` says that the occurrences since the last message are no more than a healthy deployment has.
+    """
     if is_over(alert):
         return NextStep.RESOLVE
     if alert.suppression is not None:
         return NextStep.NOTIFY_FIRING
-    if (step := _further(alert, now)) is not None:
+    if (step := _further(alert, now, is_chance=is_chance)) is not None:
         return step
     if alert.kind is Kind.NOTICE:
         return NextStep.CLOSE if may_close(alert, now) else NextStep.CHECK_LATER
@@ -65,12 +68,15 @@ def next_step(alert: OpenAlert, now: datetime) -> NextStep:
     return NextStep.CHECK_LATER
 
 
-def _further(alert: OpenAlert, now: datetime) -> NextStep | None:
+def _further(alert: OpenAlert, now: datetime, *, is_chance: bool) -> NextStep | None:
     """Return what to do about the occurrences that no message has counted, ``None`` if there is nothing to do."""
     more = 0 if alert.type in WITHOUT_SUMMARIES else alert.count - alert.notified_count
     if not more:
         return None
     pause = now - alert.last_at
+    if is_chance:
+        is_long_ago = alert.notified_at is not None and now - alert.notified_at >= LONGEST
+        return None if is_long_ago or may_close(alert, now) else NextStep.WAIT
     if alert.type is not AlertType.COOLDOWN_DEPLOYMENT or (more >= _MIN_COOLDOWNS and pause < _GOING_ON):
         return NextStep.SUMMARIZE
     return NextStep.WAIT if pause < _QUIET else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from alertworker.pipeline.callers import end_callers
 from alertworker.pipeline.credentials import end_credentials
 from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.ending import end_outages, remind_of_outage
+from alertworker.pipeline.llm import find_by_chance
 from alertworker.pipeline.notify import CHECK_AGAIN, is_still_suppressed, notify, notify_unmuted, resolve
 from alertworker.pipeline.publishers import announce_lost, announce_silent, end_publishers
 from alertworker.pipeline.recheck import notify_if_it_holds, reviewed
@@ -130,14 +131,24 @@ def _settle_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
     due = tx.due_alerts(limit=PIECE, now=now)
     suppressed = [one.id for one in due if not is_over(one) and is_still_suppressed(tx, one, runtime, now=now)]
     tx.check_again(suppressed, at=now + CHECK_AGAIN)
-    left = {alert.id: next_step(alert, now) for alert in due if alert.id not in suppressed}
+    left = _next_steps(tx, [alert for alert in due if alert.id not in suppressed], runtime, now=now)
     for alert in due:
         if alert.id in left:
             _EXECUTORS[left[alert.id]](tx, alert, runtime, now=now)
     if any(left.get(alert.id) is NextStep.SUMMARIZE and alert.severity is Severity.LOW for alert in due):
-        for alert in tx.upcoming_summaries(until=now + _TOGETHER, limit=PIECE, now=now):
-            notify(tx, alert, Step.SUMMARY, runtime, now=now)
+        upcoming = tx.upcoming_summaries(until=now + _TOGETHER, limit=PIECE, now=now)
+        steps = _next_steps(tx, upcoming, runtime, now=now)
+        for alert in upcoming:
+            if steps[alert.id] is NextStep.SUMMARIZE:
+                notify(tx, alert, Step.SUMMARY, runtime, now=now)
     return len(due) >= PIECE
+
+
+def _next_steps(
+    tx: Transaction, alerts: Sequence[OpenAlert], runtime: Runtime, *, now: datetime
+) -> dict[str, NextStep]:
+    by_chance = find_by_chance(tx, alerts, runtime)
+    return {alert.id: next_step(alert, now, is_chance=alert.id in by_chance) for alert in alerts}
 
 
 def _close(tx: Transaction, alert: OpenAlert, _runtime: Runtime, *, now: datetime) -> None:

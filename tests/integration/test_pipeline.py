@@ -456,6 +456,44 @@ def test_summaries_of_severity_low_go_into_one_digest(runtime: Runtime, outbox: 
     assert [entry.count for entry in outbox.sent[-1].entries] == [1, 1]
 
 
+@pytest.mark.parametrize(("more", "summaries"), [(2, 0), (6, 1)])
+def test_failed_calls_are_summed_up_if_chance_does_not_explain_them(
+    runtime: Runtime, outbox: Outbox, more: int, summaries: int
+) -> None:
+    """2 failures among 102 calls are those of a healthy deployment. Nobody has to read a summary of them.
+
+    What may be chance is not sent with the summary of another alert, either.
+    """
+    other = [failed(f"other-{n}").model_copy(update={"deployment_id": "d2"}) for n in range(4)]
+    ingest(batch(failed("first"), other[0]), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    ingest(batch(*(answered(f"good-{n}") for n in range(100)), *other[1:]), runtime, now=NOW)
+    ingest(batch(*(failed(f"bad-{n}") for n in range(more))), runtime, now=NOW)
+    for seconds in (11, 25, 40):
+        sweep(runtime, now=NOW + timedelta(seconds=seconds))
+        run_until_quiet(runtime, NOW + timedelta(seconds=seconds))
+
+    about = [message.step for message in outbox.sent if message.labels["deployment"] == "d1"]
+    assert about == [Step.NOTICE] + [Step.SUMMARY] * summaries
+    assert [message.count for message in outbox.sent if message.labels["deployment"] == "d2"] == [1, 3]
+
+
+def test_a_total_counts_failed_calls_that_were_not_summed_up(runtime: Runtime, outbox: Outbox) -> None:
+    """They wait, and the next summary counts them."""
+    ingest(batch(failed("first"), *(answered(f"good-{n}") for n in range(100))), runtime, now=NOW)
+    ingest(batch(failed("second")), runtime, now=NOW)
+    sweep(runtime, now=NOW + timedelta(seconds=11))
+    later = NOW + timedelta(seconds=15)
+    ingest(batch(*(failed(f"bad-{n}", at=later) for n in range(6))), runtime, now=later)
+    sweep(runtime, now=NOW + timedelta(seconds=25))
+    run_until_quiet(runtime, NOW + timedelta(seconds=25))
+
+    assert [(message.step, message.count, message.total) for message in outbox.sent] == [
+        (Step.NOTICE, 1, 1),
+        (Step.SUMMARY, 7, 8),
+    ]
+
+
 def test_failures_that_hurt_users_are_summed_up_at_medium(runtime: Runtime, outbox: Outbox) -> None:
     """The first failed call is announced at Low. Five lost calls that are 5 % of all hurt; 20 of 1,000 do not."""
     for name, good in (("d1", 20), ("d2", 980)):

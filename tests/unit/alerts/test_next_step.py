@@ -76,3 +76,17 @@ def alert(alert_type: AlertType, **other: Any) -> OpenAlert:
 def test_the_first_rule_that_applies_names_the_step(due: OpenAlert, step: NextStep) -> None:
     """The executor of the sweep only looks it up."""
     assert next_step(due, NOW) is step
+
+
+@pytest.mark.parametrize(
+    ("due", "step"),
+    [
+        (alert(NOTICE, **MORE), NextStep.WAIT),
+        (alert(NOTICE, **MORE, notified_at=NOW - timedelta(hours=4)), NextStep.CHECK_LATER),
+        (alert(NOTICE, **MORE, last_at=NOW - timedelta(hours=1)), NextStep.CLOSE),
+        (alert(NOTICE, suppression=SILENCED, **MORE), NextStep.NOTIFY_FIRING),
+    ],
+)
+def test_occurrences_that_may_be_chance_wait_for_more(due: OpenAlert, step: NextStep) -> None:
+    """They wait for at most as long as the longest interval between summaries."""
+    assert next_step(due, NOW, is_chance=True) is step
