@@ -18,6 +18,7 @@ from alertworker.alerts.next_step import WITHOUT_SUMMARIES
 from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.pipeline.current import current
 from alertworker.pipeline.explained import without_other_keys
+from alertworker.pipeline.hold import find_hold
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
 from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibited
@@ -247,6 +248,8 @@ def _find_suppression(
     inhibited = _inhibited(tx, alert, decision, runtime, now=now)
     if channels and len(inhibited) == len(channels):
         return Suppression(SuppressionReason.ALERT, inhibited[channels[0]])
+    if (held := find_hold(tx, alert, runtime, now=now)) is not None:
+        return held
     return Suppression(SuppressionReason.TIME) if decision.mute and not decision.channels else None
 
 
