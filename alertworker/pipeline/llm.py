@@ -51,10 +51,12 @@ def _hurts(context: BatchContext, alert: Alert) -> bool:
 def find_by_chance(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtime) -> set[str]:
     """Return the ids of those alerts of severity Low whose failed calls since the last message may be chance.
 
-    A healthy deployment fails a few calls, too. They need no summary.
+    A healthy deployment fails a few calls, too. They need no summary, unless the type has a digest of its own.
     """
     limits = runtime.policy.outages.deployment
-    judged = {one.id: one for one in alerts if _is_judged(one)} if limits.share else {}
+    if not limits.share or AlertType.LLM_EXCEPTIONS in runtime.router.digests:
+        return set()
+    judged = {one.id: one for one in alerts if _is_judged(one)}
     targets = {name: Target(deployment_id=one.labels["deployment"]) for name, one in judged.items()}
     starts = {name: _counted_from(one) for name, one in judged.items()}
     earliest: dict[Target, int] = {}

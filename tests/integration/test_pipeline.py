@@ -21,6 +21,7 @@ from alertworker.events import (
     PublisherHeartbeat,
     PublisherStopped,
 )
+from alertworker.outages.windows import Limits, OutagePolicy
 from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
 from alertworker.pipeline.notify import claim
 from alertworker.ports import Lease
@@ -476,6 +477,23 @@ def test_failed_calls_are_summed_up_if_chance_does_not_explain_them(
     about = [message.step for message in outbox.sent if message.labels["deployment"] == "d1"]
     assert about == [Step.NOTICE] + [Step.SUMMARY] * summaries
     assert [message.count for message in outbox.sent if message.labels["deployment"] == "d2"] == [1, 3]
+
+
+@pytest.mark.parametrize("setting", ["digest", "share"])
+def test_settings_that_ask_for_every_failure_have_summaries_of_chance(
+    runtime: Runtime, outbox: Outbox, setting: str
+) -> None:
+    """An interval of the type's own digest, or LiteLLM's counts without evidence."""
+    if setting == "digest":
+        runtime = replace(runtime, router=replace(runtime.router, digests={AlertType.LLM_EXCEPTIONS: 10.0}))
+    else:
+        counts = OutagePolicy(deployment=Limits(seconds=60, minor=5, major=10))
+        runtime = replace(runtime, policy=replace(runtime.policy, outages=counts))
+    ingest(batch(failed("first"), *(answered(f"good-{n}") for n in range(100))), runtime, now=NOW)
+    ingest(batch(failed("second")), runtime, now=NOW)
+    sweep(runtime, now=NOW + timedelta(seconds=11))
+    run_until_quiet(runtime, NOW + timedelta(seconds=11))
+    assert [message.step for message in outbox.sent] == [Step.NOTICE, Step.SUMMARY]
 
 
 def test_a_total_counts_failed_calls_that_were_not_summed_up(runtime: Runtime, outbox: Outbox) -> None:
