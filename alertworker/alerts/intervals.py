@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts.alert import Subject
-from alertworker.alerts.catalogue import FLAPPING, RELAYED, AlertType
+from alertworker.alerts.catalogue import CATALOGUE, FLAPPING, RELAYED, AlertType, Kind, Severity
 
 #: Alerts of calls, which can repeat for hours. With the default group interval their summaries follow after 5 min,
 #: 15 min, 1 h and then every 4 h.
@@ -36,6 +36,14 @@ def summary_interval(alert_type: AlertType, messages: int, group_interval: float
     if alert_type not in _GROWING:
         return interval
     return max(interval, min(LONGEST, interval * _FACTORS[min(messages, len(_FACTORS) - 1)]))
+
+
+def grows(alert: Subject) -> bool:
+    """Return whether an alert is a notice above Low whose summaries come at growing intervals.
+
+    It is looked at after each group interval, because a summary comes sooner if its occurrences end.
+    """
+    return alert.type in _GROWING and CATALOGUE[alert.type].kind is Kind.NOTICE and alert.severity is not Severity.LOW
 
 
 def may_close(alert: Subject, now: datetime) -> bool:

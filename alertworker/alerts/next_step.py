@@ -48,18 +48,24 @@ WITHOUT_SUMMARIES: Final = frozenset(
 _MIN_COOLDOWNS: Final = 5
 _GOING_ON: Final = timedelta(minutes=1)
 _QUIET: Final = timedelta(minutes=5)
+#: Trouble that has ended is summed up before its interval is over, if it was at least so many occurrences. So many
+#: messages, and so many more an hour, may be sent about it.
+_MIN_ENDED: Final = 5
+_MESSAGES: Final = 2
+_MORE_AN_HOUR: Final = 2
 
 
-def next_step(alert: OpenAlert, now: datetime, *, is_chance: bool = False) -> NextStep:
+def next_step(alert: OpenAlert, now: datetime, *, is_chance: bool = False, is_early: bool = False) -> NextStep:
     """Return what to do with an open alert that is due. The first rule that applies wins.
 
     ``is_chance`` says that the occurrences since the last message are no more than a healthy deployment has.
+    ``is_early`` says that the interval until the next summary is not over yet.
     """
     if is_over(alert):
         return NextStep.RESOLVE
     if alert.suppression is not None:
         return NextStep.NOTIFY_FIRING
-    if (step := _further(alert, now, is_chance=is_chance)) is not None:
+    if (step := _further(alert, now, is_chance=is_chance, is_early=is_early)) is not None:
         return step
     if alert.kind is Kind.NOTICE:
         return NextStep.CLOSE if may_close(alert, now) else NextStep.CHECK_LATER
@@ -68,7 +74,7 @@ def next_step(alert: OpenAlert, now: datetime, *, is_chance: bool = False) -> Ne
     return NextStep.CHECK_LATER
 
 
-def _further(alert: OpenAlert, now: datetime, *, is_chance: bool) -> NextStep | None:
+def _further(alert: OpenAlert, now: datetime, *, is_chance: bool, is_early: bool) -> NextStep | None:
     """Return what to do about the occurrences that no message has counted, ``None`` if there is nothing to do."""
     more = 0 if alert.type in WITHOUT_SUMMARIES else alert.count - alert.notified_count
     if not more:
@@ -77,9 +83,16 @@ def _further(alert: OpenAlert, now: datetime, *, is_chance: bool) -> NextStep | 
     if is_chance:
         is_long_ago = alert.notified_at is not None and now - alert.notified_at >= LONGEST
         return None if is_long_ago or may_close(alert, now) else NextStep.WAIT
+    if is_early and (more < _MIN_ENDED or pause < _QUIET or not _may_send(alert, now)):
+        return NextStep.WAIT
     if alert.type is not AlertType.COOLDOWN_DEPLOYMENT or (more >= _MIN_COOLDOWNS and pause < _GOING_ON):
         return NextStep.SUMMARIZE
     return NextStep.WAIT if pause < _QUIET else None
+
+
+def _may_send(alert: OpenAlert, now: datetime) -> bool:
+    """Return whether fewer messages were sent about an alert than trouble of its age may have."""
+    return alert.summaries < _MESSAGES + _MORE_AN_HOUR * ((now - alert.first_at) / timedelta(hours=1))
 
 
 def _reminder(alert: OpenAlert) -> NextStep:

@@ -12,7 +12,7 @@ from alertworker.alerts.advice import Annotations, annotate
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import COVERED_BY, MAX_MEMBERS, AlertType, Kind
 from alertworker.alerts.compose import compose
-from alertworker.alerts.intervals import reminder_interval, summary_interval
+from alertworker.alerts.intervals import grows, reminder_interval, summary_interval
 from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.alerts.next_step import WITHOUT_SUMMARIES
 from alertworker.alerts.suppression import Suppression, SuppressionReason
@@ -224,7 +224,7 @@ def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[s
 
 def _record(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runtime, *, now: datetime) -> None:
     interval = timedelta(seconds=decision.group_interval)
-    if alert.type not in runtime.router.digests:  # a type's own interval stays as it is set
+    if alert.type not in runtime.router.digests and not grows(alert):  # a type's own interval stays as it is set
         interval = summary_interval(alert.type, alert.summaries, decision.group_interval)
     tx.record_notified(alert.id, count=alert.count, next_summary_at=now + interval, now=now)
     _remind_later(tx, alert, decision, now=now)

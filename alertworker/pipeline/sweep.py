@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import Kind, Severity
+from alertworker.alerts.intervals import grows, summary_interval
 from alertworker.alerts.message import Step
 from alertworker.alerts.next_step import NextStep, is_over, next_step
 from alertworker.delivery.retry import DeliveryError
@@ -148,7 +149,18 @@ def _next_steps(
     tx: Transaction, alerts: Sequence[OpenAlert], runtime: Runtime, *, now: datetime
 ) -> dict[str, NextStep]:
     by_chance = find_by_chance(tx, alerts, runtime)
-    return {alert.id: next_step(alert, now, is_chance=alert.id in by_chance) for alert in alerts}
+    return {
+        alert.id: next_step(alert, now, is_chance=alert.id in by_chance, is_early=_is_early(alert, runtime, now=now))
+        for alert in alerts
+    }
+
+
+def _is_early(alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
+    """Return whether an alert that is looked at more often than it is summed up is not to be summed up yet."""
+    if alert.notified_at is None or not grows(alert) or alert.type in runtime.router.digests:
+        return False
+    interval = runtime.router.decide(alert.type, alert.routing_labels, now=now).group_interval
+    return now - alert.notified_at < summary_interval(alert.type, max(0, alert.summaries - 1), interval)
 
 
 def _close(tx: Transaction, alert: OpenAlert, _runtime: Runtime, *, now: datetime) -> None:

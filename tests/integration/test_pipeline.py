@@ -532,3 +532,20 @@ def test_failures_that_hurt_users_are_summed_up_at_medium(runtime: Runtime, outb
         ("d2", Step.NOTICE, Severity.LOW),
         ("d2", Step.SUMMARY, Severity.LOW),
     ]
+
+
+def test_high_failures_that_have_ended_are_summed_up_before_their_interval_is_over(
+    runtime: Runtime, outbox: Outbox
+) -> None:
+    """The second summary comes 15 min after the first one if they go on, and 5 min after the last one if not."""
+    runtime = replace(runtime, router=replace(runtime.router, group_interval=300.0))
+    for minute in range(45):
+        moment = NOW + timedelta(minutes=minute)
+        if minute < 11 or minute == 30:
+            ingest(batch(failed(f"call-{minute}", Origin.PROXY, at=moment)), runtime, now=moment)
+        sweep(runtime, now=moment)
+        run_until_quiet(runtime, moment)
+
+    sent = [((message.at - NOW).total_seconds() / 60, message.step, message.count) for message in outbox.sent]
+    assert sent == [(0, Step.NOTICE, 1), (5, Step.SUMMARY, 5), (15, Step.SUMMARY, 5)]
+    assert {message.severity for message in outbox.sent} == {Severity.HIGH}
