@@ -55,17 +55,17 @@ _MESSAGES: Final = 2
 _MORE_AN_HOUR: Final = 2
 
 
-def next_step(alert: OpenAlert, now: datetime, *, is_chance: bool = False, is_early: bool = False) -> NextStep:
+def next_step(alert: OpenAlert, now: datetime, *, is_explained: bool = False, is_early: bool = False) -> NextStep:
     """Return what to do with an open alert that is due. The first rule that applies wins.
 
-    ``is_chance`` says that the occurrences since the last message are no more than a healthy deployment has.
+    ``is_explained`` says that chance or another alert explains the occurrences since the last message.
     ``is_early`` says that the interval until the next summary is not over yet.
     """
     if is_over(alert):
         return NextStep.RESOLVE
     if alert.suppression is not None:
         return NextStep.NOTIFY_FIRING
-    if (step := _further(alert, now, is_chance=is_chance, is_early=is_early)) is not None:
+    if (step := _further(alert, now, is_explained=is_explained, is_early=is_early)) is not None:
         return step
     if alert.kind is Kind.NOTICE:
         return NextStep.CLOSE if may_close(alert, now) else NextStep.CHECK_LATER
@@ -74,13 +74,13 @@ def next_step(alert: OpenAlert, now: datetime, *, is_chance: bool = False, is_ea
     return NextStep.CHECK_LATER
 
 
-def _further(alert: OpenAlert, now: datetime, *, is_chance: bool, is_early: bool) -> NextStep | None:
+def _further(alert: OpenAlert, now: datetime, *, is_explained: bool, is_early: bool) -> NextStep | None:
     """Return what to do about the occurrences that no message has counted, ``None`` if there is nothing to do."""
     more = 0 if alert.type in WITHOUT_SUMMARIES else alert.count - alert.notified_count
     if not more:
         return None
     pause = now - alert.last_at
-    if is_chance:
+    if is_explained:
         is_long_ago = alert.notified_at is not None and now - alert.notified_at >= LONGEST
         return None if is_long_ago or may_close(alert, now) else NextStep.WAIT
     if is_early and (more < _MIN_ENDED or pause < _QUIET or not _may_send(alert, now)):

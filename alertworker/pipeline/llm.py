@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from typing import Final
 
 from alertworker.alerts.alert import Alert, OpenAlert
@@ -15,6 +16,7 @@ from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
+from alertworker.routing.inhibitions import SourceFilter
 
 #: The evidence, in nats, below which failed calls may be chance. Chance reaches it once in 20 times, and at
 #: an error rate well below the tolerated one hardly ever.
@@ -69,6 +71,26 @@ def find_by_chance(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtim
         calls = sum(row.failed + row.succeeded for row in rows[targets[name]] if row.start >= starts[name])
         if evidence(failed, max(failed, calls), limits.tolerated) < _LEAST:
             found.add(name)
+    return found
+
+
+def find_hung(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtime) -> set[str]:
+    """Return the ids of those alerts about slow calls of a model whose calls hung, and somebody was notified of that.
+
+    The slow calls are the same calls, once they have ended. They need no summary.
+    """
+    found = set[str]()
+    for alert in alerts:
+        model = alert.labels.get("model")
+        if alert.type is not AlertType.LLM_TOO_SLOW or RELAYED in alert.labels or not model:
+            continue
+        hanging = SourceFilter(frozenset({AlertType.LLM_REQUESTS_HANGING}), frozenset({("model", model)}))
+        conditions = chain(
+            tx.open_conditions(hanging, shadow=runtime.shadow),
+            tx.conditions_at(hanging, alert.last_at, shadow=runtime.shadow),
+        )
+        if any(one.channels for one in conditions):
+            found.add(alert.id)
     return found
 
 

@@ -21,7 +21,7 @@ from alertworker.pipeline.callers import end_callers
 from alertworker.pipeline.credentials import end_credentials
 from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.ending import end_outages, remind_of_outage
-from alertworker.pipeline.llm import find_by_chance
+from alertworker.pipeline.llm import find_by_chance, find_hung
 from alertworker.pipeline.notify import CHECK_AGAIN, is_still_suppressed, notify, notify_unmuted, resolve
 from alertworker.pipeline.publishers import announce_lost, announce_silent, end_publishers
 from alertworker.pipeline.recheck import notify_if_it_holds, reviewed
@@ -148,9 +148,9 @@ def _settle_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
 def _next_steps(
     tx: Transaction, alerts: Sequence[OpenAlert], runtime: Runtime, *, now: datetime
 ) -> dict[str, NextStep]:
-    by_chance = find_by_chance(tx, alerts, runtime)
+    explained = find_by_chance(tx, alerts, runtime) | find_hung(tx, alerts, runtime)
     return {
-        alert.id: next_step(alert, now, is_chance=alert.id in by_chance, is_early=_is_early(alert, runtime, now=now))
+        alert.id: next_step(alert, now, is_explained=alert.id in explained, is_early=_is_early(alert, runtime, now=now))
         for alert in alerts
     }
 

@@ -89,7 +89,7 @@ def test_the_first_rule_that_applies_names_the_step(due: OpenAlert, step: NextSt
 )
 def test_occurrences_that_may_be_chance_wait_for_more(due: OpenAlert, step: NextStep) -> None:
     """They wait for at most as long as the longest interval between summaries."""
-    assert next_step(due, NOW, is_chance=True) is step
+    assert next_step(due, NOW, is_explained=True) is step
 
 
 QUIET = NOW - timedelta(minutes=5)
