@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts.alert import Subject
-from alertworker.alerts.catalogue import FLAPPING, RELAYED, AlertType
+from alertworker.alerts.catalogue import CATALOGUE, FLAPPING, RELAYED, AlertType, Kind, Severity
 
-#: Alerts of calls, which can repeat for hours. With the default group interval their summaries follow after 5 min,
-#: 15 min, 1 h and then every 4 h.
+#: Alerts of calls, which can repeat for hours. With the default group interval the summaries of notices follow after
+#: 5 min, 15 min, 1 h and then every 4 h.
 _GROWING: Final = frozenset(
     {
         AlertType.LLM_EXCEPTIONS,
@@ -19,7 +19,10 @@ _GROWING: Final = frozenset(
     }
 )
 _FACTORS: Final = (1, 3, 12, 48)
-_LONGEST: Final = timedelta(hours=4)
+#: The factors of hanging calls, a condition: its end is a message, too. So 30 min, 1 h and then every 4 h.
+_FACTORS_OF_HANGING: Final = (6, 12, 48)
+#: The longest interval between summaries that grow.
+LONGEST: Final = timedelta(hours=4)
 #: How long such an alert stays open after its last occurrence, so that the next ones are summed up and not announced.
 _STAYS_OPEN: Final = timedelta(hours=1)
 #: The first reminder of a flapping condition comes after this time, and each next one after three times its age.
@@ -34,7 +37,16 @@ def summary_interval(alert_type: AlertType, messages: int, group_interval: float
     interval = timedelta(seconds=group_interval)
     if alert_type not in _GROWING:
         return interval
-    return max(interval, min(_LONGEST, interval * _FACTORS[min(messages, len(_FACTORS) - 1)]))
+    factors = _FACTORS_OF_HANGING if alert_type is AlertType.LLM_REQUESTS_HANGING else _FACTORS
+    return max(interval, min(LONGEST, interval * factors[min(messages, len(factors) - 1)]))
+
+
+def grows(alert: Subject) -> bool:
+    """Return whether an alert is a notice above Low whose summaries come at growing intervals.
+
+    It is looked at after each group interval, because a summary comes sooner if its occurrences end.
+    """
+    return alert.type in _GROWING and CATALOGUE[alert.type].kind is Kind.NOTICE and alert.severity is not Severity.LOW
 
 
 def may_close(alert: Subject, now: datetime) -> bool:

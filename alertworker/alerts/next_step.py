@@ -9,7 +9,7 @@ from typing import Final
 
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import AlertType, Kind
-from alertworker.alerts.intervals import may_close
+from alertworker.alerts.intervals import LONGEST, may_close
 
 
 class NextStep(StrEnum):
@@ -48,15 +48,24 @@ WITHOUT_SUMMARIES: Final = frozenset(
 _MIN_COOLDOWNS: Final = 5
 _GOING_ON: Final = timedelta(minutes=1)
 _QUIET: Final = timedelta(minutes=5)
+#: Trouble that has ended is summed up before its interval is over, if it was at least so many occurrences. So many
+#: messages, and so many more an hour, may be sent about it.
+_MIN_ENDED: Final = 5
+_MESSAGES: Final = 2
+_MORE_AN_HOUR: Final = 2
 
 
-def next_step(alert: OpenAlert, now: datetime) -> NextStep:
-    """Return what to do with an open alert that is due. The first rule that applies wins."""
+def next_step(alert: OpenAlert, now: datetime, *, is_explained: bool = False, is_early: bool = False) -> NextStep:
+    """Return what to do with an open alert that is due. The first rule that applies wins.
+
+    ``is_explained`` says that chance or another alert explains the occurrences since the last message.
+    ``is_early`` says that the interval until the next summary is not over yet.
+    """
     if is_over(alert):
         return NextStep.RESOLVE
     if alert.suppression is not None:
         return NextStep.NOTIFY_FIRING
-    if (step := _further(alert, now)) is not None:
+    if (step := _further(alert, now, is_explained=is_explained, is_early=is_early)) is not None:
         return step
     if alert.kind is Kind.NOTICE:
         return NextStep.CLOSE if may_close(alert, now) else NextStep.CHECK_LATER
@@ -65,15 +74,25 @@ def next_step(alert: OpenAlert, now: datetime) -> NextStep:
     return NextStep.CHECK_LATER
 
 
-def _further(alert: OpenAlert, now: datetime) -> NextStep | None:
+def _further(alert: OpenAlert, now: datetime, *, is_explained: bool, is_early: bool) -> NextStep | None:
     """Return what to do about the occurrences that no message has counted, ``None`` if there is nothing to do."""
     more = 0 if alert.type in WITHOUT_SUMMARIES else alert.count - alert.notified_count
     if not more:
         return None
     pause = now - alert.last_at
+    if is_explained:
+        is_long_ago = alert.notified_at is not None and now - alert.notified_at >= LONGEST
+        return None if is_long_ago or may_close(alert, now) else NextStep.WAIT
+    if is_early and (more < _MIN_ENDED or pause < _QUIET or not _may_send(alert, now)):
+        return NextStep.WAIT
     if alert.type is not AlertType.COOLDOWN_DEPLOYMENT or (more >= _MIN_COOLDOWNS and pause < _GOING_ON):
         return NextStep.SUMMARIZE
     return NextStep.WAIT if pause < _QUIET else None
+
+
+def _may_send(alert: OpenAlert, now: datetime) -> bool:
+    """Return whether fewer messages were sent about an alert than trouble of its age may have."""
+    return alert.summaries < _MESSAGES + _MORE_AN_HOUR * ((now - alert.first_at) / timedelta(hours=1))
 
 
 def _reminder(alert: OpenAlert) -> NextStep:

@@ -14,6 +14,7 @@ class SuppressionReason(StrEnum):
     ALERT = "alert"  # an open alert that inhibits this one
     TIME = "time"  #: the time intervals of its routes
     COVERED = "covered"  # another alert reports the same
+    HELD = "held"  #: for a moment, because an outage of the whole model may follow
     NO_ROUTE = "no route"  #: no route leads to a channel
     NOT_TAKEN = "not taken"  # none of its channels accepts such a message
     OTHER = "other"  #: a reason that only a newer version knows
@@ -24,6 +25,7 @@ _NAMING: Final = {
     SuppressionReason.SILENCE: "silence ",
     SuppressionReason.ALERT: "alert ",
     SuppressionReason.COVERED: "covered by ",
+    SuppressionReason.HELD: "held until ",
 }
 #: The whole string of a row with each of the other reasons.
 _PLAIN: Final = {
@@ -37,9 +39,9 @@ _PLAIN: Final = {
 class Suppression:
     """The reason for which an alert is suppressed.
 
-    ``by`` is the id of the silence or the alert, or the name of the covering alert. Rows hold the suppression as a
-    string, which older and newer versions read, too. ``by`` is the whole string if the reason is unknown, so reading
-    and writing never changes such a row.
+    ``by`` is the id of the silence or the alert, the name of the covering alert, or the time until when the alert is
+    held. Rows hold the suppression as a string, which older and newer versions read, too. ``by`` is the whole
+    string if the reason is unknown, so reading and writing never changes such a row.
     """
 
     reason: SuppressionReason

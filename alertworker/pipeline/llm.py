@@ -1,17 +1,26 @@
-"""Failed calls: the severity of their alert rises with the share of a deployment's calls that users lost."""
+"""Failed calls: the share of a deployment's calls decides the severity of their alert, and whether it is summed up."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from typing import Final
 
 from alertworker.alerts.alert import Alert, OpenAlert
-from alertworker.alerts.catalogue import RELAYED, AlertType, Severity
+from alertworker.alerts.catalogue import RELAYED, AlertType, Kind, Severity
+from alertworker.outages.evidence import evidence
 from alertworker.outages.grade import HARM, hurts
 from alertworker.outages.windows import LONG_SECONDS, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim
+from alertworker.pipeline.runtime import Runtime
+from alertworker.ports import Transaction
+from alertworker.routing.inhibitions import SourceFilter
 
+#: The evidence, in nats, below which failed calls may be chance. Chance reaches it once in 20 times, and at
+#: an error rate well below the tolerated one hardly ever.
+_LEAST: Final = 3.0
 #: The level of an alert about failures that hurt users. A first failed call has level 1.
 _HURTING: Final = 2
 
@@ -39,3 +48,62 @@ def _hurts(context: BatchContext, alert: Alert) -> bool:
         return False
     calls = sum(row.failed + row.succeeded for row in context.tx.buckets(target, start=start))
     return hurts(lost, max(calls, lost), limits)
+
+
+def find_by_chance(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtime) -> set[str]:
+    """Return the ids of those alerts of severity Low whose failed calls since the last message may be chance.
+
+    A healthy deployment fails a few calls, too. They need no summary, unless the type has a digest of its own.
+    """
+    limits = runtime.policy.outages.deployment
+    if not limits.share or AlertType.LLM_EXCEPTIONS in runtime.router.digests:
+        return set()
+    judged = {one.id: one for one in alerts if _is_judged(one)}
+    targets = {name: Target(deployment_id=one.labels["deployment"]) for name, one in judged.items()}
+    starts = {name: _counted_from(one) for name, one in judged.items()}
+    earliest: dict[Target, int] = {}
+    for name, target in targets.items():
+        earliest[target] = min(starts[name], earliest.get(target, starts[name]))
+    rows = tx.buckets_of(earliest) if earliest else {}
+    found = set[str]()
+    for name, alert in judged.items():
+        failed = alert.count - alert.notified_count
+        calls = sum(row.failed + row.succeeded for row in rows[targets[name]] if row.start >= starts[name])
+        if evidence(failed, max(failed, calls), limits.tolerated) < _LEAST:
+            found.add(name)
+    return found
+
+
+def find_hung(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtime) -> set[str]:
+    """Return the ids of those alerts about slow calls of a model whose calls hung, and somebody was notified of that.
+
+    The slow calls are the same calls, once they have ended. They need no summary.
+    """
+    found = set[str]()
+    for alert in alerts:
+        model = alert.labels.get("model")
+        if alert.type is not AlertType.LLM_TOO_SLOW or RELAYED in alert.labels or not model:
+            continue
+        hanging = SourceFilter(frozenset({AlertType.LLM_REQUESTS_HANGING}), frozenset({("model", model)}))
+        conditions = chain(
+            tx.open_conditions(hanging, shadow=runtime.shadow),
+            tx.conditions_at(hanging, alert.last_at, shadow=runtime.shadow),
+        )
+        if any(one.channels for one in conditions):
+            found.add(alert.id)
+    return found
+
+
+def _is_judged(alert: OpenAlert) -> bool:
+    """Return whether the calls of a deployment decide about the next summary of an alert."""
+    is_low = alert.type is AlertType.LLM_EXCEPTIONS and alert.severity is Severity.LOW and alert.kind is Kind.NOTICE
+    has_more = alert.count > alert.notified_count
+    return is_low and has_more and bool(alert.labels.get("deployment")) and RELAYED not in alert.labels
+
+
+def _counted_from(alert: OpenAlert) -> int:
+    """Return the epoch second from which on calls count: the last message. Late occurrences may be older."""
+    notified_at = alert.notified_at or alert.first_at
+    if alert.last_at >= notified_at:
+        return bucket_of(notified_at.timestamp())
+    return bucket_of(alert.last_at.timestamp()) - LONG_SECONDS

@@ -12,12 +12,13 @@ from alertworker.alerts.advice import Annotations, annotate
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import COVERED_BY, MAX_MEMBERS, AlertType, Kind
 from alertworker.alerts.compose import compose
-from alertworker.alerts.intervals import reminder_interval, summary_interval
+from alertworker.alerts.intervals import grows, reminder_interval, summary_interval
 from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.alerts.next_step import WITHOUT_SUMMARIES
 from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.pipeline.current import current
 from alertworker.pipeline.explained import without_other_keys
+from alertworker.pipeline.hold import find_hold
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
 from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibited
@@ -223,7 +224,7 @@ def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[s
 
 def _record(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runtime, *, now: datetime) -> None:
     interval = timedelta(seconds=decision.group_interval)
-    if alert.type not in runtime.router.digests:  # a type's own interval stays as it is set
+    if alert.type not in runtime.router.digests and not grows(alert):  # a type's own interval stays as it is set
         interval = summary_interval(alert.type, alert.summaries, decision.group_interval)
     tx.record_notified(alert.id, count=alert.count, next_summary_at=now + interval, now=now)
     _remind_later(tx, alert, decision, now=now)
@@ -247,6 +248,8 @@ def _find_suppression(
     inhibited = _inhibited(tx, alert, decision, runtime, now=now)
     if channels and len(inhibited) == len(channels):
         return Suppression(SuppressionReason.ALERT, inhibited[channels[0]])
+    if (held := find_hold(tx, alert, runtime, now=now)) is not None:
+        return held
     return Suppression(SuppressionReason.TIME) if decision.mute and not decision.channels else None
 
 

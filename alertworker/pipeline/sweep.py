@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import Kind, Severity
+from alertworker.alerts.intervals import grows, summary_interval
 from alertworker.alerts.message import Step
 from alertworker.alerts.next_step import NextStep, is_over, next_step
 from alertworker.delivery.retry import DeliveryError
@@ -20,6 +21,7 @@ from alertworker.pipeline.callers import end_callers
 from alertworker.pipeline.credential_ends import end_credentials
 from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.ending import end_outages, remind_of_outage
+from alertworker.pipeline.llm import find_by_chance, find_hung
 from alertworker.pipeline.notify import CHECK_AGAIN, is_still_suppressed, notify, notify_unmuted, resolve
 from alertworker.pipeline.publishers import announce_lost, announce_silent, end_publishers
 from alertworker.pipeline.recheck import notify_if_it_holds, reviewed
@@ -130,14 +132,35 @@ def _settle_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
     due = tx.due_alerts(limit=PIECE, now=now)
     suppressed = [one.id for one in due if not is_over(one) and is_still_suppressed(tx, one, runtime, now=now)]
     tx.check_again(suppressed, at=now + CHECK_AGAIN)
-    left = {alert.id: next_step(alert, now) for alert in due if alert.id not in suppressed}
+    left = _next_steps(tx, [alert for alert in due if alert.id not in suppressed], runtime, now=now)
     for alert in due:
         if alert.id in left:
             _EXECUTORS[left[alert.id]](tx, alert, runtime, now=now)
     if any(left.get(alert.id) is NextStep.SUMMARIZE and alert.severity is Severity.LOW for alert in due):
-        for alert in tx.upcoming_summaries(until=now + _TOGETHER, limit=PIECE, now=now):
-            notify(tx, alert, Step.SUMMARY, runtime, now=now)
+        upcoming = tx.upcoming_summaries(until=now + _TOGETHER, limit=PIECE, now=now)
+        steps = _next_steps(tx, upcoming, runtime, now=now)
+        for alert in upcoming:
+            if steps[alert.id] is NextStep.SUMMARIZE:
+                notify(tx, alert, Step.SUMMARY, runtime, now=now)
     return len(due) >= PIECE
+
+
+def _next_steps(
+    tx: Transaction, alerts: Sequence[OpenAlert], runtime: Runtime, *, now: datetime
+) -> dict[str, NextStep]:
+    explained = find_by_chance(tx, alerts, runtime) | find_hung(tx, alerts, runtime)
+    return {
+        alert.id: next_step(alert, now, is_explained=alert.id in explained, is_early=_is_early(alert, runtime, now=now))
+        for alert in alerts
+    }
+
+
+def _is_early(alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
+    """Return whether an alert that is looked at more often than it is summed up is not to be summed up yet."""
+    if alert.notified_at is None or not grows(alert) or alert.type in runtime.router.digests:
+        return False
+    interval = runtime.router.decide(alert.type, alert.routing_labels, now=now).group_interval
+    return now - alert.notified_at < summary_interval(alert.type, max(0, alert.summaries - 1), interval)
 
 
 def _close(tx: Transaction, alert: OpenAlert, _runtime: Runtime, *, now: datetime) -> None:

@@ -333,3 +333,43 @@ def test_a_model_without_any_success_stays_open(runtime: Runtime, outbox: Outbox
         pass_time(runtime, second + 10)
 
     assert [step for step, _ in sent(outbox) if step is not Step.REMINDER] == [Step.FIRING]
+
+
+def one_after_the_other() -> list[Event]:
+    """Return six failed calls of one deployment, and one of another deployment of the same model."""
+    return [*(failing(f"c{n}", n, "d1") for n in range(6)), failing("x1", 5, "d2")]
+
+
+def test_an_outage_waits_a_moment_while_most_deployments_of_its_model_fail(runtime: Runtime, outbox: Outbox) -> None:
+    """The outage of the model follows, and says it all. So the first deployment's outage is never sent."""
+    hear(runtime, *one_after_the_other(), at=6)
+    pass_time(runtime, 20)
+    assert sent(outbox) == []
+
+    hear(runtime, *(failing(f"y{n}", 20 + n, "d2") for n in range(3)), at=24)
+    for second in (25, 36, 60):
+        pass_time(runtime, second)
+    assert [(message.step, message.labels.get("scope")) for message in outbox.sent] == [(Step.FIRING, "model")]
+
+
+def test_an_outage_is_sent_if_no_outage_of_its_model_follows(runtime: Runtime, outbox: Outbox) -> None:
+    """It is sent 30 s after the call that proved it."""
+    hear(runtime, *one_after_the_other(), at=6)
+    pass_time(runtime, 34)
+    assert sent(outbox) == []
+    pass_time(runtime, 36)
+    assert [(message.step, message.labels["deployment"]) for message in outbox.sent] == [(Step.FIRING, "d1")]
+
+
+def test_an_outage_is_sent_once_the_other_deployments_answer(runtime: Runtime, outbox: Outbox) -> None:
+    hear(runtime, *one_after_the_other(), at=6)
+    hear(runtime, *(answered(f"g{n}", 7, "d2") for n in range(20)), at=8)
+    pass_time(runtime, 10)
+    assert [(message.step, message.labels["deployment"]) for message in outbox.sent] == [(Step.FIRING, "d1")]
+
+
+def test_an_outage_that_is_reported_late_does_not_wait(runtime: Runtime, outbox: Outbox) -> None:
+    """All events of that time are known."""
+    hear(runtime, *one_after_the_other(), at=60)
+    run_until_quiet(runtime, after(60))
+    assert [(message.step, message.labels["deployment"]) for message in outbox.sent] == [(Step.FIRING, "d1")]

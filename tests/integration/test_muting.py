@@ -422,3 +422,16 @@ def test_a_condition_of_hanging_calls_counts_only_those_that_hang_when_its_silen
     (message,) = (message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING)
     assert (message.count, message.total) == (1, 3)
     assert message.headline == "Requests are hanging - 34s without progress on gpt-4o"
+
+
+def test_calls_that_hung_are_announced_as_slow_and_not_summed_up(runtime: Runtime, outbox: Outbox) -> None:
+    """The condition of hanging calls says how many ended. Slow calls of another model are summed up."""
+    ingest(batch(*(announced(name) for name in "abc")), runtime, now=NOW)
+    ingest(batch(answered("a", 9, announced=True), answered("x", 9, model_group="o3")), runtime, now=NOW)
+    ends = [answered(name, 9, announced=True) for name in "bc"]
+    ingest(batch(*ends, answered("y", 9, model_group="o3")), runtime, now=after(5))
+    for seconds in (6, 11, 40, 400):
+        pass_time(runtime, seconds)
+
+    slow = [(one.labels["model"], one.step) for one in outbox.sent if one.type is AlertType.LLM_TOO_SLOW]
+    assert sorted(slow) == [("gpt-4o", Step.NOTICE), ("o3", Step.NOTICE), ("o3", Step.SUMMARY)]

@@ -21,6 +21,7 @@ from alertworker.events import (
     PublisherHeartbeat,
     PublisherStopped,
 )
+from alertworker.outages.windows import Limits, OutagePolicy
 from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
 from alertworker.pipeline.notify import claim
 from alertworker.ports import Lease
@@ -458,6 +459,61 @@ def test_summaries_of_severity_low_go_into_one_digest(runtime: Runtime, outbox: 
     assert [entry.count for entry in outbox.sent[-1].entries] == [1, 1]
 
 
+@pytest.mark.parametrize(("more", "summaries"), [(2, 0), (6, 1)])
+def test_failed_calls_are_summed_up_if_chance_does_not_explain_them(
+    runtime: Runtime, outbox: Outbox, more: int, summaries: int
+) -> None:
+    """2 failures among 102 calls are those of a healthy deployment. Nobody has to read a summary of them.
+
+    What may be chance is not sent with the summary of another alert, either.
+    """
+    other = [failed(f"other-{n}").model_copy(update={"deployment_id": "d2"}) for n in range(4)]
+    ingest(batch(failed("first"), other[0]), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    ingest(batch(*(answered(f"good-{n}") for n in range(100)), *other[1:]), runtime, now=NOW)
+    ingest(batch(*(failed(f"bad-{n}") for n in range(more))), runtime, now=NOW)
+    for seconds in (11, 25, 40):
+        sweep(runtime, now=NOW + timedelta(seconds=seconds))
+        run_until_quiet(runtime, NOW + timedelta(seconds=seconds))
+
+    about = [message.step for message in outbox.sent if message.labels["deployment"] == "d1"]
+    assert about == [Step.NOTICE] + [Step.SUMMARY] * summaries
+    assert [message.count for message in outbox.sent if message.labels["deployment"] == "d2"] == [1, 3]
+
+
+@pytest.mark.parametrize("setting", ["digest", "share"])
+def test_settings_that_ask_for_every_failure_have_summaries_of_chance(
+    runtime: Runtime, outbox: Outbox, setting: str
+) -> None:
+    """An interval of the type's own digest, or LiteLLM's counts without evidence."""
+    if setting == "digest":
+        runtime = replace(runtime, router=replace(runtime.router, digests={AlertType.LLM_EXCEPTIONS: 10.0}))
+    else:
+        counts = OutagePolicy(deployment=Limits(seconds=60, minor=5, major=10))
+        runtime = replace(runtime, policy=replace(runtime.policy, outages=counts))
+    ingest(batch(failed("first"), *(answered(f"good-{n}") for n in range(100))), runtime, now=NOW)
+    ingest(batch(failed("second")), runtime, now=NOW)
+    sweep(runtime, now=NOW + timedelta(seconds=11))
+    run_until_quiet(runtime, NOW + timedelta(seconds=11))
+    assert [message.step for message in outbox.sent] == [Step.NOTICE, Step.SUMMARY]
+
+
+def test_a_total_counts_failed_calls_that_were_not_summed_up(runtime: Runtime, outbox: Outbox) -> None:
+    """They wait, and the next summary counts them."""
+    ingest(batch(failed("first"), *(answered(f"good-{n}") for n in range(100))), runtime, now=NOW)
+    ingest(batch(failed("second")), runtime, now=NOW)
+    sweep(runtime, now=NOW + timedelta(seconds=11))
+    later = NOW + timedelta(seconds=15)
+    ingest(batch(*(failed(f"bad-{n}", at=later) for n in range(6))), runtime, now=later)
+    sweep(runtime, now=NOW + timedelta(seconds=25))
+    run_until_quiet(runtime, NOW + timedelta(seconds=25))
+
+    assert [(message.step, message.count, message.total) for message in outbox.sent] == [
+        (Step.NOTICE, 1, 1),
+        (Step.SUMMARY, 7, 8),
+    ]
+
+
 def test_failures_that_hurt_users_are_summed_up_at_medium(runtime: Runtime, outbox: Outbox) -> None:
     """The first failed call is announced at Low. Five lost calls that are 5 % of all hurt; 20 of 1,000 do not."""
     for name, good in (("d1", 20), ("d2", 980)):
@@ -478,3 +534,20 @@ def test_failures_that_hurt_users_are_summed_up_at_medium(runtime: Runtime, outb
         ("d2", Step.NOTICE, Severity.LOW),
         ("d2", Step.SUMMARY, Severity.LOW),
     ]
+
+
+def test_high_failures_that_have_ended_are_summed_up_before_their_interval_is_over(
+    runtime: Runtime, outbox: Outbox
+) -> None:
+    """The second summary comes 15 min after the first one if they go on, and 5 min after the last one if not."""
+    runtime = replace(runtime, router=replace(runtime.router, group_interval=300.0))
+    for minute in range(45):
+        moment = NOW + timedelta(minutes=minute)
+        if minute < 11 or minute == 30:
+            ingest(batch(failed(f"call-{minute}", Origin.PROXY, at=moment)), runtime, now=moment)
+        sweep(runtime, now=moment)
+        run_until_quiet(runtime, moment)
+
+    sent = [((message.at - NOW).total_seconds() / 60, message.step, message.count) for message in outbox.sent]
+    assert sent == [(0, Step.NOTICE, 1), (5, Step.SUMMARY, 5), (15, Step.SUMMARY, 5)]
+    assert {message.severity for message in outbox.sent} == {Severity.HIGH}

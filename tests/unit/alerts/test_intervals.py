@@ -19,6 +19,12 @@ def test_summaries_of_failed_calls_come_after_5_min_15_min_1_h_and_4_h() -> None
     assert [one.total_seconds() / 60 for one in found] == [5, 15, 60, 240, 240, 240]
 
 
+def test_summaries_of_hanging_calls_come_after_30_min_1_h_and_4_h() -> None:
+    """Their end is a message, too. So they are at most two messages, and two more for each hour."""
+    found = [summary_interval(AlertType.LLM_REQUESTS_HANGING, number, 300) for number in range(4)]
+    assert [one.total_seconds() / 60 for one in found] == [30, 60, 240, 240]
+
+
 @pytest.mark.parametrize(
     ("alert_type", "group_interval"), [(AlertType.LLM_EXCEPTIONS, 86_400), (AlertType.VIRTUAL_KEY_UPDATED, 300)]
 )

@@ -76,3 +76,38 @@ def alert(alert_type: AlertType, **other: Any) -> OpenAlert:
 def test_the_first_rule_that_applies_names_the_step(due: OpenAlert, step: NextStep) -> None:
     """The executor of the sweep only looks it up."""
     assert next_step(due, NOW) is step
+
+
+@pytest.mark.parametrize(
+    ("due", "step"),
+    [
+        (alert(NOTICE, **MORE), NextStep.WAIT),
+        (alert(NOTICE, **MORE, notified_at=NOW - timedelta(hours=4)), NextStep.CHECK_LATER),
+        (alert(NOTICE, **MORE, last_at=NOW - timedelta(hours=1)), NextStep.CLOSE),
+        (alert(NOTICE, suppression=SILENCED, **MORE), NextStep.NOTIFY_FIRING),
+    ],
+)
+def test_occurrences_that_may_be_chance_wait_for_more(due: OpenAlert, step: NextStep) -> None:
+    """They wait for at most as long as the longest interval between summaries."""
+    assert next_step(due, NOW, is_explained=True) is step
+
+
+QUIET = NOW - timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("due", "step"),
+    [
+        (alert(NOTICE, count=7, first_at=QUIET, last_at=QUIET), NextStep.SUMMARIZE),
+        (alert(NOTICE, count=6, first_at=QUIET, last_at=QUIET), NextStep.WAIT),
+        (alert(NOTICE, count=7, first_at=QUIET, last_at=QUIET + timedelta(seconds=1)), NextStep.WAIT),
+        (alert(NOTICE, count=7, first_at=NOW - timedelta(minutes=30), last_at=QUIET, summaries=3), NextStep.WAIT),
+        (alert(NOTICE, count=7, first_at=NOW - timedelta(minutes=31), last_at=QUIET, summaries=3), NextStep.SUMMARIZE),
+        (alert(NOTICE), NextStep.CHECK_LATER),
+        (alert(NOTICE, last_at=NOW - timedelta(hours=1)), NextStep.CLOSE),
+    ],
+    ids=["it has ended", "too few", "it goes on", "too many messages", "later", "nothing more", "long ago"],
+)
+def test_trouble_that_has_ended_is_summed_up_early(due: OpenAlert, step: NextStep) -> None:
+    """A summary of High that comes an hour later would be about nothing that anybody can still mend."""
+    assert next_step(due, NOW, is_early=True) is step
