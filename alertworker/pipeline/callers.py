@@ -96,7 +96,7 @@ class CallerProblems:
     def _events(self, key_hash: str, suspects: Sequence[Suspect]) -> list[AttemptFailed]:
         """Return the batch's failed calls of a key on the deployments where they are its own problem."""
         deployments = {name for one in suspects for name in one.deployments}
-        blamed = self.context.folded.blamed
+        blamed = self.context.folded.outages.blamed
         return [event for event in blamed if event.key_hash == key_hash and event.deployment_id in deployments]
 
     def _resolve_outages(self) -> None:

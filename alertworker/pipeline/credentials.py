@@ -47,10 +47,10 @@ def judge_credentials(context: BatchContext) -> None:
     They come before outages, because they inhibit those. A batch in which calls were lost may raise the severity.
     """
     tx = context.tx
-    refused = {CredentialKey(*key[:2]) for key in context.folded.refusals}
+    refused = {CredentialKey(*key[:2]) for key in context.folded.outages.refusals}
     standings = tx.lock_credentials(refused | _hurt(context))
     for key, standing in sorted(standings.items()):
-        own = [event for event in context.folded.blamed if _is_refused(event, key)]
+        own = [event for event in context.folded.outages.blamed if _is_refused(event, key)]
         events = [event for event in own if event.occurred_at.timestamp() >= standing.over_until]
         if events or standing.level:
             _judge(context, key, standing, events)
@@ -58,7 +58,7 @@ def judge_credentials(context: BatchContext) -> None:
 
 def count_credentials(context: BatchContext) -> int:
     """Return the number of credentials that the batch may raise an alert about, those of lost calls left out."""
-    return len({key[:2] for key in context.folded.refusals})
+    return len({key[:2] for key in context.folded.outages.refusals})
 
 
 def end_credentials(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
@@ -200,7 +200,7 @@ def _first_refusal(tx: Transaction, rows: Iterable[Refusals], since: int) -> dat
 
 def _hurt(context: BatchContext) -> set[CredentialKey]:
     """Return the refused credentials of deployments that failed a call of the batch which ended without an answer."""
-    lost = [key for key, sums in context.folded.calls.items() if sums.lost and key.deployment_id]
+    lost = [key for key, sums in context.folded.outages.calls.items() if sums.lost and key.deployment_id]
     if not lost:
         return set()
     known = context.tx.refused_credentials()

@@ -99,11 +99,10 @@ def _bound(folded: Fold) -> None:
     Raises:
         BatchError: the batch has more than `MAX_READINGS` budgets or more than `MAX_ROWS` window rows.
     """
-    rows = len(folded.windows) + len(folded.causes) + len(folded.calls) + len(folded.models) + len(folded.failing_keys)
     if len(folded.budgets) > MAX_READINGS:
         raise BatchError(f"the batch reports {len(folded.budgets):,} budgets; the limit is {MAX_READINGS:,}")
-    if rows > MAX_ROWS:
-        raise BatchError(f"the batch changes {rows:,} window rows; the limit is {MAX_ROWS:,}")
+    if folded.outages.rows > MAX_ROWS:
+        raise BatchError(f"the batch changes {folded.outages.rows:,} window rows; the limit is {MAX_ROWS:,}")
 
 
 def apply(

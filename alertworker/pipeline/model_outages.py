@@ -49,7 +49,7 @@ def judge_models(context: BatchContext, counted: CountedCalls) -> list[ModelJudg
     limits = context.runtime.policy.outages.model
     if not limits.share:
         return []
-    events, lost = _events(context), _lost_buckets(context.folded.models)
+    events, lost = _events(context), _lost_buckets(context.folded.outages.models)
     known = context.tx.lock_models({*events, *lost})
     own: dict[str, list[AttemptFailed]] = {}
     moments: dict[str, list[int]] = {}
@@ -68,7 +68,7 @@ def widespread(judgements: Iterable[ModelJudgement]) -> set[str]:
 
 def count_models(context: BatchContext) -> int:
     """Return the number of models that failed a call of the batch: each may raise an outage."""
-    return len(_events(context).keys() | _lost_buckets(context.folded.models).keys())
+    return len(_events(context).keys() | _lost_buckets(context.folded.outages.models).keys())
 
 
 def raise_model(
@@ -234,7 +234,7 @@ class _Windows:
 
 def _events(context: BatchContext) -> dict[str, list[AttemptFailed]]:
     found: dict[str, list[AttemptFailed]] = {}
-    for event in context.folded.blamed:
+    for event in context.folded.outages.blamed:
         if model := model_of(event):
             found.setdefault(model, []).append(event)
     return found

@@ -39,8 +39,8 @@ def judge_outages(context: BatchContext) -> None:
     target's open outage.
     """
     tx = context.tx
-    found = outages.targets(context.folded.blamed)
-    lost = outages.lost_buckets(context.folded.calls)
+    found = outages.targets(context.folded.outages.blamed)
+    lost = outages.lost_buckets(context.folded.outages.calls)
     known = tx.lock_outages({*found, *lost})
     problems, counted = CallerProblems(context), CountedCalls(tx, now=context.now)
     models = judge_models(context, counted)
@@ -143,7 +143,8 @@ def _is_over(context: BatchContext, target: Target, standing: Outage, judged: _J
 
 def count_outages(context: BatchContext) -> int:
     """Return the number of targets and models that failed a call of the batch: each may raise an outage."""
-    found = outages.targets(context.folded.blamed).keys() | outages.lost_buckets(context.folded.calls).keys()
+    sums = context.folded.outages
+    found = outages.targets(sums.blamed).keys() | outages.lost_buckets(sums.calls).keys()
     return len(found) + count_models(context)
 
 

@@ -25,6 +25,7 @@ from alertworker.ledger.rows import (
     SpendKey,
     SpendSums,
 )
+from alertworker.outages.sums import OutageSums
 from alertworker.ports.postings import PostingPort
 from alertworker.store.callers import CallerStatements
 from alertworker.store.credentials import CredentialStatements
@@ -60,14 +61,17 @@ class PostingStatements(AliasStatements, CallerStatements, CredentialStatements,
     @override
     def add_fold(self, fold: Fold, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
         self.add_ledger(fold.ledger, max_entities=max_entities, exempt=exempt)
-        self._add_rows(WINDOWS, rows_of(fold.windows), latest=("last_success", "model"))
-        self._add_rows(CAUSES, rows_of(fold.causes), latest=("last_failure",), earliest="first_failure")
-        self._add_rows(OUTAGE_CALLS, rows_of(fold.calls))
-        self._add_rows(MODEL_CALLS, rows_of(fold.models))
-        self.add_failing_keys(fold.failing_keys)
-        self.add_refusals(fold.refusals, fold.accepted)
+        self._add_outages(fold.outages)
         drops = [key._asdict() | {"total": fold.drops[key]} for key in sorted(fold.drops) if fold.drops[key]]
         self._add(DROPS, drops, latest=("total",))
+
+    def _add_outages(self, sums: OutageSums) -> None:
+        self._add_rows(WINDOWS, rows_of(sums.windows), latest=("last_success", "model"))
+        self._add_rows(CAUSES, rows_of(sums.causes), latest=("last_failure",), earliest="first_failure")
+        self._add_rows(OUTAGE_CALLS, rows_of(sums.calls))
+        self._add_rows(MODEL_CALLS, rows_of(sums.models))
+        self.add_failing_keys(sums.failing_keys)
+        self.add_refusals(sums.refusals, sums.accepted)
 
     def add_ledger(self, ledger: Postings, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
         """Add sums to the ledger. The cap spares what is ``exempt``."""
