@@ -169,11 +169,29 @@ def describe(
     ``events`` are the batch's own refused calls. ``names`` are those of deployments, by id. ``members`` is the
     maximum number of calls to name.
     """
+    titles = titles_of(names, events)
+    last = max(events, key=lambda event: event.occurred_at, default=None)
+    return Alert(
+        type=AlertType.OUTAGE_ALERTS,
+        severity=severity.severity,
+        identity=_identity(report.key),
+        headline=_headline(report, titles),
+        first_at=datetime.fromtimestamp(verdict.since, UTC),
+        last_at=last.occurred_at if last is not None else datetime.fromtimestamp(verdict.until, UTC),
+        count=len(events) if is_open else max(verdict.failed, len(events)),
+        # Workers of the version before read this label of every outage.
+        labels={"deployment": ""},
+        facts=_facts(report, verdict, titles, error=last.failure.message if last is not None else ""),
+        members=tuple(_member(event) for event in events[:members]),
+        metadata=newest_metadata(events),
+        level=1 + severity.is_high,
+    )
+
+
+def _facts(report: Report, verdict: WindowVerdict, titles: Mapping[str, str], *, error: str) -> Mapping[str, str]:
     key, alone = report.key, report.alone
     models = [f"{model} (no other key serves it)" if model in alone else model for model in _models(report.rows)]
-    titles = titles_of(names, events)
     lasted = spell(timedelta(seconds=verdict.until - verdict.since + WINDOW_SECONDS))
-    last = max(events, key=lambda event: event.occurred_at, default=None)
     facts = {
         **spell_calls(report.calls),
         "Attempts": f"{verdict.failed:,} of {verdict.failed:,} failed in {lasted}",
@@ -182,23 +200,9 @@ def describe(
         "Deployments": _names([titles.get(name) or short_id(name) for name in verdict.failures]),
         "Provider": key.provider,
         "Credential": f"{key.credential} (the start of the key's SHA-256)",
-        "Error": last.failure.message if last is not None else "",
+        "Error": error,
     }
-    return Alert(
-        type=AlertType.OUTAGE_ALERTS,
-        severity=severity.severity,
-        identity=_identity(key),
-        headline=_headline(report, titles),
-        first_at=datetime.fromtimestamp(verdict.since, UTC),
-        last_at=last.occurred_at if last is not None else datetime.fromtimestamp(verdict.until, UTC),
-        count=len(events) if is_open else max(verdict.failed, len(events)),
-        # Workers of the version before read this label of every outage.
-        labels={"deployment": ""},
-        facts={label: text for label, text in facts.items() if text},
-        members=tuple(_member(event) for event in events[:members]),
-        metadata=newest_metadata(events),
-        level=1 + severity.is_high,
-    )
+    return {label: text for label, text in facts.items() if text}
 
 
 def _headline(report: Report, titles: Mapping[str, str]) -> str:

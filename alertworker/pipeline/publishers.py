@@ -86,16 +86,14 @@ def describe_lost(
     crashes = count_crashes(lifetimes)
     level = 2 if crashes >= _LOOP or others == 0 else 1
     span = max(one.ended_at for one in lifetimes) - min(one.ended_at for one in lifetimes)
-    inflight, calls = sum(one.inflight for one in lost), sum(one.calls for one in lost)
-    names = [name for one in lost for name in one.call_names]
+    calls = sum(one.calls for one in lost)
     facts = {
         "Host": host.name,
         "Integration": host.integration,
         "Process": ", ".join(str(one.pid) for one in lost[-_LOOP:]),
         "Last heartbeat": spell_moment(lost[-1].last_heartbeat_at, zone),
         "Restarts": f"{crashes - 1} in {spell(span)}" if crashes > 1 else "",
-        "Calls in flight": f"{max(inflight, calls)} at the last heartbeat" if inflight or calls else "",
-        "Announced calls": ", ".join(names[:_NAMES]) + (f" and {calls - _NAMES} more" if calls > _NAMES else ""),
+        **_lost_calls(lost),
         "Other hosts": "" if others is None else f"{others or 'none'} of {host.integration} running",
     }
     return Alert(
@@ -110,6 +108,16 @@ def describe_lost(
         members=tuple(_member(one, zone) for one in lost)[: max(0, _MAX_MEMBERS - kept)],
         level=level,
     )
+
+
+def _lost_calls(lost: Sequence[LostPublisher]) -> Mapping[str, str]:
+    """Return the facts about calls that were running, or were announced."""
+    inflight, calls = sum(one.inflight for one in lost), sum(one.calls for one in lost)
+    names = [name for one in lost for name in one.call_names]
+    return {
+        "Calls in flight": f"{max(inflight, calls)} at the last heartbeat" if inflight or calls else "",
+        "Announced calls": ", ".join(names[:_NAMES]) + (f" and {calls - _NAMES} more" if calls > _NAMES else ""),
+    }
 
 
 def count_crashes(lifetimes: Iterable[Lifetime]) -> int:
