@@ -11,6 +11,7 @@ from alertworker.events import EndEvent, RequestAbandoned, RequestAnnounced, Req
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim
 from alertworker.ports.alerts import AlertPort
+from alertworker.ports.counters import CounterName
 from alertworker.ports.hanging import CallOutcome
 
 #: An announcement that is older than this is late: it probably waited in a spool. Publishers repeat the announcement
@@ -27,7 +28,7 @@ def judge_hanging(context: BatchContext) -> None:
     tx.end_calls({call_id: (_outcome(event), event.ended_at) for call_id, event in folded.ended.items()})
     hanging = _hanging(context)
     outdated = _outdated(tx, hanging, policy, now=now)
-    tx.count("dropped", "outdated_announcement", len(outdated))
+    tx.count(CounterName.DROPPED, "outdated_announcement", len(outdated))
     old_enough = [call for call in hanging if call.call_id not in outdated]
     fresh = tx.announce_calls(old_enough)
     new = [call for call in old_enough if call.call_id in fresh]

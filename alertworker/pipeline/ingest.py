@@ -38,6 +38,7 @@ from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.spend_tracked import track_spend
 from alertworker.ports import Clock, Transaction
 from alertworker.ports.batches import BatchClaim
+from alertworker.ports.counters import CounterName
 from alertworker.text.ids import safe_id
 
 #: How long batch ids are kept. An older batch may have been applied before, so it is parked.
@@ -192,7 +193,7 @@ def _claim_detected(context: BatchContext) -> None:
 
 
 def _count_clamped(context: BatchContext) -> None:
-    context.tx.count("clamped", "clock ahead", context.folded.clamped)
+    context.tx.count(CounterName.CLAMPED, "clock ahead", context.folded.clamped)
 
 
 #: The steps after a batch is recorded, in order. Outages come first, because an open outage inhibits the alerts about

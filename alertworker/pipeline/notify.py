@@ -20,6 +20,7 @@ from alertworker.pipeline.current import current
 from alertworker.pipeline.explained import without_other_keys
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
+from alertworker.ports.counters import CounterName
 from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibited
 from alertworker.routing.router import Decision
 from alertworker.routing.silences import find_silence
@@ -88,10 +89,10 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
     inhibited = _inhibited(tx, alert, decision, runtime, now=now) if suppression is None else {}
     channels = tuple(name for name in _channels(alert, decision, runtime) if name not in inhibited)
     if suppression is None and not channels:
-        tx.count("no_route", alert.type.value)
+        tx.count(CounterName.NO_ROUTE, alert.type.value)
         tx.record_suppressed(alert.id, Suppression(SuppressionReason.NO_ROUTE))
     if suppression is not None and suppression != alert.suppression:
-        tx.count("muted", suppression.reason.value)
+        tx.count(CounterName.MUTED, suppression.reason.value)
         tx.record_suppressed(alert.id, suppression)
     outcome = NotifyOutcome(alert, step, decision, suppression, channels)
     if suppression is not None and step is Step.FIRING:
@@ -101,8 +102,8 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
     if suppression is None:
         message, takers = enqueue(tx, alert, step, channels, runtime, now=now)
         outcome = replace(outcome, channels=takers, message=message)
-        tx.count("muted", SuppressionReason.TIME.value, len(decision.mute))
-        tx.count("muted", SuppressionReason.ALERT.value, len(inhibited))
+        tx.count(CounterName.MUTED, SuppressionReason.TIME.value, len(decision.mute))
+        tx.count(CounterName.MUTED, SuppressionReason.ALERT.value, len(inhibited))
     else:
         tx.take_parts(alert.id)  # the suppressed occurrences are counted as notified, and so are their parts
     runtime.watch(outcome)
@@ -172,7 +173,7 @@ def enqueue(
     message = _compose(tx, alert, step, tx.take_parts(alert.id), runtime, now=now)
     takers = _takers(message, channels, runtime)
     if channels and not takers and step is not Step.RESOLVED:  # a channel without the firing message needs no end
-        tx.count("not_taken", alert.type.value)
+        tx.count(CounterName.NOT_TAKEN, alert.type.value)
         tx.record_suppressed(alert.id, Suppression(SuppressionReason.NOT_TAKEN))
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
     _write(tx, message, StepKey(step, alert.summaries), takers, decision, now=now)

@@ -28,6 +28,7 @@ from alertworker.pipeline.model_outages import (
 )
 from alertworker.pipeline.notify import claim
 from alertworker.ports import Clock, Transaction
+from alertworker.ports.counters import CounterName
 
 
 def judge_outages(context: BatchContext) -> None:
@@ -92,12 +93,12 @@ def _judge_failures(
     """Judge the windows with a target's failed calls, ``None`` if all of them are from before its last end."""
     events = [event for event in failed if event.occurred_at.timestamp() >= standing.over_until]
     if not events:
-        context.tx.count("late_attempts", "after its outage", len(failed))
+        context.tx.count(CounterName.LATE_ATTEMPTS, "after its outage", len(failed))
         return None
     moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
     judged = _judge(context, target, standing, moments, scope)
     if judged.grade is not None and not standing.state and _is_over(context, target, standing, judged, scope):
-        context.tx.count("late_attempts", "of an outage that is over", len(events))
+        context.tx.count(CounterName.LATE_ATTEMPTS, "of an outage that is over", len(events))
         return _Failures(target, standing, events, judged, is_over=True)
     limits = outages.limits_of(target, context.runtime.policy.outages)
     is_callers = judged.grade is not None and problems.explain(

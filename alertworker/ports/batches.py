@@ -1,4 +1,4 @@
-"""Batches and counters, as one transaction sees them."""
+"""Batches, as one transaction sees them."""
 
 from __future__ import annotations
 
@@ -35,12 +35,4 @@ class BatchPort(Protocol):
 
     def forget_redeliveries(self, message_id: str) -> None:
         """Forget how often a message came again, because it was applied or parked."""
-        ...
-
-
-class CounterPort(Protocol):
-    """Counters of what batches bring and of what becomes of it."""
-
-    def count(self, name: str, label: str, by: int = 1) -> None:
-        """Count something dropped, parked, clamped or muted, with its reason."""
         ...

@@ -17,6 +17,7 @@ from alertworker.alerts.stored import StoredReader
 from alertworker.alerts.suppression import Suppression
 from alertworker.events.base import new_id
 from alertworker.ports.alerts import AlertPort
+from alertworker.ports.counters import CounterName
 from alertworker.store.inhibitions import InhibitionStatements
 from alertworker.store.occurrences import OccurrenceStatements
 from alertworker.store.schema.alerts import ALERTS, KNOWN_TYPE, OPEN
@@ -214,7 +215,7 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
         unknown = select(ALERTS.c.type, func.count()).where(OPEN, ~KNOWN_TYPE).group_by(ALERTS.c.type)
         for name, count in self.connection.execute(unknown).all():
             _log.warning("%s open alerts of unknown type %s are left to a newer version", count, name)
-            self.count("unknown_values", f"alert type {name}", count)
+            self.count(CounterName.UNKNOWN_VALUES, f"alert type {name}", count)
 
     def _with_calls(self, rows: Sequence[Any]) -> list[OpenAlert]:
         """Return alerts. Those about hanging calls have the outcomes of their calls."""

@@ -16,6 +16,7 @@ from alertworker.delivery.retry import DeliveryError, Reason, RetryAt
 from alertworker.delivery.status import NotificationStatus, StatusChange
 from alertworker.delivery.turns import PARTIAL_TURN, URGENT_TURN
 from alertworker.ports import LaneState, Lease, Turn
+from alertworker.ports.counters import CounterName
 from alertworker.ports.lanes import LanePort
 from alertworker.store.connection import ConnectionRunner
 from alertworker.store.delivery.changes import PENDING, change_one, record_attempt, record_dead, record_sent
@@ -136,7 +137,7 @@ class SqlLanes(LanePort):
         def work(tx: Statements) -> datetime:
             lane = _lane(tx, lease)
             record_attempt(tx, notification_id, error.reason, str(error), now=now)
-            tx.count("delivery_retries", error.reason)
+            tx.count(CounterName.DELIVERY_RETRIES, error.reason)
             if lane is None:
                 return now
             since, at = now, verdict.at
@@ -228,5 +229,5 @@ def _delete_tracked(tx: Statements, ids: Iterable[str]) -> list[str]:
     gone = list(tx.connection.execute(delete(NOTIFICATIONS).where(sent).returning(NOTIFICATIONS.c.id)).scalars())
     if gone:
         tx.connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.notification_id.in_(gone)))
-        tx.count("spend_tracked", "sent", len(gone))
+        tx.count(CounterName.SPEND_TRACKED, "sent", len(gone))
     return gone

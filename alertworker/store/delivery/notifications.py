@@ -15,6 +15,7 @@ from alertworker.delivery.status import DropReason, NotificationStatus, StatusCh
 from alertworker.delivery.turns import turn_of
 from alertworker.events.base import new_id
 from alertworker.ports import DeliveryResult
+from alertworker.ports.counters import CounterName
 from alertworker.ports.notifications import NotificationPort
 from alertworker.store.delivery.changes import change
 from alertworker.store.delivery.delivered import delivered
@@ -70,7 +71,7 @@ class NotificationStatements(Statements, NotificationPort):
 
     def _withdraw(self, alert_ids: Sequence[str], key: StepKey, *, now: datetime) -> None:
         withdrawn = change(StatusChange.DROP, _of(alert_ids, key)).values(reason=DropReason.WITHDRAWN, settled_at=now)
-        self.count("dropped", "withdrawn_test", self.connection.execute(withdrawn).rowcount)
+        self.count(CounterName.DROPPED, "withdrawn_test", self.connection.execute(withdrawn).rowcount)
 
     @override
     def count_waiting(self, channel: str) -> int:

@@ -16,6 +16,7 @@ from alertworker.delivery.coalescing import Plan, Waiting
 from alertworker.delivery.status import SETTLED, DropReason, NotificationStatus, StatusChange
 from alertworker.delivery.turns import PARTIAL_TURN
 from alertworker.ports import Due
+from alertworker.ports.counters import CounterName
 from alertworker.ports.lanes import QueuePort
 from alertworker.store.connection import ConnectionRunner
 from alertworker.store.delivery.changes import PENDING, change
@@ -138,15 +139,15 @@ def merge(tx: NotificationStatements, channel: str, plan: Plan, *, now: datetime
 
     dropped = change(StatusChange.DROP, those(plan.dropped)).values(settled_at=now, reason=DropReason.STALE)
     tx.connection.execute(dropped)
-    tx.count("dropped", "stale_reminder", len(plan.dropped))
+    tx.count(CounterName.DROPPED, "stale_reminder", len(plan.dropped))
     for notification_id, message in plan.replaced.items():
         replaced = update(NOTIFICATIONS).where(those([notification_id])).values(message=message.model_dump_json())
         tx.connection.execute(replaced)
         merge_into(notification_id, [own for own, other in plan.absorbed.items() if other == notification_id])
-    tx.count("merged", "passed", len(plan.absorbed))
+    tx.count(CounterName.MERGED, "passed", len(plan.absorbed))
     if plan.digest is not None:
         # The digest goes before all remaining messages, because it is older than they are.
         tx.enqueue(plan.digest, StepKey(Step.DIGEST), [channel], now=plan.digest.since - timedelta(microseconds=1))
         own = select(NOTIFICATIONS.c.id).where(NOTIFICATIONS.c.alert_id == plan.digest.alert_id)
         merge_into(tx.connection.execute(own).scalar_one(), plan.digested)
-        tx.count("merged", "digest", len(plan.digested))
+        tx.count(CounterName.MERGED, "digest", len(plan.digested))
