@@ -45,7 +45,7 @@ def explain(file: BinaryIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001
     items, now = read_events(file, most=MAX_BATCH_EVENTS), datetime.now(UTC)
     runtime = build_dry_run(load_settings(), fresh=fresh)
     found = pipeline.dry_run(items, runtime, now=now)
-    silences = {silence.id: silence for silence in runtime.store.run(lambda tx: tx.silences(now=now))}
+    silences = {silence.id: silence for silence in runtime.store.run(lambda tx: tx.silences.current(now=now))}
     states = runtime.store.lanes.states(now=now)
 
     def lane(name: str) -> str:

@@ -126,6 +126,6 @@ def _entry(
             raise AlertWorkerError(
                 f"another import of {begun.source} is running; this one has stopped, and nothing was counted twice"
             )
-        tx.add_ledger(page.ledger, max_entities=max_entities, exempt=exempt)
+        tx.ledger.add(page.ledger, max_entities=max_entities, exempt=exempt)
 
     return work

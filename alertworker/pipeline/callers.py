@@ -61,7 +61,7 @@ class CallerProblems:
         rows = [
             row
             for name in sorted(verdict.failures)
-            for row in self.context.tx.failing_keys(Target(name), start=start, end=end)
+            for row in self.context.tx.callers.failing_keys(Target(name), start=start, end=end)
         ]
         found = suspect(verdict, buckets, rows, limits)
         return found is not None and callers.is_callers(found, self._uses(found))
@@ -73,7 +73,7 @@ class CallerProblems:
         for key_hash, suspects in sorted(self._suspects.items()):
             events = self._events(key_hash, suspects)
             if events:
-                is_open = tx.find_open(callers.fingerprint(key_hash)) is not None
+                is_open = tx.alerts.find_open(callers.fingerprint(key_hash)) is not None
                 names = names_of(tx, {name for one in suspects for name in one.deployments})
                 claim(tx, callers.describe(suspects, events, names, is_open=is_open), runtime, now=now)
 
@@ -84,14 +84,14 @@ class CallerProblems:
             return None
         tx = self.context.tx
         start, end = min(row.start for row in buckets), max(row.start for row in buckets) + 1
-        found = suspect(verdict, buckets, tx.failing_keys(target, start=start, end=end), limits)
+        found = suspect(verdict, buckets, tx.callers.failing_keys(target, start=start, end=end), limits)
         return found if found is not None and callers.is_callers(found, self._uses(found)) else None
 
     def _uses(self, found: Suspect) -> list[ModelUse]:
         """Return the use of the suspect's models in the last days of the ledger."""
         day = datetime.fromtimestamp(found.since, UTC).astimezone(self.context.runtime.zone).date()
         since = day - timedelta(days=LEDGER_DAYS - 1)
-        return [self.context.tx.model_use(model, found.key_hash, since=since) for model in found.models]
+        return [self.context.tx.callers.model_use(model, found.key_hash, since=since) for model in found.models]
 
     def _events(self, key_hash: str, suspects: Sequence[Suspect]) -> list[AttemptFailed]:
         """Return the batch's failed calls of a key on the deployments where they are its own problem."""
@@ -109,12 +109,12 @@ class CallerProblems:
         keys = {
             row.key_hash
             for target, verdict in sorted(self._outages.items())
-            for row in tx.failing_keys(target, start=verdict.since, end=verdict.until + 1)
+            for row in tx.callers.failing_keys(target, start=verdict.since, end=verdict.until + 1)
         }
         prints = {callers.fingerprint(key): key for key in keys if key and key not in self._suspects}
-        opened = tx.find_all_open(prints) if prints else {}
+        opened = tx.alerts.find_all_open(prints) if prints else {}
         for mark, alert in sorted(opened.items()):
-            if not tx.fails_elsewhere(prints[mark], since=bucket_of(alert.first_at.timestamp())):
+            if not tx.callers.fails_elsewhere(prints[mark], since=bucket_of(alert.first_at.timestamp())):
                 other = {"Other keys": "their calls fail, too: see the outage of the deployment"}
                 resolve(tx, replace(alert, facts={**alert.facts, **other}), runtime, now=now)
 
@@ -123,7 +123,7 @@ def label_cooldowns(context: BatchContext, alerts: Iterable[Alert]) -> list[Aler
     """Return the alerts; the cooldown of a deployment has the label of the key whose problem explains it."""
     found = list(alerts)
     cooled = [alert for alert in found if alert.type is AlertType.COOLDOWN_DEPLOYMENT]
-    problems = context.tx.conditions_of(_PROBLEMS) if cooled else ()
+    problems = context.tx.inhibitions.conditions_of(_PROBLEMS) if cooled else ()
     named = {one.labels["entity"]: one.labels.get("key", "") for one in problems}
     if not named:
         return found
@@ -134,7 +134,7 @@ def _with_key(tx: Transaction, alert: Alert, named: Mapping[str, str]) -> Alert:
     at = bucket_of(alert.last_at.timestamp())
     target = Target(alert.identity.get("deployment", ""))
     failed: Counter[str] = Counter()
-    for row in tx.failing_keys(target, start=at - QUIET.seconds, end=at + WINDOW_SECONDS):
+    for row in tx.callers.failing_keys(target, start=at - QUIET.seconds, end=at + WINDOW_SECONDS):
         failed[row.key_hash] += row.failed
     key = max(failed, key=lambda one: (failed[one], one), default="")
     return replace(alert, labels={**alert.labels, "key": named[key]}) if named.get(key) else alert
@@ -146,11 +146,11 @@ def end_callers(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     Nothing is resolved while a publisher has a backlog, because events may be missing.
     """
     arrived = tx.clock.read(Clock.CANARY_ARRIVED)
-    if arrived is None or tx.backlogged():
+    if arrived is None or tx.publishers.backlogged():
         return False
     before = arrived - REDELIVERED_WITHIN - QUIET
-    quiet = tx.quiet_callers(before=before, limit=limit)
-    opened = tx.find_all_open(quiet) if quiet else {}
+    quiet = tx.callers.quiet_callers(before=before, limit=limit)
+    opened = tx.alerts.find_all_open(quiet) if quiet else {}
     for _, alert in sorted(opened.items()):
         if alert.last_at >= before:
             continue  # another worker counted a failure before the lock

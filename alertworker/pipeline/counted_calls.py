@@ -35,7 +35,7 @@ class CountedCalls:
         """Read what `clear` needs to know of many targets' buckets, in one statement."""
         unknown = {row.deployment_id for row in buckets if row.failed} - self._over.keys()
         if unknown:
-            self._over |= dict.fromkeys(unknown, 0) | self._tx.outages_over(unknown)
+            self._over |= dict.fromkeys(unknown, 0) | self._tx.outages.outages_over(unknown)
 
     def clear(self, buckets: Sequence[Bucket]) -> list[Bucket]:
         """Return buckets without the failures that do not count. Successes always count."""
@@ -53,7 +53,7 @@ class CountedCalls:
     @cached_property
     def _silences(self) -> list[Silence]:
         since = self._now - timedelta(seconds=DEAD_REACH)
-        known = [*self._tx.silences(now=self._now), *self._tx.ended_silences(since, now=self._now)]
+        known = [*self._tx.silences.current(now=self._now), *self._tx.silences.ended(since, now=self._now)]
         return [one for one in known if any(matcher.label in _NAMING for matcher in one.matchers)]
 
     def _is_silenced(self, labels: Mapping[str, str], bucket: int) -> bool:
@@ -93,12 +93,12 @@ class RegionScope:
 
         ``buckets`` are those of a region, and ``counting`` are the same without the failures that do not count.
         """
-        calls = self._tx.calls_failed_by(target, start=start, end=end)
+        calls = self._tx.outages.calls_failed_by(target, start=start, end=end)
         if target.deployment_id:
             return calls
         failing, named = ({row.deployment_id for row in rows if row.failed} for rows in (buckets, counting))
         for deployment in sorted(failing - named):
-            calls = _minus(calls, self._tx.calls_failed_by(Target(deployment), start=start, end=end))
+            calls = _minus(calls, self._tx.outages.calls_failed_by(Target(deployment), start=start, end=end))
         return calls
 
     def _unexplained(self, buckets: Sequence[Bucket]) -> list[Bucket]:
@@ -108,7 +108,7 @@ class RegionScope:
     def _explained(self, buckets: Iterable[Bucket]) -> set[str]:
         """Return the models whose outage explains failures in a region, because they fail elsewhere, too."""
         failing = {row.model for row in buckets if row.failed and row.model}
-        opened = self._tx.find_all_open(map(fingerprint, failing)) if failing else {}
+        opened = self._tx.alerts.find_all_open(map(fingerprint, failing)) if failing else {}
         alerts = {model: opened.get(fingerprint(model)) for model in failing}
         return {model for model, alert in alerts.items() if alert and not alert.labels.get("region")} | set(
             self._widespread

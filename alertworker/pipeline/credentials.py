@@ -48,7 +48,7 @@ def judge_credentials(context: BatchContext) -> None:
     """
     tx = context.tx
     refused = {CredentialKey(*key[:2]) for key in context.folded.outages.refusals}
-    standings = tx.lock_credentials(refused | _hurt(context))
+    standings = tx.credentials.lock_credentials(refused | _hurt(context))
     for key, standing in sorted(standings.items()):
         own = [event for event in context.folded.outages.blamed if _is_refused(event, key)]
         events = [event for event in own if event.occurred_at.timestamp() >= standing.over_until]
@@ -68,18 +68,18 @@ def end_credentials(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
     nothing while a publisher has a backlog: events of that time may be missing.
     """
     arrived = tx.clock.read(Clock.CANARY_ARRIVED)
-    if arrived is None or tx.backlogged():
+    if arrived is None or tx.publishers.backlogged():
         return False
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
     resolved = 0
-    for key, standing in tx.lock_refused_credentials().items():
+    for key, standing in tx.credentials.lock_refused_credentials().items():
         if resolved == limit:
             return True
-        alert = tx.find_open(credentials.fingerprint(key))
+        alert = tx.alerts.find_open(credentials.fingerprint(key))
         since = bucket_of(alert.first_at.timestamp()) if alert is not None else until - credentials.UNUSED_SECONDS
-        rows = tx.refusals(key, start=max(since, standing.over_until))
+        rows = tx.credentials.refusals(key, start=max(since, standing.over_until))
         names = [row.deployment_id for row in rows]
-        end = credentials.ended(rows, standing, tx.last_successes(names, start=since), until=until)
+        end = credentials.ended(rows, standing, tx.credentials.last_successes(names, start=since), until=until)
         if end is None:
             continue
         if alert is not None:
@@ -89,7 +89,7 @@ def end_credentials(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
             over = replace(alert, facts=facts, ended_at=ended_at, unknown=end is End.UNKNOWN)
             resolve(tx, over, runtime, now=now)
         _end_explained(tx, key, rows, until, runtime, now=now)
-        tx.keep_credential(key, replace(standing, level=0, over_until=max(standing.over_until, until)))
+        tx.credentials.keep_credential(key, replace(standing, level=0, over_until=max(standing.over_until, until)))
         resolved += 1
     return False
 
@@ -108,8 +108,8 @@ def explaining(
     if judge(rest, limits).crossed or is_dead(rest, limits) is not None:
         return None
     named = {target.deployment_id} if target.deployment_id else set(verdict.failures)
-    for key in sorted(tx.refused_credentials()):
-        users = {row.deployment_id for row in tx.refusals(key, start=verdict.since - DEAD_REACH)}
+    for key in sorted(tx.credentials.refused_credentials()):
+        users = {row.deployment_id for row in tx.credentials.refusals(key, start=verdict.since - DEAD_REACH)}
         if named & users and (not target.deployment_id or named <= users):
             return key.credential
     return None
@@ -125,8 +125,8 @@ def explaining_model(tx: Transaction, judged: JudgedModel, limits: Limits) -> st
         return None
     failing = {row.deployment_id for row in judged.buckets if row.failed}
     start, users, named = judged.verdict.since - DEAD_REACH, set[str](), None
-    for key in sorted(tx.refused_credentials()):
-        own = {row.deployment_id for row in tx.refusals(key, start=start)}
+    for key in sorted(tx.credentials.refused_credentials()):
+        own = {row.deployment_id for row in tx.credentials.refusals(key, start=start)}
         named = named or (key.credential if own & failing else None)
         users |= own
     return named if named is not None and not is_outage_without(judged, users, limits) else None
@@ -141,7 +141,7 @@ def label_refused(context: BatchContext) -> list[Alert]:
     folded, alerts = context.folded, list(context.detected)
     refused = _newest_refused(folded.cooled_down) | _newest_refused(folded.failed)
     starved = {event.attribution.model for event in folded.failed if _is_starved(event)}
-    known = context.tx.refused_credentials() if refused or starved else {}
+    known = context.tx.credentials.refused_credentials() if refused or starved else {}
     if not known:
         return alerts
     reports = [_report(context.tx, key, known[key], context.now) for key in sorted(known)]
@@ -151,11 +151,12 @@ def label_refused(context: BatchContext) -> list[Alert]:
 def _report(tx: Transaction, key: CredentialKey, standing: CredentialState, at: datetime) -> Report:
     """Return what is known of a credential's refusals since its last success, within the reach of the dead rule."""
     start = max(standing.over_until, bucket_of(at.timestamp()) - DEAD_REACH)
-    rows = tx.refusals(key, start=max(start, standing.last_success + WINDOW_SECONDS))
+    rows = tx.credentials.refusals(key, start=max(start, standing.last_success + WINDOW_SECONDS))
     if rows and not standing.last_success:
-        accepted = max(tx.last_successes([row.deployment_id for row in rows], start=start).values(), default=0) // 1_000
-        rows = tx.refusals(key, start=max(start, bucket_of(accepted) + WINDOW_SECONDS))
-    each = tx.calls_failed_by_each(
+        accepted = tx.credentials.last_successes([row.deployment_id for row in rows], start=start)
+        last = bucket_of(max(accepted.values(), default=0) // 1_000)
+        rows = tx.credentials.refusals(key, start=max(start, last + WINDOW_SECONDS))
+    each = tx.credentials.calls_failed_by_each(
         [row.deployment_id for row in rows], start=min((row.since for row in rows), default=0)
     )
     return Report(key, rows, _total(each.values()), unserved(rows, each))
@@ -170,10 +171,10 @@ def _judge(
     if verdict is None:
         return
     grade = credentials.grade_of(verdict, report).worst(standing.level)
-    opened = tx.find_open(credentials.fingerprint(key)) if standing.level else None
+    opened = tx.alerts.find_open(credentials.fingerprint(key)) if standing.level else None
     if not events and (opened is None or grade.rank <= standing.level):
         return
-    kept = tx.count_members(opened.id) if opened is not None else 0
+    kept = tx.occurrences.count_members(opened.id) if opened is not None else 0
     members = max(0, policy.max_details - kept)
     alert = credentials.describe(
         report,
@@ -187,13 +188,13 @@ def _judge(
     since = _first_refusal(tx, report.rows, verdict.since)
     claim(tx, replace(alert, first_at=since), context.runtime, now=context.now)
     if grade.rank != standing.level:
-        tx.keep_credential(key, replace(standing, level=grade.rank))
+        tx.credentials.keep_credential(key, replace(standing, level=grade.rank))
 
 
 def _first_refusal(tx: Transaction, rows: Iterable[Refusals], since: int) -> datetime:
     """Return the first failure of the deployments that were refused in the bucket ``since``."""
     targets = [Target(row.deployment_id) for row in rows if row.since == since]
-    buckets = [row for one in targets for row in tx.buckets(one, start=since, end=since + WINDOW_SECONDS)]
+    buckets = [row for one in targets for row in tx.outages.buckets(one, start=since, end=since + WINDOW_SECONDS)]
     first = min((row.failed_since for row in buckets if row.failed), default=since * 1_000)
     return datetime.fromtimestamp(first / 1_000, UTC)
 
@@ -203,9 +204,10 @@ def _hurt(context: BatchContext) -> set[CredentialKey]:
     lost = [key for key, sums in context.folded.outages.calls.items() if sums.lost and key.deployment_id]
     if not lost:
         return set()
-    known = context.tx.refused_credentials()
+    stored = context.tx.credentials
+    known = stored.refused_credentials()
     start = min(key.bucket for key in lost) - NO_TRAFFIC_SECONDS
-    return known.keys() & context.tx.refused_with({key.deployment_id for key in lost}, start=start) if known else set()
+    return known.keys() & stored.refused_with({key.deployment_id for key in lost}, start=start) if known else set()
 
 
 def _is_refused(event: AttemptFailed, key: CredentialKey) -> bool:
@@ -264,11 +266,11 @@ def _end_explained(
     """
     targets = {Target(row.deployment_id) for row in rows}
     targets |= {Target(provider=key.provider, region=row.region) for row in rows if row.region}
-    standings = {outages.fingerprint(target): (target, one) for target, one in tx.lock_outages(targets).items()}
-    named = tx.labelled_alerts("credential", key.credential, _OUTAGES)
-    for mark, alert in sorted((tx.find_all_open(named) if named else {}).items()):
+    standings = {outages.fingerprint(target): (target, one) for target, one in tx.outages.lock_outages(targets).items()}
+    named = tx.alerts.labelled_alerts("credential", key.credential, _OUTAGES)
+    for mark, alert in sorted((tx.alerts.find_all_open(named) if named else {}).items()):
         if mark in standings:
             target, standing = standings[mark]
             resolve(tx, alert, runtime, now=now)
-            tx.keep_outages({target: Outage(over_until=max(standing.over_until, until))})
+            tx.outages.keep_outages({target: Outage(over_until=max(standing.over_until, until))})
     settle_explained(tx, "credential", key.credential, now=now)

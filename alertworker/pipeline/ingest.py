@@ -117,7 +117,9 @@ def apply(
     Raises:
         BatchError: the batch could raise more than `MAX_ALERTS` alerts.
     """
-    claim_of_id = tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), digest=batch.digest, now=now)
+    claim_of_id = tx.batches.claim_batch(
+        batch.batch_id, batch.producer, len(decoded.events), digest=batch.digest, now=now
+    )
     if claim_of_id is BatchClaim.CONFLICT:
         _park_conflict(tx, batch, now=now)
         return False
@@ -125,8 +127,8 @@ def apply(
         return True
     _record(tx, batch, decoded, folded, runtime, now=now)
     # A transaction reads silences once: after the wait for the ledger's locks, so that they are not outdated.
-    asked = {matcher.label for silence in tx.silences(now=now) for matcher in silence.matchers}
-    names = tx.newest_names(admin.entities([*folded.changed, *folded.changed_relayed]))
+    asked = {matcher.label for silence in tx.silences.current(now=now) for matcher in silence.matchers}
+    names = tx.aliases.newest_names(admin.entities([*folded.changed, *folded.changed_relayed]))
     policy = replace(runtime.policy, group_by=runtime.router.labels | asked, names=names)
     context = BatchContext(tx, folded, runtime, policy, now)
     context = replace(context, detected=_detected(context))
@@ -140,8 +142,11 @@ def _record(
     tx: Transaction, batch: BatchMessage, decoded: Decoded, folded: Fold, runtime: Runtime, *, now: datetime
 ) -> None:
     """Add the batch to the ledger and the windows. Store its heartbeats, its canary and its rejected events."""
-    tx.add_fold(folded, max_entities=runtime.max_entities, exempt=CapExemptions(runtime.budgets))
-    tx.update_publishers(folded.publishers.values(), now=now)
+    exempt = CapExemptions(runtime.budgets)
+    tx.ledger.add(folded.ledger, max_entities=runtime.max_entities, exempt=exempt)
+    tx.outages.add_sums(folded.outages)
+    tx.ledger.add_drops(folded.drops)
+    tx.publishers.update_publishers(folded.publishers.values(), now=now)
     if folded.canary_sent_at is not None:
         tx.clock.advance(Clock.CANARY_ARRIVED, folded.canary_sent_at)
     for bad in decoded.rejected:
@@ -161,7 +166,7 @@ def _judge_rest(batch: BatchMessage, folded: Fold, runtime: Runtime, *, now: dat
         own_id = f"{blake2b(batch.batch_id.encode(), digest_size=16).hexdigest()}\x1fbudgets-{number}"
 
         def judge(tx: Transaction, piece: BudgetPiece = piece, own_id: str = own_id) -> None:
-            if tx.claim_batch(own_id, batch.producer, 0, digest=None, now=now) is BatchClaim.NEW:
+            if tx.batches.claim_batch(own_id, batch.producer, 0, digest=None, now=now) is BatchClaim.NEW:
                 judge_piece(tx, piece, folded, runtime, now=now)
 
         runtime.store.run(judge)
@@ -214,7 +219,7 @@ def _park(batch: BatchMessage, reason: str, runtime: Runtime, *, now: datetime) 
     payload = _kept(batch)
 
     def work(tx: Transaction) -> None:
-        match tx.claim_batch(batch.batch_id, batch.producer, 0, digest=batch.digest, now=now):
+        match tx.batches.claim_batch(batch.batch_id, batch.producer, 0, digest=batch.digest, now=now):
             case BatchClaim.NEW:
                 tx.dead_letter(DeadLetterKind.BATCH, reason, payload, batch_id=batch.batch_id, position=None, now=now)
             case BatchClaim.CONFLICT:
@@ -228,7 +233,7 @@ def _park_conflict(tx: Transaction, batch: BatchMessage, *, now: datetime) -> No
     reason = f"another batch was applied or parked under the same id, {batch.batch_id}; replay applies this one"
     # A producer can use the first of these ids for another batch, too.
     for own_id in (safe_id(f"{batch.batch_id}~{batch.digest}"), str(new_id())):
-        claimed = tx.claim_batch(own_id, batch.producer, 0, digest=batch.digest, now=now)
+        claimed = tx.batches.claim_batch(own_id, batch.producer, 0, digest=batch.digest, now=now)
         if claimed is BatchClaim.NEW:
             tx.dead_letter(DeadLetterKind.BATCH, reason, _kept(batch), batch_id=own_id, position=None, now=now)
         if claimed is not BatchClaim.CONFLICT:

@@ -34,8 +34,8 @@ def _hurts(context: BatchContext, alert: Alert) -> bool:
     """Return whether a deployment lost so many of its calls that users are hurt, beyond chance."""
     target, limits = Target(deployment_id=alert.identity["deployment"]), context.policy.outages.deployment
     start = bucket_of(alert.last_at.timestamp()) - LONG_SECONDS
-    lost = sum(context.tx.calls_failed_by(target, start=start).lost.values())
+    lost = sum(context.tx.outages.calls_failed_by(target, start=start).lost.values())
     if lost < HARM:
         return False
-    calls = sum(row.failed + row.succeeded for row in context.tx.buckets(target, start=start))
+    calls = sum(row.failed + row.succeeded for row in context.tx.outages.buckets(target, start=start))
     return hurts(lost, max(calls, lost), limits)

@@ -42,7 +42,7 @@ def judge_outages(context: BatchContext) -> None:
     tx = context.tx
     found = outages.targets(context.folded.outages.blamed)
     lost = outages.lost_buckets(context.folded.outages.calls)
-    known = tx.lock_outages({*found, *lost})
+    known = tx.outages.lock_outages({*found, *lost})
     problems, counted = CallerProblems(context), CountedCalls(tx, now=context.now)
     models = judge_models(context, counted)
     scope = RegionScope(tx, counted, widespread(models))
@@ -136,7 +136,7 @@ def _is_over(context: BatchContext, target: Target, standing: Outage, judged: _J
     if judged.verdict.until >= until:
         return False
     limits = outages.limits_of(target, context.runtime.policy.outages)
-    found = context.tx.buckets(target, start=max(standing.over_until, until - lookback(limits)), end=until)
+    found = context.tx.outages.buckets(target, start=max(standing.over_until, until - lookback(limits)), end=until)
     rows = found if target.deployment_id else scope.clear(found)
     ending = ended(rows, limits, since=judged.verdict.since, until=until)
     return ending is not None and ending.how is End.RECOVERED
@@ -166,11 +166,11 @@ def _judge(
     tx, limits = context.tx, outages.limits_of(target, context.runtime.policy.outages)
     first, last = min(moments), max(moments)
     start = max(standing.over_until, first - limits.reach)
-    found = tx.buckets(target, start=start, end=last + limits.reach)
+    found = tx.outages.buckets(target, start=start, end=last + limits.reach)
     buckets = found if target.deployment_id else scope.clear(found)
     verdict = judge(buckets, limits)
     if target.deployment_id and limits.share and not standing.is_dead and may_be_dead(buckets, verdict, limits):
-        longer = tx.buckets(target, start=max(standing.over_until, last - DEAD_REACH))
+        longer = tx.outages.buckets(target, start=max(standing.over_until, last - DEAD_REACH))
         if (dead := is_dead(longer, limits)) is not None:
             buckets, verdict = longer, dead
     calls = hurt = Calls()
@@ -186,8 +186,8 @@ def _raise(context: BatchContext, one: _Failures) -> None:
     """Claim the alert that opens the outage, raises its grade or counts failed calls. Store the target's new state."""
     tx, policy = context.tx, context.runtime.policy.outages
     target, standing, judged, events = one.target, one.standing, one.judged, one.events
-    opened = tx.find_open(outages.fingerprint(target)) if standing.state else None
-    kept = tx.count_members(opened.id) if opened is not None else None
+    opened = tx.alerts.find_open(outages.fingerprint(target)) if standing.state else None
+    kept = tx.occurrences.count_members(opened.id) if opened is not None else None
     worst = judged.grade.worst(standing.rank) if judged.grade is not None else None
     rises = worst is not None and worst.rank > standing.rank
     if worst is not None and rises and events:
@@ -201,7 +201,7 @@ def _raise(context: BatchContext, one: _Failures) -> None:
     after = _standing_after(standing, judged.verdict, worst)
     alert = flapping.describe(alert, after, until=int(alert.last_at.timestamp()))
     if after != standing:
-        tx.keep_outages({target: after})  # before its message, which says how often it flapped
+        tx.outages.keep_outages({target: after})  # before its message, which says how often it flapped
     claim(tx, _explained(tx, one, opened, alert), context.runtime, now=context.now)
 
 
@@ -229,5 +229,5 @@ def _explained(tx: Transaction, one: _Failures, opened: OpenAlert | None, alert:
     labels = {name: value for name, value in alert.labels.items() if name != "credential"}
     if one.credential is None and opened is not None and one.judged.verdict.crossed and "credential" in opened.labels:
         kept = {name: value for name, value in opened.labels.items() if name != "credential"}
-        tx.relabel(opened.id, kept)
+        tx.alerts.relabel(opened.id, kept)
     return replace(alert, labels=labels | ({"credential": one.credential} if one.credential is not None else {}))

@@ -25,7 +25,7 @@ def track_spend(context: BatchContext) -> None:
     if not wanting or not folded.tracked:
         return
     reported = any(isinstance(event, BudgetReported) for event in folded.tracked)
-    covered = reported and callback_is_live(tx, now=context.now)
+    covered = reported and callback_is_live(tx.publishers, now=context.now)
     events = [event for event in folded.tracked if not (covered and isinstance(event, BudgetReported))]
     tx.count(CounterName.MUTED, SuppressionReason.COVERED.value, len(folded.tracked) - len(events))
     messages: list[tuple[Message, tuple[str, ...]]] = []
@@ -37,4 +37,4 @@ def track_spend(context: BatchContext) -> None:
         if channels:
             messages.append((message, channels))
         tx.count(CounterName.MUTED, SuppressionReason.TIME.value, sum(name in wanting for name in decision.mute))
-    tx.enqueue_tracked(messages, now=context.now)
+    tx.notifications.enqueue_tracked(messages, now=context.now)

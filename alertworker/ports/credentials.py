@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from alertworker.outages.credentials import CredentialState, Refusals
-from alertworker.outages.rows import CredentialKey, RefusalKey, RefusalSums
+from alertworker.outages.rows import CredentialKey
 from alertworker.outages.windows import Calls
 
 
 class CredentialPort(Protocol):
     """Refused calls by credential, and the state of each credential."""
-
-    def add_refusals(self, refusals: Mapping[RefusalKey, RefusalSums], accepted: Mapping[CredentialKey, int]) -> None:
-        """Add a batch's refused calls, and the last bucket in which each credential was accepted."""
-        ...
 
     def lock_credentials(self, keys: Iterable[CredentialKey]) -> dict[CredentialKey, CredentialState]:
         """Return the states of credentials that have a row, locked."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import case, func, select, union_all, update
+from sqlalchemy import Connection, case, func, select, union_all, update
 from typing_extensions import override
 
 from alertworker.alerts.alert import Alert, OpenAlert
@@ -19,18 +19,23 @@ from alertworker.events.base import new_id
 from alertworker.ports.alerts import AlertPort
 from alertworker.ports.counters import CounterName
 from alertworker.store.inhibitions import InhibitionStatements
-from alertworker.store.occurrences import OccurrenceStatements
 from alertworker.store.schema.alerts import ALERTS, KNOWN_TYPE, OPEN
 from alertworker.store.schema.inhibitions import LabelValue
 from alertworker.store.schema.publishers import CALLS
-from alertworker.store.silences import SilenceStatements
-from alertworker.store.upsert import insert_or
+from alertworker.store.upsert import Statements, insert_or
 
 _log: Final = logging.getLogger("alertworker.alerts")
 
 
-class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStatements, AlertPort):
-    """Statements that claim, change and query alerts."""
+class AlertStatements(Statements, AlertPort):
+    """Statements that claim, change and query alerts.
+
+    A change of a condition makes ``inhibitions`` read its sources again.
+    """
+
+    def __init__(self, connection: Connection, inhibitions: InhibitionStatements) -> None:
+        super().__init__(connection)
+        self._inhibitions = inhibitions
 
     @override
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
@@ -49,7 +54,7 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
         ).returning(ALERTS)
         raised = self._open_alert(self.connection.execute(counted).one(), opened_as=row["id"])
         if raised.opened and raised.kind is Kind.CONDITION:  # a notice inhibits nothing
-            self.forget_sources()
+            self._inhibitions.forget_sources()
         return raised if raised.level >= alert.level else self._rise(raised, alert)
 
     def _rise(self, raised: OpenAlert, alert: Alert) -> OpenAlert:
@@ -57,7 +62,7 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
 
         The acknowledgement was of the lower level, so it ends.
         """
-        self.forget_sources()
+        self._inhibitions.forget_sources()
         higher = update(ALERTS).where(ALERTS.c.id == raised.id, ALERTS.c.level < alert.level)
         values = {"level": alert.level, "severity": alert.severity.value}
         self.connection.execute(higher.values(**values, acked_at=None, acked_by=None, ack_note=None))
@@ -65,7 +70,7 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
 
     @override
     def suppress(self, alert_id: str, suppression: Suppression, *, check_again_at: datetime) -> None:
-        self.forget_sources()
+        self._inhibitions.forget_sources()
         values = {"suppressed_by": str(suppression), "next_summary_at": check_again_at}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
@@ -101,7 +106,7 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
 
     @override
     def relabel(self, alert_id: str, labels: Mapping[str, str]) -> None:
-        self.forget_sources()
+        self._inhibitions.forget_sources()
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(labels=dict(labels)))
 
     @override
@@ -170,7 +175,7 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
 
     @override
     def close(self, alert_id: str, *, count: int, now: datetime, facts: Mapping[str, str] | None = None) -> None:
-        self.forget_sources()
+        self._inhibitions.forget_sources()
         last = {} if facts is None else {"facts": dict(facts)}
         self._record(alert_id, count, {"open_fingerprint": None, "closed_at": now, **last})
 

@@ -21,7 +21,6 @@ _KEY = (CREDENTIALS.c.provider, CREDENTIALS.c.credential)
 class CredentialStatements(Statements, CredentialPort):
     """Credentials and the calls that providers refused, in SQL."""
 
-    @override
     def add_refusals(self, refusals: Mapping[RefusalKey, RefusalSums], accepted: Mapping[CredentialKey, int]) -> None:
         """Add a batch's refused calls, and the last bucket in which each credential was accepted.
 

@@ -5,12 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, RowMapping, Table, bindparam, func, literal, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    RowMapping,
+    Table,
+    bindparam,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from typing_extensions import override
 
+from alertworker.outages.sums import OutageSums
 from alertworker.outages.windows import Bucket, Calls, Outage, Stretch, Target
 from alertworker.ports import OutagePort
-from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, OUTAGES, WINDOWS
+from alertworker.store.callers import CallerStatements
+from alertworker.store.credentials import CredentialStatements
+from alertworker.store.ledger.rows import rows_of
+from alertworker.store.schema.outages import CAUSES, MODEL_CALLS, OUTAGE_CALLS, OUTAGES, WINDOWS
 from alertworker.store.upsert import Statements, insert_or
 
 _KEY = (OUTAGES.c.deployment_id, OUTAGES.c.provider, OUTAGES.c.region)
@@ -22,6 +38,20 @@ _Place = tuple[int, str, str, str]
 
 class OutageStatements(Statements, OutagePort):
     """Windows, and the outage states of deployments and regions, in SQL."""
+
+    def __init__(self, connection: Connection, callers: CallerStatements, credentials: CredentialStatements) -> None:
+        super().__init__(connection)
+        self._callers = callers
+        self._credentials = credentials
+
+    @override
+    def add_sums(self, sums: OutageSums) -> None:
+        self._add(WINDOWS, rows_of(sums.windows).mappings(), latest=("last_success", "model"))
+        self._add(CAUSES, rows_of(sums.causes).mappings(), latest=("last_failure",), earliest="first_failure")
+        self._add(OUTAGE_CALLS, rows_of(sums.calls).mappings())
+        self._add(MODEL_CALLS, rows_of(sums.models).mappings())
+        self._callers.add_failing_keys(sums.failing_keys)
+        self._credentials.add_refusals(sums.refusals, sums.accepted)
 
     @override
     def lock_outages(self, targets: Iterable[Target]) -> dict[Target, Outage]:

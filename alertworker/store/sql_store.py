@@ -21,8 +21,8 @@ class SqlStore(Database):
 
     def count_redelivery(self, message_id: str, *, now: datetime) -> int:
         """Count that a message came again; return how often it did by now."""
-        return self.run(lambda tx: tx.count_redelivery(message_id, now=now))
+        return self.run(lambda tx: tx.batches.count_redelivery(message_id, now=now))
 
     def forget_redeliveries(self, message_id: str) -> None:
         """Forget how often a message came again, because it was applied."""
-        self.run(lambda tx: tx.forget_redeliveries(message_id))
+        self.run(lambda tx: tx.batches.forget_redeliveries(message_id))

@@ -8,11 +8,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Table, case, column, func, literal, select, true, tuple_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    case,
+    column,
+    func,
+    literal,
+    select,
+    true,
+    tuple_,
+)
 from typing_extensions import override
 
 from alertworker.budgets.configured import NO_EXEMPTIONS, CapExemptions
-from alertworker.folding import Fold
+from alertworker.folding import DropKey
 from alertworker.ledger.cardinality import MAX_FALLBACKS, MAX_OUTCOMES, OTHER, capped
 from alertworker.ledger.postings import Postings
 from alertworker.ledger.rows import (
@@ -25,10 +38,7 @@ from alertworker.ledger.rows import (
     SpendKey,
     SpendSums,
 )
-from alertworker.outages.sums import OutageSums
 from alertworker.ports.postings import PostingPort
-from alertworker.store.callers import CallerStatements
-from alertworker.store.credentials import CredentialStatements
 from alertworker.store.ledger.aliases import AliasStatements, Entity
 from alertworker.store.ledger.months import month_of
 from alertworker.store.ledger.rows import Rows, rows_of
@@ -42,8 +52,7 @@ from alertworker.store.schema.ledger import (
     SPEND_MONTHS,
     SPEND_SIZES,
 )
-from alertworker.store.schema.outages import CAUSES, MODEL_CALLS, OUTAGE_CALLS, WINDOWS
-from alertworker.store.upsert import insert_or
+from alertworker.store.upsert import Statements, insert_or
 
 #: The dimension without a cap: operators create teams, and totals are its sums.
 _UNCAPPED: Final = "team"
@@ -55,33 +64,27 @@ _KEY_SIZE: Final = len(SpendKey._fields)
 _CHUNK: Final = 500
 
 
-class PostingStatements(AliasStatements, CallerStatements, CredentialStatements, PostingPort):
+class PostingStatements(Statements, PostingPort):
     """Adds batches to the ledger. Tables are written in the order of this module, keys sorted, to avoid deadlocks."""
 
+    def __init__(self, connection: Connection, aliases: AliasStatements) -> None:
+        super().__init__(connection)
+        self._aliases = aliases
+
     @override
-    def add_fold(self, fold: Fold, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
-        self.add_ledger(fold.ledger, max_entities=max_entities, exempt=exempt)
-        self._add_outages(fold.outages)
-        drops = [key._asdict() | {"total": fold.drops[key]} for key in sorted(fold.drops) if fold.drops[key]]
-        self._add(DROPS, drops, latest=("total",))
+    def add_drops(self, drops: Mapping[DropKey, int]) -> None:
+        rows = [key._asdict() | {"total": drops[key]} for key in sorted(drops) if drops[key]]
+        self._add(DROPS, rows, latest=("total",))
 
-    def _add_outages(self, sums: OutageSums) -> None:
-        self._add_rows(WINDOWS, rows_of(sums.windows), latest=("last_success", "model"))
-        self._add_rows(CAUSES, rows_of(sums.causes), latest=("last_failure",), earliest="first_failure")
-        self._add_rows(OUTAGE_CALLS, rows_of(sums.calls))
-        self._add_rows(MODEL_CALLS, rows_of(sums.models))
-        self.add_failing_keys(sums.failing_keys)
-        self.add_refusals(sums.refusals, sums.accepted)
-
-    def add_ledger(self, ledger: Postings, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
-        """Add sums to the ledger. The cap spares what is ``exempt``."""
+    @override
+    def add(self, ledger: Postings, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
         spend = self._within(ledger, max_entities, exempt)
         self._book_days(rows_of(spend))
         self._book(SPEND_MONTHS, rows_of(_by_month(spend)))
-        self._add_rows(OUTCOMES, rows_of(self._outcomes(ledger.outcomes)))
-        self._add_rows(LATENCIES, rows_of(ledger.latencies))
-        self._add_rows(FALLBACKS, rows_of(self._fallbacks(ledger.fallbacks)))
-        self.keep_names(ledger.aliases)
+        self._add(OUTCOMES, rows_of(self._outcomes(ledger.outcomes)).mappings())
+        self._add(LATENCIES, rows_of(ledger.latencies).mappings())
+        self._add(FALLBACKS, rows_of(self._fallbacks(ledger.fallbacks)).mappings())
+        self._aliases.keep_names(ledger.aliases)
 
     def _within(self, ledger: Postings, most: int, exempt: CapExemptions) -> dict[SpendKey, SpendSums]:
         """Return the batch's sums with the entities beyond the cap added up under "(other)".
@@ -114,7 +117,7 @@ class PostingStatements(AliasStatements, CallerStatements, CredentialStatements,
     def _held(self, entities: Iterable[Entity], ledger: Postings, exempt: CapExemptions) -> set[Entity]:
         """Return the entities that are exempt by their ids, their current names or the names in this batch."""
         asked = {entity for entity in entities if entity[0] in exempt.dimensions}
-        names = {entity: {name} for entity, name in self.newest_names(asked).items()}
+        names = {entity: {name} for entity, name in self._aliases.newest_names(asked).items()}
         for alias in ledger.aliases:
             names.setdefault(alias[:2], set()).add(alias.alias)
         return {entity for entity in asked if exempt.holds(*entity, names.get(entity, ()))}
@@ -203,10 +206,6 @@ class PostingStatements(AliasStatements, CallerStatements, CredentialStatements,
         )
         columns = (column(name, kind) for name, kind in zip(rows.names, types, strict=True))
         return select(func.unnest(*arrays).table_valued(*columns).render_derived())
-
-    def _add_rows(self, table: Table, rows: Rows, *, latest: Sequence[str] = (), earliest: str = "") -> None:
-        added = [dict(zip(rows.names, values, strict=True)) for values in rows.values]
-        self._add(table, added, latest=latest, earliest=earliest)
 
 
 class _MonthKey(NamedTuple):

@@ -13,7 +13,11 @@ class Rows:
     """Rows of one table: the names of their columns, and the values of each row in that order."""
 
     names: Sequence[str] = ()
-    values: Sequence[tuple[Any, ...]] = ()
+    values: Sequence[tuple[object, ...]] = ()
+
+    def mappings(self) -> list[dict[str, object]]:
+        """Return each row by the names of its columns."""
+        return [dict(zip(self.names, values, strict=True)) for values in self.values]
 
 
 def rows_of(sums: Mapping[Any, Any]) -> Rows:
