@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
+    Executable,
     RowMapping,
     Table,
     bindparam,
@@ -24,6 +24,7 @@ from alertworker.outages.sums import OutageSums
 from alertworker.outages.windows import Bucket, Calls, Outage, Stretch, Target
 from alertworker.ports import OutagePort
 from alertworker.store.callers import CallerStatements
+from alertworker.store.connection import columns_of, read_rows
 from alertworker.store.credentials import CredentialStatements
 from alertworker.store.ledger.rows import rows_of
 from alertworker.store.schema.outages import CAUSES, MODEL_CALLS, OUTAGE_CALLS, OUTAGES, WINDOWS
@@ -34,6 +35,21 @@ _OWN = tuple_(*_KEY) == tuple_(bindparam("own_deployment"), bindparam("own_provi
 
 #: A bucket with the deployment, the provider and the region of its calls.
 _Place = tuple[int, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _OutageRow:
+    """A target's outage as it is stored; `OUTAGES` explains the columns."""
+
+    deployment_id: str
+    provider: str
+    region: str
+    level: int
+    over_until: int
+    stretches: Sequence[tuple[int, int]] | None
+
+
+_ROW = columns_of(_OutageRow, OUTAGES)
 
 
 class OutageStatements(Statements, OutagePort):
@@ -68,8 +84,8 @@ class OutageStatements(Statements, OutagePort):
 
     @override
     def outage_of(self, target: Target) -> Outage:
-        row = self.connection.execute(select(OUTAGES).where(tuple_(*_KEY).in_([target]))).first()
-        return Outage() if row is None else _outage(row)
+        rows = self._rows(select(*_ROW).where(tuple_(*_KEY).in_([target])))
+        return _outage(rows[0]) if rows else Outage()
 
     @override
     def outages_over(self, deployments: Collection[str]) -> dict[str, int]:
@@ -128,8 +144,11 @@ class OutageStatements(Statements, OutagePort):
         )
 
     def _standings(self, which: ColumnElement[bool], *, skip_locked: bool = False) -> dict[Target, Outage]:
-        statement = select(OUTAGES).where(which).order_by(*_KEY).with_for_update(skip_locked=skip_locked)
-        return {Target(*row[:3]): _outage(row) for row in self.connection.execute(statement)}
+        statement = select(*_ROW).where(which).order_by(*_KEY).with_for_update(skip_locked=skip_locked)
+        return {Target(row.deployment_id, row.provider, row.region): _outage(row) for row in self._rows(statement)}
+
+    def _rows(self, statement: Executable) -> list[_OutageRow]:
+        return read_rows(self.connection, _OutageRow, statement)
 
     def _range(
         self, table: Table, starts: Mapping[Target, int], end: int | None
@@ -147,7 +166,7 @@ class OutageStatements(Statements, OutagePort):
                 yield (row["bucket"], row["deployment_id"], row["provider"], row["region"]), row
 
 
-def _outage(row: Row[Any]) -> Outage:
+def _outage(row: _OutageRow) -> Outage:
     return Outage(row.level, row.over_until, tuple(Stretch(*one) for one in row.stretches or ()))
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, Table, case, func
 from sqlalchemy.dialects import postgresql, sqlite
@@ -34,9 +34,9 @@ _MAX_REASON: Final = 2_000
 _MAX_LABEL: Final = 256
 
 
-def insert_or(connection: Connection, table: Table) -> Any:
+def insert_or(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return the dialect's INSERT, which supports ON CONFLICT."""
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
 def _type(payload: bytes) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
 from typing_extensions import override
@@ -95,7 +94,7 @@ def _of(alert_ids: Sequence[str], key: StepKey) -> ColumnElement[bool]:
 
 def _notification(
     message: Message, key: StepKey, channel: str, *, created_at: datetime, now: datetime
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return {
         "id": str(new_id()),
         "alert_id": message.alert_id,

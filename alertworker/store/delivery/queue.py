@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import ColumnElement, Exists, Select, and_, select, update
 from typing_extensions import override
@@ -16,9 +16,10 @@ from alertworker.delivery.coalescing import Plan, Waiting
 from alertworker.delivery.status import SETTLED, DropReason, NotificationStatus, StatusChange
 from alertworker.delivery.turns import PARTIAL_TURN
 from alertworker.ports import Due
+from alertworker.ports.admin import NotificationRow
 from alertworker.ports.counters import CounterName
 from alertworker.ports.lanes import QueuePort
-from alertworker.store.connection import ConnectionRunner
+from alertworker.store.connection import ConnectionRunner, columns_of, read_rows
 from alertworker.store.delivery.changes import PENDING, change
 from alertworker.store.delivery.notifications import NotificationStatements
 from alertworker.store.schema.alerts import ATTACHMENTS
@@ -26,6 +27,7 @@ from alertworker.store.schema.delivery import NOTIFICATIONS
 
 _T = TypeVar("_T")
 
+_ROW: Final = columns_of(NotificationRow, NOTIFICATIONS)
 #: The order of a lane. It is the order of the lane's index.
 _ORDER: Final = (NOTIFICATIONS.c.turn, NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)
 
@@ -42,12 +44,12 @@ class SqlQueue(QueuePort):
     @override
     def waiting(self, channel: str, *, limit: int, now: datetime) -> list[Waiting]:
         statement = (
-            select(NOTIFICATIONS)
+            select(*_ROW)
             .where(_unattempted(channel), NOTIFICATIONS.c.next_attempt_at <= now, ~_behind(channel, attempted=True))
             .order_by(*_ORDER)
             .limit(limit)
         )
-        rows = self._run(lambda tx: tx.connection.execute(statement).all())
+        rows = self._database.rows(NotificationRow, statement)
         stored = StoredReader()  # unknown values are counted when the message is attempted
         return [Waiting(row.id, stored.message(row.message), row.created_at) for row in rows]
 
@@ -65,12 +67,12 @@ class SqlQueue(QueuePort):
         attempted = _next(channel, now).where(NOTIFICATIONS.c.body.is_not(None), NOTIFICATIONS.c.turn < PARTIAL_TURN)
         return self._dues(attempted.order_by(NOTIFICATIONS.c.next_attempt_at, *_ORDER).limit(1))
 
-    def _dues(self, statement: Select[Any]) -> list[Due]:
-        return self._run(lambda tx: [_due(tx, row) for row in tx.connection.execute(statement).all()])
+    def _dues(self, statement: Select[*tuple[object, ...]]) -> list[Due]:
+        return self._run(lambda tx: [_due(tx, row) for row in read_rows(tx.connection, NotificationRow, statement)])
 
 
-def _next(channel: str, now: datetime) -> Select[Any]:
-    return select(NOTIFICATIONS).where(
+def _next(channel: str, now: datetime) -> Select[*tuple[object, ...]]:
+    return select(*_ROW).where(
         NOTIFICATIONS.c.channel == channel,
         PENDING,
         NOTIFICATIONS.c.next_attempt_at <= now,
@@ -78,7 +80,7 @@ def _next(channel: str, now: datetime) -> Select[Any]:
     )
 
 
-def _due(tx: NotificationStatements, row: Any) -> Due:
+def _due(tx: NotificationStatements, row: NotificationRow) -> Due:
     """Return a due notification with its files, which are not part of a message's row."""
     stored = StoredReader()
     message = stored.message(row.message)

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
@@ -62,6 +62,8 @@ _MAX_SUM: Final = 10**17
 _KEY_SIZE: Final = len(SpendKey._fields)
 #: How many keys one statement names.
 _CHUNK: Final = 500
+#: A row's key, or the first columns of one.
+_Key = tuple[object, ...]
 
 
 class PostingStatements(Statements, PostingPort):
@@ -144,9 +146,7 @@ class PostingStatements(Statements, PostingPort):
             other=lambda key: key._replace(asked=OTHER),
         )
 
-    def _room(
-        self, table: Table, keys: Sequence[tuple[Any, ...]], most: int, *, width: int
-    ) -> tuple[set[tuple[Any, ...]], dict[tuple[Any, ...], int]]:
+    def _room(self, table: Table, keys: Sequence[_Key], most: int, *, width: int) -> tuple[set[_Key], dict[_Key, int]]:
         """Return which keys have a row, and how many more rows fit beside the others.
 
         A place is the first ``width`` columns of a key. If all keys have a row, as is usual, one statement is enough.
@@ -161,7 +161,7 @@ class PostingStatements(Statements, PostingPort):
         taken = {tuple(row[:width]): row[width] for row in self.connection.execute(counted)}
         return known, {place: max(0, most - taken.get(place, 0)) for place in places}
 
-    def _known(self, table: Table, fields: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    def _known(self, table: Table, fields: Sequence[str], keys: Sequence[_Key]) -> Iterator[_Key]:
         columns = [table.c[name] for name in fields]
         for start in range(0, len(keys), _CHUNK):
             chunk = keys[start : start + _CHUNK]
@@ -176,7 +176,7 @@ class PostingStatements(Statements, PostingPort):
         grown = Counter((key.dimension, key.day) for key in created if key.dimension != _UNCAPPED)
         self._add(SPEND_SIZES, [{"dimension": d, "day": day, "rows": grown[d, day]} for d, day in sorted(grown)])
 
-    def _book(self, table: Table, rows: Rows) -> Sequence[Any]:
+    def _book(self, table: Table, rows: Rows) -> Sequence[tuple[object, ...]]:
         """Add sorted rows to those that exist; return the new totals, with the columns in the same order."""
         if not rows.values:
             return []
@@ -193,7 +193,7 @@ class PostingStatements(Statements, PostingPort):
         larger = func.max if self.connection.dialect.name == "sqlite" else func.greatest
         return case((kept > _MAX_SUM - more, larger(kept, _MAX_SUM)), else_=kept + more)
 
-    def _source(self, table: Table, rows: Rows) -> Select[Any]:
+    def _source(self, table: Table, rows: Rows) -> Select[*tuple[object, ...]]:
         """Return rows as a query of one array a column, or of one JSON string; a parameter a value would cost more."""
         if self.connection.dialect.name == "sqlite":
             text = func.json_each(json.dumps(rows.values, default=str)).table_valued("value")
