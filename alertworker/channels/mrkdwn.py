@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from alertworker.text.sanitize import clean, cut, one_line, units
 
@@ -39,7 +39,7 @@ def block(text: str) -> str:
     return f"```{text}```"
 
 
-def section(part: str | list[str]) -> dict[str, Any]:
+def section(part: str | list[str]) -> dict[str, object]:
     """Return a block with a text, or with several texts as its fields."""
     shown = {"text": text_object(part)} if isinstance(part, str) else {"fields": [*map(text_object, part)]}
     return {"type": "section", **shown}

@@ -111,7 +111,7 @@ def _print(said: dict[str, Any]) -> None:
         click.echo(f"Warning: {warning}")
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     """Return a setting as text. A mapping has one line for each key."""
     if isinstance(value, dict):
         return "\n".join(cell(f"{key}: {item}") for key, item in value.items())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 from celery import bootsteps
 
@@ -25,7 +25,7 @@ class Bound(bootsteps.StartStopStep):
 
     requires = ("celery.worker.components:Hub",)
 
-    def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
+    def start(self, parent: object) -> None:  # noqa: ARG002 - Celery's signature
         """Wrap Celery's own handlers, which are installed by now."""
         for number in _SIGNALS:
             _bound_before(number)

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from alertworker.events.base import MAX_TEXT
 from alertworker.integrations.litellm.coerce import clip
@@ -100,7 +100,7 @@ def _sound(message: str) -> str:
 _remembered: Final = lru_cache(1_000)(_sound)
 
 
-def prompt_pieces(request: Mapping[str, Any]) -> Iterator[str]:
+def prompt_pieces(request: Mapping[str, object]) -> Iterator[str]:
     """Return the strings of a request that its caller wrote.
 
     Raises:
@@ -223,7 +223,7 @@ def _escaped(piece: str) -> Iterator[str]:
     yield repr(piece)[1:-1]
 
 
-def _strings(value: Any) -> Iterator[str]:
+def _strings(value: object) -> Iterator[str]:
     """Return the strings of a nested value, without the names of its fields.
 
     Raises:
@@ -235,7 +235,7 @@ def _strings(value: Any) -> Iterator[str]:
         if isinstance(value, str):
             yield value
             continue
-        found: Iterable[Any] = ()
+        found: Iterable[object] = ()
         if isinstance(value, Mapping) and depth < _MAX_DEPTH:
             parts += len(value)
             found = (item for key, item in value.items() if key not in _NAMES or not isinstance(item, str))
