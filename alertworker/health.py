@@ -14,6 +14,7 @@ from alertworker.errors import AlertWorkerError
 from alertworker.ledger.time_zone import ZoneChange
 from alertworker.ports import LaneState, Store
 from alertworker.ports.admin import PublisherState
+from alertworker.ports.alert_search import StateFilter
 from alertworker.routing.silences import Silence
 from alertworker.settings import Settings
 from alertworker.store import AdminStore, HealthSnapshot, HealthStore
@@ -165,7 +166,7 @@ def _publishers(snapshot: HealthSnapshot) -> Check:
 
 
 def _alerts(snapshot: HealthSnapshot) -> Check:
-    opened = {kind: count for (kind, state), count in snapshot.alerts.items() if state == "open"}
+    opened = {kind: count for (kind, state), count in snapshot.alerts.items() if state == StateFilter.OPEN}
     named = ", ".join(f"{kind} {count}" for kind, count in sorted(opened.items()))
     return Check("alerts", State.OK, f"{sum(opened.values())} open{f' ({named})' if named else ''}")
 

@@ -23,6 +23,7 @@ from alertworker.pipeline.explained import settle_explained
 from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, Transaction
+from alertworker.text.format import spell
 
 #: How long no failures may point to a key alone before its problem is over. Single failures of it do not count.
 QUIET: Final = timedelta(minutes=15)
@@ -155,7 +156,7 @@ def end_callers(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
         if alert.last_at >= before:
             continue  # another worker counted a failure before the lock
         facts = {label: text for label, text in alert.facts.items() if label != "Error"}
-        state = {"State": f"for {QUIET.seconds // 60} min no failures pointed to this key alone"}
+        state = {"State": f"for {spell(QUIET)} no failures pointed to this key alone"}
         resolve(tx, replace(alert, facts=facts | state, ended_at=alert.last_at), runtime, now=now)
         settle_explained(tx, "key", alert.labels.get("key", ""), now=now)
     return len(quiet) == limit

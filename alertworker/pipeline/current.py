@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from alertworker.alerts.aggregate import of_all
 from alertworker.alerts.alert import Alert, OpenAlert, Subject
-from alertworker.alerts.catalogue import CATALOGUE, FLAPPING, RELAYED, AlertType
+from alertworker.alerts.catalogue import CATALOGUE, FLAPPING, RELAYED, AlertType, OutageScope
 from alertworker.alerts.message import Step
 from alertworker.alerts.stored import StoredReader
 from alertworker.budgets import alert as budgets
@@ -22,7 +22,6 @@ from alertworker.budgets.user_thresholds import explained
 from alertworker.events import BudgetScope
 from alertworker.outages import alert as outages
 from alertworker.outages import flapping
-from alertworker.outages.credentials import SCOPE
 from alertworker.outages.model import EndedCalls, add_up
 from alertworker.outages.model_alert import is_about_model, total_of_model
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, bucket_of
@@ -52,7 +51,7 @@ def current(tx: Transaction, alert: _S, *, zone: ZoneInfo, now: datetime) -> _S:
 def _is_whole(alert: Subject) -> bool:
     """Return whether an alert has all that is known: of LiteLLM's own alert its text, of a credential's every call."""
     is_relayed = RELAYED in alert.labels or not alert.labels.keys() >= set(CATALOGUE[alert.type].identity)
-    return is_relayed or alert.labels.get("scope") == SCOPE
+    return is_relayed or alert.labels.get("scope") == OutageScope.CREDENTIAL
 
 
 def current_row(tx: Transaction, row: AlertRow, *, zone: ZoneInfo, now: datetime) -> AlertRow:

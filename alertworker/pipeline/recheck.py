@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.catalogue import AlertType, OutageScope
 from alertworker.alerts.message import Step
 from alertworker.alerts.suppression import SuppressionReason
 from alertworker.detectors import llm
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
-from alertworker.outages.credentials import SCOPE
 from alertworker.outages.ending import lookback, still_fails
 from alertworker.outages.model_alert import is_about_model
 from alertworker.outages.windows import bucket_of
@@ -79,7 +78,7 @@ def _still_fails(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: da
     nothing shows that it did not recover with the other. Otherwise a failure within a window is enough, and any
     failure of a dead target.
     """
-    if alert.labels.get("scope") == SCOPE:
+    if alert.labels.get("scope") == OutageScope.CREDENTIAL:
         return True  # every sweep judges whether it has ended
     suppression, after = alert.suppression, None
     if suppression is not None and suppression.reason is SuppressionReason.ALERT:

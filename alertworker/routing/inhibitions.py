@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.catalogue import AlertType, OutageScope
 from alertworker.routing.matchers import Matcher, all_pass
 
 
@@ -96,7 +96,7 @@ def _type(operator: str, value: str) -> tuple[Matcher, ...]:
 #: The alerts that an outage of their deployment or region explains.
 _EXPLAINED: Final = _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_SLOW}|{AlertType.COOLDOWN_DEPLOYMENT}")
 #: The outage of a model group.
-_OF_MODEL: Final = (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", "model"))
+_OF_MODEL: Final = (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", OutageScope.MODEL.value))
 #: The alerts that have the label of a refused credential, if it explains them.
 _REFUSABLE: Final = (
     f"{AlertType.OUTAGE_ALERTS}|{AlertType.REGION_OUTAGE_ALERTS}|{AlertType.LLM_EXCEPTIONS}|"
@@ -113,8 +113,8 @@ DEFAULTS: Final = (
     Inhibition(_OF_MODEL, _EXPLAINED, ("model",)),
     Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _EXPLAINED, ("provider", "region")),
     Inhibition(
-        (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", "credential")),
-        (*_type("=~", _REFUSABLE), Matcher("scope", "!=", "credential")),
+        (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", OutageScope.CREDENTIAL.value)),
+        (*_type("=~", _REFUSABLE), Matcher("scope", "!=", OutageScope.CREDENTIAL.value)),
         ("credential",),
     ),
     Inhibition(

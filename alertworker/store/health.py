@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Executable, case, func, select
 from alertworker.delivery.status import NotificationStatus
 from alertworker.ports import Clock
 from alertworker.ports.admin import PublisherRow, PublisherState
+from alertworker.ports.alert_search import StateFilter
 from alertworker.store.connection import ConnectionRunner, columns_of, read_rows
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
@@ -61,7 +62,7 @@ class HealthStore(ConnectionRunner):
 
 
 def _read(connection: Connection, now: datetime) -> HealthSnapshot:
-    state = case((ALERTS.c.open_fingerprint.is_not(None), "open"), else_="closed")
+    state = case((ALERTS.c.open_fingerprint.is_not(None), StateFilter.OPEN.value), else_=StateFilter.CLOSED.value)
     waiting = (
         select(NOTIFICATIONS.c.channel, func.min(NOTIFICATIONS.c.created_at))
         .where(NOTIFICATIONS.c.status == NotificationStatus.PENDING)
