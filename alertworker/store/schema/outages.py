@@ -14,7 +14,7 @@ def _target() -> Iterator[Column[str]]:
     return (Column(name, NAME, primary_key=True) for name in ("deployment_id", "provider", "region"))
 
 
-def _place() -> Iterator[Column[object]]:
+def _place() -> Iterator[Column[str] | Column[int]]:
     """Yield the columns of a target's bucket of event time: the epoch second of its start."""
     yield from _target()
     yield Column("bucket", BigInteger, primary_key=True)
