@@ -11,7 +11,7 @@ from alertworker.events import EndEvent, RequestAbandoned, RequestAnnounced, Req
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim
 from alertworker.ports.alerts import AlertPort
-from alertworker.ports.counters import CounterName
+from alertworker.ports.batches import CounterName
 from alertworker.ports.hanging import CallOutcome
 
 #: An announcement that is older than this is late: it probably waited in a spool. Publishers repeat the announcement

@@ -37,8 +37,7 @@ from alertworker.pipeline.relayed import relayed_alerts
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.spend_tracked import track_spend
 from alertworker.ports import Clock, Transaction
-from alertworker.ports.batches import BatchClaim
-from alertworker.ports.counters import CounterName
+from alertworker.ports.batches import BatchClaim, CounterName
 from alertworker.text.ids import safe_id
 
 #: How long batch ids are kept. An older batch may have been applied before, so it is parked.

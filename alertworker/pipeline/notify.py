@@ -20,7 +20,7 @@ from alertworker.pipeline.current import current
 from alertworker.pipeline.explained import without_other_keys
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
-from alertworker.ports.counters import CounterName
+from alertworker.ports.batches import CounterName
 from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibited
 from alertworker.routing.router import Decision
 from alertworker.routing.silences import find_silence

@@ -28,7 +28,7 @@ from alertworker.pipeline.model_outages import (
 )
 from alertworker.pipeline.notify import claim
 from alertworker.ports import Clock, Transaction
-from alertworker.ports.counters import CounterName
+from alertworker.ports.batches import CounterName
 
 
 def judge_outages(context: BatchContext) -> None:

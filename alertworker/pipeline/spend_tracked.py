@@ -10,7 +10,7 @@ from alertworker.events import BudgetReported
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.relayed import callback_is_live
 from alertworker.pipeline.runtime import NotifyOutcome
-from alertworker.ports.counters import CounterName
+from alertworker.ports.batches import CounterName
 
 
 def track_spend(context: BatchContext) -> None:

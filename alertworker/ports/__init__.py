@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from alertworker.ports.aliases import AliasPort
+from alertworker.ports.batches import CounterName, CounterPort
 from alertworker.ports.broker import Broker
 from alertworker.ports.clock import Clock
-from alertworker.ports.counters import CounterName, CounterPort
 from alertworker.ports.dead_letters import DeadLetter, Letters
 from alertworker.ports.lanes import Due, LanePort, LaneState, Lease, QueuePort, Turn
 from alertworker.ports.notifications import DeliveryResult, NotificationPort

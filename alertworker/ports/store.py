@@ -8,11 +8,10 @@ from typing import Protocol, TypeVar
 
 from alertworker.ports.alerts import AlertPort
 from alertworker.ports.aliases import AliasPort
-from alertworker.ports.batches import BatchPort
+from alertworker.ports.batches import BatchPort, CounterPort
 from alertworker.ports.budgets import BudgetPort
 from alertworker.ports.callers import CallerPort
 from alertworker.ports.clock import ClockPort
-from alertworker.ports.counters import CounterPort
 from alertworker.ports.credentials import CredentialPort
 from alertworker.ports.dead_letters import DeadLetterPort
 from alertworker.ports.hanging import HangingPort

@@ -18,7 +18,7 @@ from alertworker.alerts.suppression import Suppression
 from alertworker.events.base import new_id
 from alertworker.ports.alert_search import AlertRow
 from alertworker.ports.alerts import AlertPort
-from alertworker.ports.counters import CounterName
+from alertworker.ports.batches import CounterName
 from alertworker.ports.hanging import CallOutcome
 from alertworker.store.alert_rows import open_alert, opened_row
 from alertworker.store.connection import columns_of, read_rows

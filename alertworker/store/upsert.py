@@ -16,7 +16,7 @@ from typing_extensions import override
 from alertworker.alerts.stored import StoredReader
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.events.base import new_id
-from alertworker.ports.counters import CounterName, CounterPort
+from alertworker.ports.batches import CounterName, CounterPort
 from alertworker.ports.dead_letters import DeadLetterPort
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS

@@ -44,6 +44,7 @@ STEPS = {
 #: Modules of the store that are its own machinery, and no concept's.
 STORE = {
     "admin",
+    "alert_rows",
     "alert_search",
     "connection",
     "database",

@@ -16,7 +16,7 @@ from alertworker.delivery.retry import DeliveryError, Reason, RetryAt
 from alertworker.delivery.status import NotificationStatus, StatusChange
 from alertworker.delivery.turns import PARTIAL_TURN, URGENT_TURN
 from alertworker.ports import LaneState, Lease, Turn
-from alertworker.ports.counters import CounterName
+from alertworker.ports.batches import CounterName
 from alertworker.ports.lanes import LanePort
 from alertworker.store.connection import ConnectionRunner, columns_of, read_rows
 from alertworker.store.delivery.changes import PENDING, change_one, record_attempt, record_dead, record_sent

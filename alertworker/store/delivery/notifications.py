@@ -14,7 +14,7 @@ from alertworker.delivery.status import DropReason, NotificationStatus, StatusCh
 from alertworker.delivery.turns import turn_of
 from alertworker.events.base import new_id
 from alertworker.ports import DeliveryResult
-from alertworker.ports.counters import CounterName
+from alertworker.ports.batches import CounterName
 from alertworker.ports.notifications import NotificationPort
 from alertworker.store.delivery.changes import change
 from alertworker.store.delivery.delivered import delivered

@@ -17,7 +17,7 @@ from alertworker.delivery.status import SETTLED, DropReason, NotificationStatus,
 from alertworker.delivery.turns import PARTIAL_TURN
 from alertworker.ports import Due
 from alertworker.ports.admin import NotificationRow
-from alertworker.ports.counters import CounterName
+from alertworker.ports.batches import CounterName
 from alertworker.ports.lanes import QueuePort
 from alertworker.store.connection import ConnectionRunner, columns_of, read_rows
 from alertworker.store.delivery.changes import PENDING, change
