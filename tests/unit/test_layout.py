@@ -110,6 +110,13 @@ def test_a_module_of_the_store_is_machinery_or_has_its_concepts_name() -> None:
     assert sorted(words(store / "delivery") - words(PACKAGE / "ports") - DELIVERY) == []
 
 
+def test_the_store_and_its_ports_name_the_type_of_every_row() -> None:
+    """A row of type `Any` hides a misspelt column until a statement runs."""
+    files = [path for folder in ("store", "ports") for path in (PACKAGE / folder).rglob("*.py")]
+
+    assert [path for path in files if re.search(r"import .*\bAny\b", path.read_text())] == []
+
+
 def test_unit_tests_stand_in_the_folder_of_their_concept() -> None:
     """`tests/unit/<concept>/` tests `alertworker/<concept>/`."""
     unit = ROOT / "tests" / "unit"
