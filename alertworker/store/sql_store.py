@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from alertworker.store.database import Database
+from alertworker.store.connection import ConnectionRunner
 from alertworker.store.delivery.lanes import SqlLanes
 from alertworker.store.delivery.queue import SqlQueue
+from alertworker.store.transaction import SqlTransaction
+
+_T = TypeVar("_T")
 
 
-class SqlStore(Database):
+class SqlStore(ConnectionRunner):
     """The pipeline's store: transactions, the lanes and the messages in them."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self.lanes = SqlLanes(self)
         self.queue = SqlQueue(self)
+
+    def run(self, work: Callable[[SqlTransaction], _T]) -> _T:
+        """Return the result of the work, done in one transaction and from the start again after a deadlock."""
+        return self.on_connection(lambda connection: work(SqlTransaction(connection)))
+
+    def dry_run(self, work: Callable[[SqlTransaction], _T]) -> _T:
+        """Return the result of the work and roll back everything that it did."""
+
+        def undone(connection: Connection) -> _T:
+            result = work(SqlTransaction(connection))
+            connection.rollback()
+            return result
+
+        return self.on_connection(undone)
 
     def count_redelivery(self, message_id: str, *, now: datetime) -> int:
         """Count that a message came again; return how often it did by now."""

@@ -47,7 +47,6 @@ STORE = {
     "alert_rows",
     "alert_search",
     "connection",
-    "database",
     "engine",
     "health",
     "migrations",
