@@ -23,6 +23,8 @@ from alertworker.text.format import spell, spell_moment
 
 #: How long a message may wait, or a channel may fail, before the check is a problem.
 _PATIENCE: Final = timedelta(minutes=10)
+#: The name of a count that stands beside the store's counters. Publishers report it.
+DROPPED_BY_PUBLISHERS: Final = "dropped by publishers"
 
 
 class CheckState(StrEnum):
@@ -127,7 +129,7 @@ def _counters(snapshot: HealthSnapshot, dropped: Mapping[str, int]) -> dict[str,
     for (name, reason), value in snapshot.counters.items():
         counters.setdefault(name, {})[reason] = value
     if dropped:
-        counters["dropped by publishers"] = dict(dropped)
+        counters[DROPPED_BY_PUBLISHERS] = dict(dropped)
     return counters
 
 

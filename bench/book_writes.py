@@ -65,7 +65,7 @@ def measure(engine: Engine) -> dict[str, str]:
 
     def ours(batch: Sequence[EndEvent]) -> None:
         folded = fold(batch, slow_seconds=300, zone=zone, now=now)
-        store.run(lambda tx: tx.add_ledger(folded.ledger, max_entities=20_000))
+        store.run(lambda tx: tx.ledger.add(folded.ledger, max_entities=20_000))
 
     def theirs(batch: Sequence[EndEvent]) -> None:
         with engine.begin() as connection:
@@ -96,7 +96,7 @@ def worker_share(engine: Engine) -> dict[str, str]:
 
     rounds = range(60)
     _, with_books = _run(one, rounds)
-    with patch.object(PostingStatements, "add_ledger", return_value={}):
+    with patch.object(PostingStatements, "add", return_value={}):
         _, without = _run(one, rounds)
     figures = {"with the books": with_books, "without": without}
     return {name: f"{cpu / (len(rounds) * BATCH) * 1e6:.1f} us" for name, cpu in figures.items()}

@@ -167,7 +167,7 @@ def _add(store: SqlStore, teams: Iterable[int], now: datetime) -> float:
     ]
     folded = fold(events, slow_seconds=300, zone=ZoneInfo("UTC"), now=now)
     start = time.perf_counter()
-    store.run(lambda tx: tx.add_fold(folded, max_entities=1_000_000))
+    store.run(lambda tx: tx.ledger.add(folded.ledger, max_entities=1_000_000))
     return time.perf_counter() - start
 
 

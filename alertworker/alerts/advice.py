@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.catalogue import AlertType, OutageScope, Severity
 from alertworker.alerts.message import Message, Step
 
 #: The name of the line in messages and pages.
@@ -145,11 +145,11 @@ _BY_SEVERITY: Final[Mapping[tuple[AlertType, Severity], str]] = {
 }
 #: Our line for an alert by its label ``scope``, where it differs from that of the type.
 _BY_SCOPE: Final[Mapping[str, str]] = {
-    "model": (
+    OutageScope.MODEL: (
         "Check the status pages of the model's providers, and the keys of its deployments. "
         "Add a fallback to another model in the proxy's configuration."
     ),
-    "credential": (
+    OutageScope.CREDENTIAL: (
         "Rotate the key: create a new one at the provider and put it into the proxy's configuration. "
         "Then restart the proxy."
     ),

@@ -23,6 +23,13 @@ class Kind(StrEnum):
     CONDITION = "condition"
 
 
+class OutageScope(StrEnum):
+    """The value of the label ``scope`` of an outage that is not one of a deployment or region."""
+
+    MODEL = "model"
+    CREDENTIAL = "credential"
+
+
 class AlertType(StrEnum):
     """The names that people write into ``alert_types`` and ``alert_to_webhook_url``."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, FLAPPING, RELAYED, AlertType, Severity
+from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, FLAPPING, RELAYED, AlertType, OutageScope, Severity
 from alertworker.events import Origin
 from alertworker.events.attribution import OWNER_LABELS, TARGET_LABELS
 
@@ -26,7 +26,7 @@ CLOSED: Final[Mapping[str, tuple[str, ...]]] = {
     "origin": tuple(origin.value for origin in Origin),
     "report": ("spend", "monthly", "daily", "fallbacks"),
     RELAYED: ("litellm",),
-    "scope": ("model", "credential"),
+    "scope": tuple(scope.value for scope in OutageScope),
     COVERED_BY: ("callback",),
     FLAPPING: ("true",),
 }

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import AlertType, Kind
+from alertworker.alerts.catalogue import AlertType, Kind, OutageScope
 from alertworker.alerts.intervals import LONGEST, may_close
 
 
@@ -96,7 +96,7 @@ def _may_send(alert: OpenAlert, now: datetime) -> bool:
 
 
 def _reminder(alert: OpenAlert) -> NextStep:
-    if alert.labels.get("scope") == "credential":
+    if alert.labels.get("scope") == OutageScope.CREDENTIAL:
         return NextStep.REMIND  # every refused call renews its facts
     return _REMINDERS.get(alert.type, NextStep.REMIND)
 

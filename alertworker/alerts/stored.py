@@ -41,7 +41,7 @@ class StoredReader:
         self.unknown.append(f"kind {stored}")
         return Kind.NOTICE
 
-    def figures(self, stored: Any) -> BudgetFigures | None:
+    def figures(self, stored: object) -> BudgetFigures | None:
         """Return a budget's figures, or ``None`` if there are none that this version can read."""
         return self._part(BudgetFigures, stored) if stored else None
 
@@ -49,7 +49,7 @@ class StoredReader:
         """Return the tables of a report that this version can read."""
         return tuple(table for one in stored or () if (table := self._part(Table, one)) is not None)
 
-    def chart(self, stored: Any) -> Chart | None:
+    def chart(self, stored: object) -> Chart | None:
         """Return a report's chart, or ``None`` if there is none that this version can read."""
         return self._part(Chart, stored) if stored else None
 
@@ -74,7 +74,7 @@ class StoredReader:
         }
         return Message.model_validate(fields | parts)
 
-    def _replace_unknown(self, fields: dict[str, Any]) -> None:
+    def _replace_unknown(self, fields: dict[str, object]) -> None:
         """Replace unknown types, severities and steps of a message, and of the entries in a digest."""
         if (stored := fields.get("type")) not in set(AlertType):
             self.unknown.append(f"alert type {stored}")
@@ -84,7 +84,7 @@ class StoredReader:
             fields["step"] = Step.NOTICE
         fields["severity"] = self.severity(fields.get("severity"))
 
-    def _part(self, model: type[_M], stored: Any) -> _M | None:
+    def _part(self, model: type[_M], stored: object) -> _M | None:
         try:
             return model.model_validate(stored)
         except ValidationError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from alertworker.alerts.message import Message
 from alertworker.alerts.tables import Table, Unit
@@ -14,17 +14,17 @@ from alertworker.channels.text_tables import cells
 _MAX_CELL: Final = 40
 
 
-def text_block(text: str, **more: str | bool) -> dict[str, Any]:
+def text_block(text: str, **more: str | bool) -> dict[str, object]:
     """Return an escaped text as a paragraph."""
     return {"type": "TextBlock", "text": text, "wrap": True, **more}
 
 
-def fact_set(facts: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def fact_set(facts: Iterable[tuple[str, str]]) -> dict[str, object]:
     """Return escaped names and values as a list."""
     return {"type": "FactSet", "facts": [{"title": name, "value": value} for name, value in facts]}
 
 
-def tables_of(message: Message, rows: int, limit: int) -> list[dict[str, Any]]:
+def tables_of(message: Message, rows: int, limit: int) -> list[dict[str, object]]:
     """Return the tables of a message, with so many rows. Clients without tables show equal facts."""
     tables = []
     for table in message.tables:
@@ -33,10 +33,10 @@ def tables_of(message: Message, rows: int, limit: int) -> list[dict[str, Any]]:
     return tables
 
 
-def card_of(body: Sequence[dict[str, Any]], message: Message) -> dict[str, Any]:
+def card_of(body: Sequence[dict[str, object]], message: Message) -> dict[str, object]:
     """Return a card of these elements, with buttons that open the message's links. Tables need version 1.5."""
     has_table = any(element["type"] == "Table" for element in body)
-    card: dict[str, Any] = {
+    card: dict[str, object] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.5" if has_table else "1.4",
@@ -53,7 +53,7 @@ def escaped_size(body: str) -> int:
     return len(json.dumps(body, ensure_ascii=False).encode())
 
 
-def _table(table: Table, fallback: str) -> dict[str, Any]:
+def _table(table: Table, fallback: str) -> dict[str, object]:
     texts = [column.unit is Unit.TEXT for column in table.columns]
     heads = [table.title, *(column.name for column in table.columns[1:])]
     right = {"width": 1, "horizontalCellContentAlignment": "Right"}
@@ -66,6 +66,6 @@ def _table(table: Table, fallback: str) -> dict[str, Any]:
     }
 
 
-def _row(texts: Iterable[str], **more: str) -> dict[str, Any]:
+def _row(texts: Iterable[str], **more: str) -> dict[str, object]:
     shown = (text_block(escape_card(text, _MAX_CELL) or "–", **more) for text in texts)
     return {"type": "TableRow", "cells": [{"type": "TableCell", "items": [text]} for text in shown]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
 from alertworker.events import BudgetScope
@@ -17,7 +17,7 @@ _LITELLM_GROUPS: Final[Mapping[str, str]] = {BudgetScope.CUSTOMER: "end_user"}
 _PAGE_EVENTS: Final = {BudgetEvent.SOFT_BUDGET_CROSSED: BudgetEvent.THRESHOLD_CROSSED}
 
 
-def page_form(figures: BudgetFigures) -> dict[str, Any]:
+def page_form(figures: BudgetFigures) -> dict[str, object]:
     """Return the object with the fields and values of LiteLLM's alerting page."""
     shared = _shared(figures)
     return shared | {
@@ -28,7 +28,7 @@ def page_form(figures: BudgetFigures) -> dict[str, Any]:
     }
 
 
-def litellm_form(figures: BudgetFigures) -> dict[str, Any]:
+def litellm_form(figures: BudgetFigures) -> dict[str, object]:
     """Return the object with the fields and values that LiteLLM 1.106 sends."""
     return _shared(figures) | {
         "soft_budget": _dollars(figures.soft_nanos),
@@ -49,7 +49,7 @@ def _alert_emails(figures: BudgetFigures) -> list[str] | None:
     return [email.strip() for email in (figures.alert_emails or "").split(",") if email.strip()] or None
 
 
-def _shared(figures: BudgetFigures) -> dict[str, Any]:
+def _shared(figures: BudgetFigures) -> dict[str, object]:
     day = figures.projected_exceeded_on
     return {
         "spend": _dollars(figures.spend_nanos),

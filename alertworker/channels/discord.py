@@ -79,7 +79,7 @@ class Discord(HttpChannel[DiscordConfig]):
         return replace(answer, text=answer.text.partition(" {")[0])
 
 
-def _fields(message: Message, room: int) -> list[dict[str, Any]]:
+def _fields(message: Message, room: int) -> list[dict[str, object]]:
     """Return the fields that fit into ``room`` characters. The last one shows if some are left out."""
     tables = ((title, f"```\n{cut(text, _MAX_TABLE)}\n```", False) for title, text in _CHAT.tables(message))
     facts = ((name, value, units(value) < _INLINE) for name, value in _CHAT.facts(message))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from alertworker.channels.chat import Chat
 from alertworker.text.sanitize import clean, cut, one_line, units
@@ -43,7 +43,7 @@ def block(text: str) -> str:
     return f"```{text}```"
 
 
-def section(part: str | list[str]) -> dict[str, Any]:
+def section(part: str | list[str]) -> dict[str, object]:
     """Return a block with a text, or with several texts as its fields."""
     shown = {"text": text_object(part)} if isinstance(part, str) else {"fields": [*map(text_object, part)]}
     return {"type": "section", **shown}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from alertworker.alerts.message import Message
 from alertworker.channels import http
@@ -75,11 +75,11 @@ class Teams(HttpChannel[TeamsConfig]):
         return answer
 
 
-def _rest(facts: list[tuple[str, str]], members: list[str]) -> list[dict[str, Any]]:
+def _rest(facts: list[tuple[str, str]], members: list[str]) -> list[dict[str, object]]:
     return [fact_set(facts)] * bool(facts) + [text_block("\n\n".join(members))] * bool(members)
 
 
-def _body(message: Message, blocks: list[dict[str, Any]]) -> str:
+def _body(message: Message, blocks: list[dict[str, object]]) -> str:
     title = text_block(_CHAT.title(message), weight="Bolder", size="Medium", color=_COLOURS.of(message))
     head = [title, text_block(counted(message), isSubtle=True)]
     if message.entries:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import SecretStr
 
@@ -58,7 +58,7 @@ class PagerDuty(HttpChannel[PagerDutyConfig]):
         return super().send(json.dumps(event, ensure_ascii=False), notification_id=notification_id)
 
 
-def _payload(message: Message) -> dict[str, Any]:
+def _payload(message: Message) -> dict[str, object]:
     tables = {name: details(getattr(message, name)) for name in ("facts", "labels", "metadata")}
     members = member_lines(message, _line)
     deployment = message.facts.get("Deployment") or short_id(message.labels.get("deployment", ""))
@@ -81,7 +81,7 @@ def _line(text: str | None) -> str:
     return cut(one_line(text or ""), MAX_SUMMARY)
 
 
-def _links(message: Message) -> dict[str, Any]:
+def _links(message: Message) -> dict[str, object]:
     """Return links to the runbook, the alert's page, the proxy and the call's trace."""
     urls = {RUNBOOK: message.runbook_url, "Alert": message.page_url, "LLM proxy": message.proxy_url}
     shown = (*urls.items(), ("Trace", message.facts.get(TRACE)))

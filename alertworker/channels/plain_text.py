@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import partial, wraps
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from alertworker.alerts.advice import RUNBOOK, WHAT_TO_DO
 from alertworker.alerts.catalogue import REPORTS, AlertType
@@ -116,7 +116,7 @@ def is_link(text: str) -> bool:
     return _LINK.fullmatch(text) is not None
 
 
-def present(**values: Any) -> dict[str, Any]:
+def present(**values: object) -> dict[str, object]:
     """Return the values that are not empty."""
     return {name: value for name, value in values.items() if value}
 

@@ -148,7 +148,7 @@ def _routed(name: str, conditions: Sequence[Sequence[str]] | None) -> str:
     return f"{name} if {', or '.join(' and '.join(condition) for condition in conditions)}"
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     """Return a setting as text. A mapping has one line for each key."""
     if isinstance(value, dict):
         return "\n".join(cell(f"{key}: {item}") for key, item in value.items())

@@ -102,7 +102,7 @@ def _facts(letter: DeadLetter, admin: AdminStore) -> dict[str, object]:
 @deadletters.command()
 @click.argument("letter_ids", nargs=-1)
 @_filters
-def replay(letter_ids: tuple[str, ...], **filters: Any) -> None:
+def replay(letter_ids: tuple[str, ...], **filters: object) -> None:
     """Replay these dead letters, or all that match the filters.
 
     Notifications and batches keep their ids, so a repeated replay applies or sends nothing twice.
@@ -117,7 +117,7 @@ def replay(letter_ids: tuple[str, ...], **filters: Any) -> None:
 @deadletters.command()
 @click.argument("letter_ids", nargs=-1)
 @_filters
-def discard(letter_ids: tuple[str, ...], **filters: Any) -> None:
+def discard(letter_ids: tuple[str, ...], **filters: object) -> None:
     """Delete these dead letters, or all that match the filters."""
     from alertworker.app import build_admin_store
 

@@ -45,7 +45,7 @@ def explain(file: BinaryIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001
     items, now = read_events(file, most=MAX_BATCH_EVENTS), datetime.now(UTC)
     runtime = build_dry_run(load_settings(), fresh=fresh)
     found = pipeline.dry_run(items, runtime, now=now)
-    silences = {silence.id: silence for silence in runtime.store.run(lambda tx: tx.silences(now=now))}
+    silences = {silence.id: silence for silence in runtime.store.run(lambda tx: tx.silences.current(now=now))}
     states = runtime.store.lanes.states(now=now)
 
     def lane(name: str) -> str:
@@ -64,7 +64,7 @@ def explain(file: BinaryIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001
 
 def _described(
     outcome: NotifyOutcome, runtime: Runtime, silences: Mapping[str, Silence], lane: Callable[[str], str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     alert, decision = outcome.alert, outcome.decision
     return {
         "detector": alert.type.value,
@@ -82,7 +82,7 @@ def _described(
     }
 
 
-def _channel(name: str, outcome: NotifyOutcome, runtime: Runtime, lane: Callable[[str], str]) -> dict[str, Any]:
+def _channel(name: str, outcome: NotifyOutcome, runtime: Runtime, lane: Callable[[str], str]) -> dict[str, object]:
     channel, message, decision = runtime.channels.get(name), outcome.message, outcome.decision
     if message is not None and decision is not None:
         message = annotate(message, decision.annotations_for(name))
@@ -121,7 +121,7 @@ def _suppressed(suppression: Suppression, silences: Mapping[str, Silence], zone:
     return f"muted: {suppression}"
 
 
-def _print(event: DryRunEvent, alerts: list[dict[str, Any]]) -> None:
+def _print(event: DryRunEvent, alerts: list[dict[str, object]]) -> None:
     click.echo(f"event {event.index}: {event.type or 'refused'}")
     lines = [event.refused] if event.refused else [line for verdict in alerts for line in _lines(verdict)]
     for line in lines or ["no alert"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -88,7 +88,7 @@ def _before(days: Days) -> Days:
     return Days(date.fromordinal(max(1, days.first.toordinal() - length)), days.first - timedelta(days=1))
 
 
-def _plain(row: SpendRow) -> dict[str, Any]:
+def _plain(row: SpendRow) -> dict[str, object]:
     sums = asdict(row.sums)
     numbers = {name: sums[name] for name in _NUMBERS}
     money = {"spend": exact_dollars(row.sums.spend_nanos), "spend_before": exact_dollars(row.before.spend_nanos)}

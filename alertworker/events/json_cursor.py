@@ -10,7 +10,7 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from pydantic_core import from_json
 
@@ -83,7 +83,7 @@ class JsonCursor:
         start, end = self._span()
         return _EMPTY.fullmatch(self._body, start, end) is not None
 
-    def scalar(self) -> Any:
+    def scalar(self) -> object:
         """Read one value: a number, a string, true, false or null. An array or an object becomes an empty tuple."""
         is_container = self._next() in (b"[", b"{")
         start, end = self._span()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any, Final
+from typing import Final
 
 import msgpack
 
@@ -65,7 +65,7 @@ class MsgpackCursor:
         start, end = self._span()
         return self._body[start : min(end, start + 6)] in _EMPTY
 
-    def scalar(self) -> Any:
+    def scalar(self) -> object:
         """Read one value: a number, a string, bytes, true, false or null. An array or a map becomes an empty tuple."""
         is_container = self.is_array() or self.is_map()
         start, end = self._span()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode, b64encode
-from typing import Any, Final
+from typing import Final
 
 import msgpack
 from pydantic_core import PydanticSerializationError, to_json
@@ -87,7 +87,7 @@ def _convert(packed: bytes) -> bytes:
     if len(packed) > MAX_PACKED:
         raise _RefusedError(f"{len(packed)} bytes of msgpack are over the limit of {MAX_PACKED}; send it as JSON")
     try:
-        found: Any = msgpack.unpackb(packed, raw=False, ext_hook=_refuse)
+        found: object = msgpack.unpackb(packed, raw=False, ext_hook=_refuse)
         return to_json(found, inf_nan_mode="constants")
     except _RefusedError:
         raise
@@ -103,5 +103,5 @@ def _convert(packed: bytes) -> bytes:
         raise _RefusedError(why) from None
 
 
-def _refuse(_code: int, _data: bytes) -> Any:
+def _refuse(_code: int, _data: bytes) -> object:
     raise _RefusedError("JSON has no form of a value in it, an extension type")

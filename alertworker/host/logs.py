@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -56,9 +56,11 @@ class _JsonFormatter(JsonFormatter):
         settle_message(record)
         return super().format(record)
 
-    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
+    def add_fields(
+        self, log_data: dict[str, object], record: logging.LogRecord, message_dict: dict[str, object]
+    ) -> None:
         """Add the time and the fields that a line may have, and no other."""
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         super().add_fields(found, record, message_dict)
         found["time"] = _time_of(record)
         log_data |= {name: found[name] for name in _FIELDS if name in found}

@@ -59,7 +59,7 @@ class Row(BaseModel):
 
     @field_validator("tags", mode="before")
     @classmethod
-    def _parted(cls, value: Any) -> Any:
+    def _parted(cls, value: object) -> object:
         return [tag for tag in value.split(";") if tag] if isinstance(value, str) else value
 
     def attribution(self) -> Attribution:
@@ -121,7 +121,7 @@ class SpendFile:
         return Left(count, first if first < self._before else None)
 
     @contextmanager
-    def _rest(self, cursor: str) -> Iterator[tuple[_Lines, Iterator[tuple[int, Any]]]]:
+    def _rest(self, cursor: str) -> Iterator[tuple[_Lines, Iterator[tuple[int, object]]]]:
         """Open the file and yield its rows after the cursor. The file's first row has number 1."""
         taken, fingerprint = json.loads(cursor) if cursor else (0, "")
         with self._path.open(encoding="utf-8-sig", newline="") as file:
@@ -160,7 +160,7 @@ class _Lines:
         return self._read.hexdigest()
 
 
-def _rows(path: Path, lines: Iterable[str]) -> Iterable[Any]:
+def _rows(path: Path, lines: Iterable[str]) -> Iterable[object]:
     if path.suffix == ".csv":
         return _csv_rows(path, lines)
     return (line for line in lines if line.strip())

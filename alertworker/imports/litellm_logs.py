@@ -86,7 +86,7 @@ class SpendLogs:
             cursor = json.dumps([rows[-1]["startTime"].isoformat(), rows[-1]["request_id"]])
             yield Page(cursor, len(rows), ledger)
 
-    def _place(self, cursor: str) -> dict[str, Any]:
+    def _place(self, cursor: str) -> dict[str, object]:
         since = _naive(self._since) if self._since else datetime.min  # noqa: DTZ901 - LiteLLM's are naive, too
         start, request_id = json.loads(cursor) if cursor else (since.isoformat(), "")
         return {"until": _naive(self._until), "start": datetime.fromisoformat(start), "id": request_id}

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import Engine, select, update
 
 from alertworker.budgets.configured import NO_EXEMPTIONS, CapExemptions
 from alertworker.errors import AlertWorkerError
 from alertworker.ledger.postings import Postings
 from alertworker.store.connection import columns_of
-from alertworker.store.database import Database
 from alertworker.store.schema.ledger import IMPORTS
+from alertworker.store.sql_store import SqlStore
 from alertworker.store.transaction import SqlTransaction
 from alertworker.store.upsert import insert_or
 
@@ -46,8 +46,11 @@ class Progress:
     rows: int
 
 
-class History(Database):
+class History:
     """The ledger as imports write it: a page and its cursor in one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._store = SqlStore(engine)
 
     def begin(
         self, source: str, until: datetime | None, *, since: datetime | None = None, beside: str | None = None
@@ -77,7 +80,7 @@ class History(Database):
 
     def _imported(self, source: str) -> Progress | None:
         statement = select(*columns_of(Progress, IMPORTS)).where(IMPORTS.c.source == source)
-        return next(iter(self.rows(Progress, statement)), None)
+        return next(iter(self._store.rows(Progress, statement)), None)
 
     @staticmethod
     def _apart(source: str, since: datetime | None, until: datetime, other: Progress | None) -> None:
@@ -99,7 +102,7 @@ class History(Database):
         """
         cursor = begun.cursor
         for page in pages:
-            self.run(_entry(begun, cursor, page, max_entities, exempt))
+            self._store.run(_entry(begun, cursor, page, max_entities, exempt))
             cursor = page.cursor
             yield page
 
@@ -126,6 +129,6 @@ def _entry(
             raise AlertWorkerError(
                 f"another import of {begun.source} is running; this one has stopped, and nothing was counted twice"
             )
-        tx.add_ledger(page.ledger, max_entities=max_entities, exempt=exempt)
+        tx.ledger.add(page.ledger, max_entities=max_entities, exempt=exempt)
 
     return work

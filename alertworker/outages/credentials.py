@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from alertworker.alerts.alert import Alert, Subject, fingerprint_of
 from alertworker.alerts.call_description import name_call, newest_metadata
-from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.catalogue import AlertType, OutageScope
 from alertworker.events import AttemptFailed
 from alertworker.outages.callers import titles_of
 from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
@@ -27,8 +27,6 @@ from alertworker.text.names import short_id
 
 _S = TypeVar("_S", bound=Subject)
 
-#: The value of the label "scope" of these conditions.
-SCOPE: Final = "credential"
 #: How long a credential is not used before its condition ends with an unknown end, in seconds.
 UNUSED_SECONDS: Final = 24 * 3_600
 #: The minimum number of ended calls that show that no other credential serves a model.
@@ -162,7 +160,7 @@ def ended(rows: Iterable[Refusals], state: CredentialState, successes: Mapping[s
 def key_of(alert: Subject) -> CredentialKey | None:
     """Return the credential that an alert is about, ``None`` if it is about something else."""
     labels = alert.labels
-    if labels.get("scope") != SCOPE:
+    if labels.get("scope") != OutageScope.CREDENTIAL:
         return None
     return CredentialKey(labels["provider"], labels["credential"])
 
@@ -247,7 +245,7 @@ def _headline(report: Report, titles: Mapping[str, str]) -> str:
 
 
 def _identity(key: CredentialKey) -> Mapping[str, str]:
-    return {"scope": SCOPE, "provider": key.provider, "credential": key.credential}
+    return {"scope": OutageScope.CREDENTIAL.value, "provider": key.provider, "credential": key.credential}
 
 
 def _models(rows: Iterable[Refusals]) -> list[str]:

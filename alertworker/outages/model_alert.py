@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from alertworker.alerts.alert import Alert, OpenAlert, Subject, fingerprint_of
 from alertworker.alerts.call_description import newest_metadata
-from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.catalogue import AlertType, OutageScope
 from alertworker.events import AttemptFailed
 from alertworker.outages.alert import began_at, closing, details, names_in, total, verdict_facts
 from alertworker.outages.ending import Ending
@@ -20,15 +20,13 @@ from alertworker.outages.windows import Bucket, Calls, OutagePolicy
 
 _S = TypeVar("_S", bound=Subject)
 
-#: The value of the label ``scope``.
-SCOPE: Final = "model"
 #: The minimum share of failed calls of a model that is down. With a smaller share its deployments still answer many.
 _DOWN_SHARE: Final = 0.5
 
 
 def identity(model: str) -> Mapping[str, str]:
     """Return the labels that identify a model's outage."""
-    return {"scope": SCOPE, "model": model}
+    return {"scope": OutageScope.MODEL.value, "model": model}
 
 
 def fingerprint(model: str) -> str:
@@ -38,7 +36,7 @@ def fingerprint(model: str) -> str:
 
 def is_about_model(alert: Subject) -> bool:
     """Return whether an alert is the outage of a model group."""
-    return alert.type is AlertType.OUTAGE_ALERTS and alert.labels.get("scope") == SCOPE
+    return alert.type is AlertType.OUTAGE_ALERTS and alert.labels.get("scope") == OutageScope.MODEL
 
 
 def model_alert(

@@ -21,7 +21,6 @@ from alertworker.pipeline.current import explain_budget
 from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
-from alertworker.ports.ledger import LedgerPort
 
 #: The maximum number of reported budgets, and of entities with a configured budget, that one transaction judges. Each
 #: may raise or resolve an alert. That takes about 10 ms, and other transactions wait meanwhile.
@@ -66,7 +65,7 @@ def judge_piece(tx: Transaction, piece: BudgetPiece, folded: Fold, runtime: Runt
     """
     readings = dict(piece.readings)
     own = _own(tx, piece.touched, folded, runtime, now=now)
-    known = tx.lock_budgets(readings | {key: period.reading for key, period in own.items()})
+    known = tx.budgets.lock_budgets(readings | {key: period.reading for key, period in own.items()})
     spent = _spent(tx, own)
     for key, period in own.items():
         readings[key] = replace(period.reading, spend_nanos=max(0, spent[key]))
@@ -80,7 +79,7 @@ def judge_piece(tx: Transaction, piece: BudgetPiece, folded: Fold, runtime: Runt
             judged.append((key, judgement))
             if judgement.over:
                 over[judgement.over] = (key, before.reading if before else after.reading, after.reading)
-    tx.keep_budgets({key: judgement.standing for key, judgement in judged})
+    tx.budgets.keep_budgets({key: judgement.standing for key, judgement in judged})
     for fingerprint in sorted(over):
         _over(tx, fingerprint, *over[fingerprint], runtime, now=now)
     alerts = [
@@ -97,8 +96,8 @@ def end_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
 
     Return whether more may be left.
     """
-    ended = tx.ended_budgets(limit=limit, now=now)
-    tx.keep_budgets(
+    ended = tx.budgets.ended_budgets(limit=limit, now=now)
+    tx.budgets.keep_budgets(
         {key: BudgetState(old.reading, old.notified_nanos, old.level, closed=True) for key, old in ended.items()}
     )
     over = {budgets.fingerprint(key, old): (key, old.reading) for key, old in ended.items() if old.level}
@@ -113,9 +112,9 @@ def forget_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: dateti
 
     Their open alerts are closed with an unknown end. Return whether more may be left.
     """
-    gone = tx.forget_budgets(before=now - runtime.record_retention, limit=limit)
+    gone = tx.budgets.forget_budgets(before=now - runtime.record_retention, limit=limit)
     for fingerprint in sorted(budgets.fingerprint(key, old) for key, old in gone.items() if old.level > 0):
-        alert = tx.find_open(fingerprint)
+        alert = tx.alerts.find_open(fingerprint)
         if alert is not None:
             state = {"State": f"unknown: not reported for {runtime.record_retention.days} days"}
             resolve(tx, replace(alert, facts={**alert.facts, **state}, unknown=True), runtime, now=now)
@@ -126,16 +125,16 @@ def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
     """Send a reminder of a budget with its current figures, if money was spent since the last message."""
     interval = timedelta(seconds=runtime.router.decide(alert.type, alert.routing_labels, now=now).repeat_interval)
     key = BudgetKey.parse(alert.labels["budget"], alert.labels["entity"])
-    standing = tx.budget(key)
+    standing = tx.budgets.budget(key)
     limit = budgets.highest(key, standing.reading) if standing is not None else None
     if standing is None or limit is None or standing.reading.spent_at <= now - interval:
-        tx.remind_at(alert.id, now + interval)
+        tx.alerts.remind_at(alert.id, now + interval)
         return
     notify(tx, alert, Step.REMINDER, runtime, now=now)
 
 
 def _own(
-    tx: LedgerPort, touched: Sequence[tuple[str, str]], folded: Fold, runtime: Runtime, *, now: datetime
+    tx: Transaction, touched: Sequence[tuple[str, str]], folded: Fold, runtime: Runtime, *, now: datetime
 ) -> dict[BudgetKey, OwnPeriod]:
     """Return the configured budgets of the touched entities. The ledger has the entities' names."""
     if not touched:
@@ -143,16 +142,16 @@ def _own(
     owners: dict[tuple[str, str], Attribution] = {
         one: owner_of(one[0], folded.callers[one]) for one in touched if one in folded.callers
     }
-    return present(runtime.budgets, touched, tx.newest_names(touched), owners, zone=runtime.zone, now=now)
+    return present(runtime.budgets, touched, tx.aliases.newest_names(touched), owners, zone=runtime.zone, now=now)
 
 
-def _spent(tx: LedgerPort, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey, int]:
+def _spent(tx: Transaction, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey, int]:
     """Return the spend of each budget. One statement sums all budgets with the same dimension and period.
 
     A rotated key gets a new hash and keeps its name, so the spend of a named key is that of all its hashes.
     """
     names = {period.alias for period in own.values() if period.dimension == BudgetScope.KEY and period.alias}
-    hashes = tx.ids_by_alias(BudgetScope.KEY, names) if names else {}
+    hashes = tx.aliases.ids_by_alias(BudgetScope.KEY, names) if names else {}
     entities = {
         key: hashes.get(period.alias, []) if period.dimension == BudgetScope.KEY and period.alias else [period.entity]
         for key, period in own.items()
@@ -161,7 +160,9 @@ def _spent(tx: LedgerPort, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey
     for place in sorted({(period.dimension, period.first, period.last) for period in own.values()}):
         keys = [key for key, period in own.items() if (period.dimension, period.first, period.last) == place]
         dimension, first, last = place
-        sums = tx.spend_by_entity(dimension, (entity for key in keys for entity in entities[key]), first, last)
+        sums = tx.user_totals.spend_by_entity(
+            dimension, (entity for key in keys for entity in entities[key]), first, last
+        )
         spent |= {key: sum(sums.get(entity, 0) for entity in entities[key]) for key in keys}
     return spent
 
@@ -176,7 +177,7 @@ def _over(
     *,
     now: datetime,
 ) -> None:
-    alert = tx.find_open(fingerprint)
+    alert = tx.alerts.find_open(fingerprint)
     if alert is not None:
         facts = closing_facts(key, alert.facts, before, after, runtime.zone)
         resolve(tx, replace(alert, facts=facts), runtime, now=now)

@@ -23,6 +23,7 @@ from alertworker.pipeline.explained import settle_explained
 from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, Transaction
+from alertworker.text.format import spell
 
 #: How long no failures may point to a key alone before its problem is over. Single failures of it do not count.
 QUIET: Final = timedelta(minutes=15)
@@ -61,7 +62,7 @@ class CallerProblems:
         rows = [
             row
             for name in sorted(verdict.failures)
-            for row in self.context.tx.failing_keys(Target(name), start=start, end=end)
+            for row in self.context.tx.callers.failing_keys(Target(name), start=start, end=end)
         ]
         found = suspect(verdict, buckets, rows, limits)
         return found is not None and callers.is_callers(found, self._uses(found))
@@ -72,7 +73,7 @@ class CallerProblems:
         over = self._keys_of_outages()
         prints = {callers.fingerprint(key): key for key in {*over, *self._suspects}}
         # The sweep locks such alerts in the same order.
-        opened = tx.find_all_open(prints) if prints else {}
+        opened = tx.alerts.find_all_open(prints) if prints else {}
         self._resolve_outages({prints[mark]: alert for mark, alert in opened.items() if prints[mark] in over})
         for mark, key_hash in sorted(prints.items()):
             suspects = self._suspects.get(key_hash, ())
@@ -88,19 +89,19 @@ class CallerProblems:
             return None
         tx = self.context.tx
         start, end = min(row.start for row in buckets), max(row.start for row in buckets) + 1
-        found = suspect(verdict, buckets, tx.failing_keys(target, start=start, end=end), limits)
+        found = suspect(verdict, buckets, tx.callers.failing_keys(target, start=start, end=end), limits)
         return found if found is not None and callers.is_callers(found, self._uses(found)) else None
 
     def _uses(self, found: Suspect) -> list[ModelUse]:
         """Return the use of the suspect's models in the last days of the ledger."""
         day = datetime.fromtimestamp(found.since, UTC).astimezone(self.context.runtime.zone).date()
         since = day - timedelta(days=LEDGER_DAYS - 1)
-        return [self.context.tx.model_use(model, found.key_hash, since=since) for model in found.models]
+        return [self.context.tx.callers.model_use(model, found.key_hash, since=since) for model in found.models]
 
     def _events(self, key_hash: str, suspects: Sequence[Suspect]) -> list[AttemptFailed]:
         """Return the batch's failed calls of a key on the deployments where they are its own problem."""
         deployments = {name for one in suspects for name in one.deployments}
-        blamed = self.context.folded.blamed
+        blamed = self.context.folded.outages.blamed
         return [event for event in blamed if event.key_hash == key_hash and event.deployment_id in deployments]
 
     def _keys_of_outages(self) -> set[str]:
@@ -108,7 +109,7 @@ class CallerProblems:
         keys = {
             row.key_hash
             for target, verdict in sorted(self._outages.items())
-            for row in self.context.tx.failing_keys(target, start=verdict.since, end=verdict.until + 1)
+            for row in self.context.tx.callers.failing_keys(target, start=verdict.since, end=verdict.until + 1)
         }
         return {key for key in keys if key and key not in self._suspects}
 
@@ -120,7 +121,7 @@ class CallerProblems:
         """
         tx, runtime, now = self.context.tx, self.context.runtime, self.context.now
         for key_hash, alert in sorted(opened.items()):
-            if not tx.fails_elsewhere(key_hash, since=bucket_of(alert.first_at.timestamp())):
+            if not tx.callers.fails_elsewhere(key_hash, since=bucket_of(alert.first_at.timestamp())):
                 other = {"Other keys": "their calls fail, too: see the outage of the deployment"}
                 resolve(tx, replace(alert, facts={**alert.facts, **other}), runtime, now=now)
 
@@ -129,7 +130,7 @@ def label_cooldowns(context: BatchContext, alerts: Iterable[Alert]) -> list[Aler
     """Return the alerts; the cooldown of a deployment has the label of the key whose problem explains it."""
     found = list(alerts)
     cooled = [alert for alert in found if alert.type is AlertType.COOLDOWN_DEPLOYMENT]
-    problems = context.tx.conditions_of(_PROBLEMS) if cooled else ()
+    problems = context.tx.inhibitions.conditions_of(_PROBLEMS) if cooled else ()
     named = {one.labels["entity"]: one.labels.get("key", "") for one in problems}
     if not named:
         return found
@@ -140,7 +141,7 @@ def _with_key(tx: Transaction, alert: Alert, named: Mapping[str, str]) -> Alert:
     at = bucket_of(alert.last_at.timestamp())
     target = Target(alert.identity.get("deployment", ""))
     failed: Counter[str] = Counter()
-    for row in tx.failing_keys(target, start=at - QUIET.seconds, end=at + WINDOW_SECONDS):
+    for row in tx.callers.failing_keys(target, start=at - QUIET.seconds, end=at + WINDOW_SECONDS):
         failed[row.key_hash] += row.failed
     key = max(failed, key=lambda one: (failed[one], one), default="")
     return replace(alert, labels={**alert.labels, "key": named[key]}) if named.get(key) else alert
@@ -152,16 +153,16 @@ def end_callers(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     Nothing is resolved while a publisher has a backlog, because events may be missing.
     """
     arrived = tx.clock.read(Clock.CANARY_ARRIVED)
-    if arrived is None or tx.backlogged():
+    if arrived is None or tx.publishers.backlogged():
         return False
     before = arrived - REDELIVERED_WITHIN - QUIET
-    quiet = tx.quiet_callers(before=before, limit=limit)
-    opened = tx.find_all_open(quiet) if quiet else {}
+    quiet = tx.callers.quiet_callers(before=before, limit=limit)
+    opened = tx.alerts.find_all_open(quiet) if quiet else {}
     # Another worker may have counted a failure before the lock.
     over = [alert for _, alert in sorted(opened.items()) if alert.last_at < before]
     for alert in over:
         facts = {label: text for label, text in alert.facts.items() if label != "Error"}
-        state = {"State": f"for {QUIET.seconds // 60} min no failures pointed to this key alone"}
+        state = {"State": f"for {spell(QUIET)} no failures pointed to this key alone"}
         resolve(tx, replace(alert, facts=facts | state, ended_at=alert.last_at), runtime, now=now)
     settle_explained(tx, "key", (alert.labels.get("key", "") for alert in over), now=now)
     return len(quiet) == limit

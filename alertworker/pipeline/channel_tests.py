@@ -93,7 +93,7 @@ def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, no
     if runtime.shadow:
         return [ChannelTest(name, alert_type, SHADOW, "shadow: nothing is sent") for name, alert_type in wanted]
     messages = [(name, _message(alert_type, runtime, now=now)) for name, alert_type in wanted]
-    runtime.store.run(lambda tx: _write(tx, messages, runtime, now=now))
+    runtime.store.run(lambda tx: _write(tx.notifications, messages, runtime, now=now))
     started = time.monotonic()
     lanes: dict[str, list[str]] = {}
     for name, message in messages:
@@ -103,8 +103,8 @@ def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, no
             done.result()
     ids = [message.alert_id for _, message in messages]
     over = now + timedelta(seconds=time.monotonic() - started)
-    results = runtime.store.run(lambda tx: tx.end_channel_tests(ids, now=over))
-    ends = runtime.store.run(lambda tx: tx.delivery_results(ids, TEST_RESOLVED))
+    results = runtime.store.run(lambda tx: tx.notifications.end_channel_tests(ids, now=over))
+    ends = runtime.store.run(lambda tx: tx.notifications.delivery_results(ids, TEST_RESOLVED))
     return [_result(name, message, results[message.alert_id], ends.get(message.alert_id)) for name, message in messages]
 
 
@@ -122,13 +122,15 @@ def _message(alert_type: AlertType, runtime: Runtime, *, now: datetime) -> Messa
     )
 
 
-def _write(tx: NotificationPort, messages: Sequence[tuple[str, Message]], runtime: Runtime, *, now: datetime) -> None:
+def _write(
+    notifications: NotificationPort, messages: Sequence[tuple[str, Message]], runtime: Runtime, *, now: datetime
+) -> None:
     """Write the tests and their resolving messages, so that a worker sends them even if this process ends."""
     for name, message in messages:
-        tx.enqueue(message, TEST, [name], now=now)
+        notifications.enqueue(message, TEST, [name], now=now)
         if name in runtime.channels and runtime.channels[name].keeps_open:
             end = message.model_copy(update={"step": Step.RESOLVED, "headline": f"Over: {message.headline}"})
-            tx.enqueue(end, TEST_RESOLVED, [name], now=now)
+            notifications.enqueue(end, TEST_RESOLVED, [name], now=now)
 
 
 def _work(name: str, ids: Sequence[str], runtime: Runtime, *, now: datetime) -> None:
@@ -137,14 +139,14 @@ def _work(name: str, ids: Sequence[str], runtime: Runtime, *, now: datetime) -> 
     while True:
         moment = now + timedelta(seconds=time.monotonic() - started)
         deliver(name, runtime, now=moment, most=1)
-        if runtime.store.run(lambda tx: _settled(tx, ids)) or moment - now > PATIENCE:
+        if runtime.store.run(lambda tx: _settled(tx.notifications, ids)) or moment - now > PATIENCE:
             return
         time.sleep(_AGAIN)
 
 
-def _settled(tx: NotificationPort, ids: Sequence[str]) -> bool:
+def _settled(notifications: NotificationPort, ids: Sequence[str]) -> bool:
     """Return whether all tests are settled, and the resolving messages of the tests that were sent."""
-    tests, ends = tx.delivery_results(ids, TEST), tx.delivery_results(ids, TEST_RESOLVED)
+    tests, ends = notifications.delivery_results(ids, TEST), notifications.delivery_results(ids, TEST_RESOLVED)
     awaited = [*tests.values(), *(end for one, end in ends.items() if tests[one].status == NotificationStatus.SENT)]
     return all(result.status != NotificationStatus.PENDING for result in awaited)
 

@@ -35,7 +35,7 @@ class CountedCalls:
         """Read what `clear` needs to know of many targets' buckets, in one statement."""
         unknown = {row.deployment_id for row in buckets if row.failed} - self._over.keys()
         if unknown:
-            self._over |= dict.fromkeys(unknown, 0) | self._tx.outages_over(unknown)
+            self._over |= dict.fromkeys(unknown, 0) | self._tx.outages.outages_over(unknown)
 
     def clear(self, buckets: Sequence[Bucket]) -> list[Bucket]:
         """Return buckets without the failures that do not count. Successes always count."""
@@ -53,7 +53,7 @@ class CountedCalls:
     @cached_property
     def _silences(self) -> list[Silence]:
         since = self._now - timedelta(seconds=DEAD_REACH)
-        known = [*self._tx.silences(now=self._now), *self._tx.ended_silences(since, now=self._now)]
+        known = [*self._tx.silences.current(now=self._now), *self._tx.silences.ended(since, now=self._now)]
         return [one for one in known if any(matcher.label in _NAMING for matcher in one.matchers)]
 
     def _is_silenced(self, labels: Mapping[str, str], bucket: int) -> bool:
@@ -95,14 +95,14 @@ class RegionScope:
         producers do not report in which region a call failed before it ended. Then the deployment that was the first to
         fail the call tells.
         """
-        calls = self._tx.calls_failed_by(target, start=start, end=end)
+        calls = self._tx.outages.calls_failed_by(target, start=start, end=end)
         if target.deployment_id:
             return calls
         failing, named = ({row.deployment_id for row in rows if row.failed} for rows in (buckets, counting))
         for deployment in sorted(failing - named):
-            calls = _minus(calls, self._tx.calls_failed_by(Target(deployment), start=start, end=end))
+            calls = _minus(calls, self._tx.outages.calls_failed_by(Target(deployment), start=start, end=end))
         models = {row.model for row in counting if row.failed and row.model}
-        found = (one for own in self._tx.ended_calls(dict.fromkeys(models, start)).values() for one in own)
+        found = (one for own in self._tx.models.ended_calls(dict.fromkeys(models, start)).values() for one in own)
         within = (one for one in found if one.deployment_id in named and (end is None or one.bucket < end))
         return calls.at_least(add_up(within, since=start))
 
@@ -114,7 +114,7 @@ class RegionScope:
         """Return the models whose outage explains failures in a region, because they fail elsewhere, too."""
         failing = {row.model for row in buckets if row.failed and row.model}
         # Without locks: the rows of these models may not be locked, and their order is not that of the targets.
-        opened = self._tx.read_open([fingerprint(model) for model in failing]) if failing else {}
+        opened = self._tx.alerts.read_open([fingerprint(model) for model in failing]) if failing else {}
         alerts = {model: opened.get(fingerprint(model)) for model in failing}
         return {model for model, alert in alerts.items() if alert and not alert.labels.get("region")} | set(
             self._widespread

@@ -36,20 +36,20 @@ def end_credentials(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
     Rows are locked in the order of ingest: credentials, their alerts, outages, the alerts of these, notices.
     """
     arrived = tx.clock.read(Clock.CANARY_ARRIVED)
-    if arrived is None or tx.backlogged():
+    if arrived is None or tx.publishers.backlogged():
         return False
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
-    standings = tx.lock_refused_credentials()
-    alerts = tx.find_all_open(map(credentials.fingerprint, standings)) if standings else {}
+    standings = tx.credentials.lock_refused_credentials()
+    alerts = tx.alerts.find_all_open(map(credentials.fingerprint, standings)) if standings else {}
     opened = {key: alerts.get(credentials.fingerprint(key)) for key in standings}
-    rows = tx.refusals({key: _start(opened[key], one, until) for key, one in standings.items()})
+    rows = tx.credentials.refusals({key: _start(opened[key], one, until) for key, one in standings.items()})
     ends = _ends(tx, standings, rows, until)
     ended = {key: ends[key] for key in sorted(ends)[:limit]}
     _resolve(tx, {key: (alert, ended[key]) for key in ended if (alert := opened[key]) is not None}, runtime, now=now)
     _end_explained(tx, ended, rows, until, runtime, now=now)
     for key in ended:
         over_until = max(standings[key].over_until, until)
-        tx.keep_credential(key, replace(standings[key], level=0, over_until=over_until))
+        tx.credentials.keep_credential(key, replace(standings[key], level=0, over_until=over_until))
     return len(ended) < len(ends)
 
 
@@ -67,7 +67,7 @@ def _ends(
     """Return how credentials ended, of those that did."""
     names = {row.deployment_id for own in rows.values() for row in own}
     first = min((row.since for own in rows.values() for row in own), default=0)
-    successes = tx.last_successes(sorted(names), start=first) if names else {}
+    successes = tx.credentials.last_successes(sorted(names), start=first) if names else {}
     found = {key: credentials.ended(rows[key], one, successes, until=until) for key, one in standings.items()}
     return {key: end for key, end in found.items() if end is not None}
 
@@ -107,14 +107,15 @@ def _end_explained(
         for target in (Target(row.deployment_id), Target(provider=key.provider, region=row.region))
         if target.deployment_id or target.region
     }
-    standings = tx.lock_outages(targets)
+    standings = tx.outages.lock_outages(targets)
     known = {outages.fingerprint(target): target for target in standings}
     values = {key.credential for key in keys}
-    named = [mark for mark in tx.labelled_alerts("credential", values, _OUTAGES) if mark in known] if values else []
-    for mark, alert in sorted((tx.find_all_open(named) if named else {}).items()):
+    labelled = tx.alerts.labelled_alerts("credential", values, _OUTAGES) if values else ()
+    named = [mark for mark in labelled if mark in known]
+    for mark, alert in sorted((tx.alerts.find_all_open(named) if named else {}).items()):
         target = known[mark]
         resolve(tx, _total(tx, alert, now), runtime, now=now)
-        tx.keep_outages({target: Outage(over_until=max(standings[target].over_until, until))})
+        tx.outages.keep_outages({target: Outage(over_until=max(standings[target].over_until, until))})
     settle_explained(tx, "credential", values, now=now)
 
 

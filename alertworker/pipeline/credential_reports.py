@@ -19,22 +19,22 @@ def read_reports(
     """Return what is known of refusals since each credential's last success, within the reach of the dead rule."""
     starts = {key: max(state.over_until, bucket_of(at[key].timestamp()) - DEAD_REACH) for key, state in states.items()}
     since = {key: max(start, states[key].last_success + WINDOW_SECONDS) for key, start in starts.items()}
-    rows = tx.refusals(since)
+    rows = tx.credentials.refusals(since)
     # Some producers do not report which credential succeeded. Any success of its deployments counts then.
     unreported = {key: rows[key] for key in rows if rows[key] and not states[key].last_success}
     if unreported:
         names = {row.deployment_id for own in unreported.values() for row in own}
-        accepted = tx.last_successes(sorted(names), start=min(starts[key] for key in unreported))
+        accepted = tx.credentials.last_successes(sorted(names), start=min(starts[key] for key in unreported))
         for key, own in unreported.items():
             last = max(accepted.get(row.deployment_id, 0) for row in own) // 1_000
             since[key] = max(since[key], bucket_of(last) + WINDOW_SECONDS)
-        rows |= tx.refusals({key: since[key] for key in unreported})
+        rows |= tx.credentials.refusals({key: since[key] for key in unreported})
     return _reports(tx, rows)
 
 
 def reports_since(tx: Transaction, starts: Mapping[CredentialKey, int]) -> dict[CredentialKey, Report]:
     """Return what is known of each credential's refusals from its own epoch second on."""
-    return _reports(tx, tx.refusals(starts))
+    return _reports(tx, tx.credentials.refusals(starts))
 
 
 def _reports(tx: Transaction, refusals: Mapping[CredentialKey, Sequence[Refusals]]) -> dict[CredentialKey, Report]:
@@ -45,7 +45,7 @@ def _reports(tx: Transaction, refusals: Mapping[CredentialKey, Sequence[Refusals
     """
     begun = {key: min(row.since for row in rows) for key, rows in refusals.items() if rows}
     users = {key: {row.deployment_id for row in refusals[key]} for key in begun}
-    failed = tx.calls_failed_by_each(users, starts=begun) if begun else {}
+    failed = tx.credentials.calls_failed_by_each(users, starts=begun) if begun else {}
     models = {key: {row.model for row in refusals[key] if row.model} for key in begun}
     ended = _ended(tx, models, begun)
     found = {key: Report(key, rows, Calls(), ()) for key, rows in refusals.items()}
@@ -66,4 +66,4 @@ def _ended(
     starts: dict[str, int] = {}
     for key, own in models.items():
         starts |= {model: min(begun[key], starts.get(model, begun[key])) for model in own}
-    return tx.ended_calls(starts)
+    return tx.models.ended_calls(starts)

@@ -29,10 +29,10 @@ def judge_credentials(context: BatchContext) -> None:
 
     They come before outages, because they inhibit those. A batch in which calls were lost may raise the severity.
     """
-    standings = context.tx.judged_credentials()
+    standings = context.tx.credentials.judged_credentials()
     events: dict[CredentialKey, list[AttemptFailed]] = {}
     for key, standing in sorted(standings.items()):
-        own = [event for event in context.folded.blamed if _is_refused(event, key)]
+        own = [event for event in context.folded.outages.blamed if _is_refused(event, key)]
         events[key] = [event for event in own if event.occurred_at.timestamp() >= standing.over_until]
     judged = {key: standing for key, standing in standings.items() if events[key] or standing.level}
     at = {key: max((event.occurred_at for event in events[key]), default=context.now) for key in judged}
@@ -44,7 +44,7 @@ def judge_credentials(context: BatchContext) -> None:
 
 def count_credentials(context: BatchContext) -> int:
     """Return the number of credentials that the batch may raise an alert about, those of lost calls left out."""
-    return len({key[:2] for key in context.folded.refusals})
+    return len({key[:2] for key in context.folded.outages.refusals})
 
 
 def label_refused(context: BatchContext) -> list[Alert]:
@@ -70,10 +70,10 @@ def _judge(context: BatchContext, standing: CredentialState, report: Report, eve
     grade = credentials.grade_of(verdict, report).worst(standing.level)
     if not events and grade.rank <= standing.level:
         return
-    opened = tx.find_open(credentials.fingerprint(key)) if standing.level else None
+    opened = tx.alerts.find_open(credentials.fingerprint(key)) if standing.level else None
     if not events and opened is None:
         return
-    kept = tx.count_members(opened.id) if opened is not None else 0
+    kept = tx.occurrences.count_members(opened.id) if opened is not None else 0
     members = max(0, policy.max_details - kept)
     alert = credentials.describe(
         report,
@@ -87,13 +87,13 @@ def _judge(context: BatchContext, standing: CredentialState, report: Report, eve
     since = _first_refusal(tx, report.rows, verdict.since)
     claim(tx, replace(alert, first_at=since), context.runtime, now=context.now)
     if grade.rank != standing.level:
-        tx.keep_credential(key, replace(standing, level=grade.rank))
+        tx.credentials.keep_credential(key, replace(standing, level=grade.rank))
 
 
 def _first_refusal(tx: Transaction, rows: Iterable[Refusals], since: int) -> datetime:
     """Return the first failure of the deployments that were refused in the bucket ``since``."""
     targets = [Target(row.deployment_id) for row in rows if row.since == since]
-    buckets = [row for one in targets for row in tx.buckets(one, start=since, end=since + WINDOW_SECONDS)]
+    buckets = [row for one in targets for row in tx.outages.buckets(one, start=since, end=since + WINDOW_SECONDS)]
     first = min((row.failed_since for row in buckets if row.failed), default=since * 1_000)
     return datetime.fromtimestamp(first / 1_000, UTC)
 

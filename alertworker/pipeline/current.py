@@ -31,7 +31,6 @@ from alertworker.pipeline.counted_calls import CountedCalls, RegionScope
 from alertworker.pipeline.credential_reports import reports_since
 from alertworker.ports import Transaction
 from alertworker.ports.alert_search import AlertRow
-from alertworker.ports.ledger import LedgerPort
 
 _S = TypeVar("_S", bound=Subject)
 
@@ -45,7 +44,7 @@ def current(tx: Transaction, alert: _S, *, zone: ZoneInfo, now: datetime) -> _S:
     if alert.type is AlertType.BUDGET_ALERTS:
         return _current_budget(tx, alert, zone, now)
     if alert.type is AlertType.CHANNEL_BROKEN:
-        waiting = tx.count_waiting(alert.labels["channel"])
+        waiting = tx.notifications.count_waiting(alert.labels["channel"])
         return replace(alert, facts={"Messages waiting": f"{waiting:,}", **alert.facts})
     return alert
 
@@ -88,9 +87,9 @@ def outage_sums(
     """
     target, start = outages.target_of(alert), bucket_of(alert.first_at.timestamp())
     end = None if until is None else bucket_of(until) + WINDOW_SECONDS
-    found = tx.buckets(target, start=start, end=end)
+    found = tx.outages.buckets(target, start=start, end=end)
     if target.deployment_id:
-        return found, tx.calls_failed_by(target, start=start), {}
+        return found, tx.outages.calls_failed_by(target, start=start), {}
     scope = RegionScope(tx, counted)
     buckets = scope.total(found)
     calls = scope.calls_failed_by(target, start=start, buckets=found, counting=buckets)
@@ -100,8 +99,8 @@ def outage_sums(
 def model_sums(tx: Transaction, alert: Subject, counted: CountedCalls) -> tuple[list[Bucket], Calls, Mapping[str, str]]:
     """Return what `outage_sums` does, of a model group's deployments."""
     model, since = alert.labels["model"], bucket_of(alert.first_at.timestamp())
-    found = tx.model_buckets({model: since})[model]
-    calls: Sequence[EndedCalls] = tx.ended_calls({model: since})[model]
+    found = tx.models.model_buckets({model: since})[model]
+    calls: Sequence[EndedCalls] = tx.models.ended_calls({model: since})[model]
     buckets = counted.without_silenced(found)
     return buckets, add_up(counted.ended_calls(calls, model, found), since=since), _names_of(tx, buckets)
 
@@ -113,7 +112,7 @@ def _names_of(tx: Transaction, buckets: Sequence[Bucket]) -> Mapping[str, str]:
 
 def names_of(tx: Transaction, deployments: Collection[str]) -> Mapping[str, str]:
     """Return the known names of deployments, by id."""
-    names = tx.newest_names(("deployment", name) for name in sorted(deployments)) if deployments else {}
+    names = tx.aliases.newest_names(("deployment", name) for name in sorted(deployments)) if deployments else {}
     return {name: text for (_, name), text in names.items()}
 
 
@@ -125,7 +124,7 @@ def _current_outage(tx: Transaction, alert: _S, now: datetime) -> _S:
     found = outages.total(alert, *outage_sums(tx, alert, CountedCalls(tx, now=now)))
     if FLAPPING not in alert.labels:
         return found
-    return flapping.describe(found, tx.outage_of(outages.target_of(alert)), until=int(now.timestamp()))
+    return flapping.describe(found, tx.outages.outage_of(outages.target_of(alert)), until=int(now.timestamp()))
 
 
 def _current_credential(tx: Transaction, alert: _S, key: CredentialKey) -> _S:
@@ -137,7 +136,7 @@ def _current_budget(tx: Transaction, alert: _S, zone: ZoneInfo, now: datetime) -
     if isinstance(alert, OpenAlert) and (alert.opened or alert.rose):
         return alert  # the transaction that claims it composed it
     key = BudgetKey.parse(alert.labels["budget"], alert.labels["entity"])
-    standing = tx.budget(key)
+    standing = tx.budgets.budget(key)
     limit = budgets.highest(key, standing.reading) if standing is not None else None
     if standing is None or limit is None or budgets.fingerprint(key, standing) != alert.fingerprint:
         return alert
@@ -146,13 +145,13 @@ def _current_budget(tx: Transaction, alert: _S, zone: ZoneInfo, now: datetime) -
     return replace(alert, headline=found.headline, facts=facts, figures=found.figures)
 
 
-def explain_budget(tx: LedgerPort, key: BudgetKey, reading: Reading, alert: Alert, zone: ZoneInfo) -> Alert:
+def explain_budget(tx: Transaction, key: BudgetKey, reading: Reading, alert: Alert, zone: ZoneInfo) -> Alert:
     """Return a budget's alert with its top contributors since the period's start, or of 30 days without a period."""
     dimension, part = str(key.scope), reading.part
     entities = [key.entity.removesuffix(f" ({part})") if part else key.entity]
     if dimension == BudgetScope.KEY:
         alias = reading.owner.key_alias
-        entities = tx.ids_by_alias(dimension, [alias])[alias] if alias else [reading.owner.key_hash]
+        entities = tx.aliases.ids_by_alias(dimension, [alias])[alias] if alias else [reading.owner.key_hash]
     start = budgets.start_of(reading) or reading.at - timedelta(days=30)
     first, last = (moment.astimezone(zone).date() for moment in (start, max(start, reading.at)))
-    return replace(alert, facts=explained(alert, tx.top_contributors(dimension, entities, first, last)))
+    return replace(alert, facts=explained(alert, tx.user_totals.top_contributors(dimension, entities, first, last)))

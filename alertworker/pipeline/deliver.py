@@ -184,13 +184,13 @@ def _failed(due: Due, lease: Lease, error: DeliveryError, in_a_row: int, runtime
 
 def _announce(tx: Transaction, name: str, error: DeliveryError, runtime: Runtime, *, now: datetime) -> None:
     """Raise the alert that a channel is broken, unless it was raised before."""
-    if tx.mark_broken(name, now=now):
+    if tx.notifications.mark_broken(name, now=now):
         claim(tx, _broken(name, error, now=now), runtime, now=now)
 
 
 def _well_again(tx: Transaction, name: str, runtime: Runtime, *, now: datetime) -> None:
     broken = fingerprint_of(AlertType.CHANNEL_BROKEN, {"channel": name})
-    alert = tx.find_open(broken) if tx.mark_well(name) else None
+    alert = tx.alerts.find_open(broken) if tx.notifications.mark_well(name) else None
     if alert is not None:
         facts = {"Channel": name, "State": "accepts messages again"}
         resolve(tx, replace(alert, facts=facts), runtime, now=now)

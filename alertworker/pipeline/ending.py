@@ -35,19 +35,19 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     that time may be missing.
     """
     arrived = tx.clock.read(Clock.CANARY_ARRIVED)
-    if arrived is None or tx.backlogged():
+    if arrived is None or tx.publishers.backlogged():
         return False
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
     counted = CountedCalls(tx, now=now)
     resolved = end_models(tx, runtime, counted, until=until, limit=limit, now=now)
-    opened = tx.open_outages()
+    opened = tx.outages.open_outages()
     limits = {target: outages.limits_of(target, runtime.policy.outages) for target in opened}
     starts = {target: max(old.over_until, until - lookback(limits[target])) for target, old in opened.items()}
-    buckets = tx.buckets_of(starts)
+    buckets = tx.outages.buckets_of(starts)
     longer = _longer(tx, opened, buckets, until)
-    alerts = tx.find_all_open(map(outages.fingerprint, opened)) if opened else {}
+    alerts = tx.alerts.find_all_open(map(outages.fingerprint, opened)) if opened else {}
     inhibitors = {by for alert in alerts.values() if (by := _inhibitor(alert)) is not None}
-    closed = inhibitors - tx.still_open(inhibitors)
+    closed = inhibitors - tx.alerts.still_open(inhibitors)
     for target, standing in sorted(opened.items()):  # regions first
         if resolved >= limit:
             return True
@@ -60,7 +60,7 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
         after = _after(standing, ending, until)
         if after is None:
             continue
-        tx.keep_outages({target: after})
+        tx.outages.keep_outages({target: after})
         if after.state:
             continue  # it flaps, and has recovered for now
         if alert is not None:
@@ -76,7 +76,7 @@ def _longer(
     """Return the buckets of a longer time for deployments with few calls: in a short time these prove nothing."""
     few = [target for target in opened if target.deployment_id and has_little_traffic(buckets[target])]
     starts = {target: max(opened[target].over_until, until - SPARSE_SECONDS) for target in few}
-    return tx.buckets_of(starts) if starts else {}
+    return tx.outages.buckets_of(starts) if starts else {}
 
 
 def _ending(
@@ -104,7 +104,7 @@ def _never_answered(tx: Transaction, alert: OpenAlert, standing: Outage, limits:
     if standing.is_dead or not limits.share:
         return standing.is_dead
     start = max(standing.over_until, bucket_of(alert.first_at.timestamp()))
-    return not any(row.succeeded for row in tx.buckets(outages.target_of(alert), start=start))
+    return not any(row.succeeded for row in tx.outages.buckets(outages.target_of(alert), start=start))
 
 
 def _after(standing: Outage, ending: Ending | None, until: int) -> Outage | None:
@@ -158,7 +158,8 @@ def _lasts(standing: Outage, buckets: Sequence[Bucket], limits: Limits, *, until
 
 def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     """Send a reminder of an outage. While a flapping target is well, it waits."""
-    if FLAPPING in alert.labels and flapping.is_well(tx.outage_of(outages.target_of(alert)), int(now.timestamp())):
-        tx.remind_at(alert.id, now + _WAIT_WHILE_WELL)
+    target, second = outages.target_of(alert), int(now.timestamp())
+    if FLAPPING in alert.labels and flapping.is_well(tx.outages.outage_of(target), second):
+        tx.alerts.remind_at(alert.id, now + _WAIT_WHILE_WELL)
     else:
         notify(tx, alert, Step.REMINDER, runtime, now=now)

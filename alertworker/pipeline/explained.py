@@ -23,7 +23,7 @@ def keep_explanation(tx: Transaction, claimed: OpenAlert, alert: Alert) -> None:
     names = _LABELS if alert.type is not AlertType.LLM_EXCEPTIONS else ("credential",)  # its calls have many keys
     added = {name: alert.labels[name] for name in names if name in alert.labels and name not in claimed.labels}
     if added:
-        tx.relabel(claimed.id, {**claimed.labels, **added})
+        tx.alerts.relabel(claimed.id, {**claimed.labels, **added})
 
 
 def without_other_keys(tx: Transaction, claimed: OpenAlert, alert: Alert) -> OpenAlert:
@@ -34,7 +34,7 @@ def without_other_keys(tx: Transaction, claimed: OpenAlert, alert: Alert) -> Ope
     if {**alert.identity, **alert.labels}.get("key") == labels["key"]:
         return claimed
     kept = {name: value for name, value in labels.items() if name != "key"}
-    tx.relabel(claimed.id, kept)
+    tx.alerts.relabel(claimed.id, kept)
     return replace(claimed, labels=kept)
 
 
@@ -45,7 +45,7 @@ def settle_explained(tx: Transaction, label: str, values: Iterable[str], *, now:
     because ingest locks them in the same order.
     """
     known = {value for value in values if value}
-    named = tx.labelled_alerts(label, known, _NOTICES) if known else ()
-    for _, alert in sorted((tx.find_all_open(named) if named else {}).items()):
-        tx.take_parts(alert.id)
-        tx.count_as_notified(alert, next_summary_at=now + _SETTLES, now=now)
+    named = tx.alerts.labelled_alerts(label, known, _NOTICES) if known else ()
+    for _, alert in sorted((tx.alerts.find_all_open(named) if named else {}).items()):
+        tx.occurrences.take_parts(alert.id)
+        tx.alerts.count_as_notified(alert, next_summary_at=now + _SETTLES, now=now)

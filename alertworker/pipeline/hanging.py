@@ -11,6 +11,7 @@ from alertworker.events import EndEvent, RequestAbandoned, RequestAnnounced, Req
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim
 from alertworker.ports.alerts import AlertPort
+from alertworker.ports.batches import CounterName
 from alertworker.ports.hanging import CallOutcome
 
 #: An announcement that is older than this is late: it probably waited in a spool. Publishers repeat the announcement
@@ -24,16 +25,16 @@ def judge_hanging(context: BatchContext) -> None:
     An announcement states the call's age, so it proves by itself that the call hangs.
     """
     tx, folded, policy, now = context.tx, context.folded, context.policy, context.now
-    tx.end_calls({call_id: (_outcome(event), event.ended_at) for call_id, event in folded.ended.items()})
+    tx.hanging.end_calls({call_id: (_outcome(event), event.ended_at) for call_id, event in folded.ended.items()})
     hanging = _hanging(context)
-    outdated = _outdated(tx, hanging, policy, now=now)
-    tx.count("dropped", "outdated_announcement", len(outdated))
+    outdated = _outdated(tx.alerts, hanging, policy, now=now)
+    tx.count(CounterName.DROPPED, "outdated_announcement", len(outdated))
     old_enough = [call for call in hanging if call.call_id not in outdated]
-    fresh = tx.announce_calls(old_enough)
+    fresh = tx.hanging.announce_calls(old_enough)
     new = [call for call in old_enough if call.call_id in fresh]
     for alert, calls in sorted(llm.hanging(new, policy), key=lambda pair: pair[0].fingerprint):
         raised = claim(tx, alert, context.runtime, now=now)
-        tx.attach_calls((call.call_id for call in calls), raised.id)
+        tx.hanging.attach_calls((call.call_id for call in calls), raised.id)
 
 
 def count_hanging(context: BatchContext) -> int:
@@ -46,7 +47,7 @@ def _hanging(context: BatchContext) -> list[RequestAnnounced]:
     return [call for call in calls if call.age_seconds >= context.policy.threshold_seconds]
 
 
-def _outdated(tx: AlertPort, calls: Sequence[RequestAnnounced], policy: Policy, *, now: datetime) -> set[str]:
+def _outdated(alerts: AlertPort, calls: Sequence[RequestAnnounced], policy: Policy, *, now: datetime) -> set[str]:
     """Return the ids of calls that were announced late and before their condition was last closed.
 
     Such an announcement waited in a spool. The call's end or a newer announcement follows it.
@@ -54,7 +55,7 @@ def _outdated(tx: AlertPort, calls: Sequence[RequestAnnounced], policy: Policy, 
     late = [call for call in calls if now - call.occurred_at > LATE]
     found: set[str] = set()
     for alert, members in llm.hanging(late, policy):
-        closed_at = tx.last_closed(alert.fingerprint)
+        closed_at = alerts.last_closed(alert.fingerprint)
         found |= {call.call_id for call in members if closed_at is not None and call.occurred_at <= closed_at}
     return found
 

@@ -21,5 +21,5 @@ def find_hold(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datet
     if until is None or now >= until or not runtime.policy.outages.model.share:
         return None
     model = alert.labels["model"]
-    rows = tx.model_buckets({model: bucket_of(alert.first_at.timestamp())})[model]
+    rows = tx.models.model_buckets({model: bucket_of(alert.first_at.timestamp())})[model]
     return Suppression(SuppressionReason.HELD, until.isoformat()) if most_fail(rows) else None

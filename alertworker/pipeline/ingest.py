@@ -38,7 +38,7 @@ from alertworker.pipeline.relayed import relayed_alerts
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.spend_tracked import track_spend
 from alertworker.ports import Clock, Transaction
-from alertworker.ports.batches import BatchClaim
+from alertworker.ports.batches import BatchClaim, CounterName
 from alertworker.text.ids import safe_id
 
 #: How long batch ids are kept. An older batch may have been applied before, so it is parked.
@@ -100,11 +100,10 @@ def _bound(folded: Fold) -> None:
     Raises:
         BatchError: the batch has more than `MAX_READINGS` budgets or more than `MAX_ROWS` window rows.
     """
-    rows = len(folded.windows) + len(folded.causes) + len(folded.calls) + len(folded.models) + len(folded.failing_keys)
     if len(folded.budgets) > MAX_READINGS:
         raise BatchError(f"the batch reports {len(folded.budgets):,} budgets; the limit is {MAX_READINGS:,}")
-    if rows > MAX_ROWS:
-        raise BatchError(f"the batch changes {rows:,} window rows; the limit is {MAX_ROWS:,}")
+    if folded.outages.rows > MAX_ROWS:
+        raise BatchError(f"the batch changes {folded.outages.rows:,} window rows; the limit is {MAX_ROWS:,}")
 
 
 def apply(
@@ -118,7 +117,9 @@ def apply(
     Raises:
         BatchError: the batch could raise more than `MAX_ALERTS` alerts.
     """
-    claim_of_id = tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), digest=batch.digest, now=now)
+    claim_of_id = tx.batches.claim_batch(
+        batch.batch_id, batch.producer, len(decoded.events), digest=batch.digest, now=now
+    )
     if claim_of_id is BatchClaim.CONFLICT:
         _park_conflict(tx, batch, now=now)
         return False
@@ -126,8 +127,8 @@ def apply(
         return True
     _record(tx, batch, decoded, folded, runtime, now=now)
     # A transaction reads silences once: after the wait for the ledger's locks, so that they are not outdated.
-    asked = {matcher.label for silence in tx.silences(now=now) for matcher in silence.matchers}
-    names = tx.newest_names(admin.entities([*folded.changed, *folded.changed_relayed]))
+    asked = {matcher.label for silence in tx.silences.current(now=now) for matcher in silence.matchers}
+    names = tx.aliases.newest_names(admin.entities([*folded.changed, *folded.changed_relayed]))
     policy = replace(runtime.policy, group_by=runtime.router.labels | asked, names=names)
     context = BatchContext(tx, folded, runtime, policy, now, RefusedCredentials(tx))
     context = replace(context, detected=_detected(context))
@@ -141,8 +142,11 @@ def _record(
     tx: Transaction, batch: BatchMessage, decoded: Decoded, folded: Fold, runtime: Runtime, *, now: datetime
 ) -> None:
     """Add the batch to the ledger and the windows. Store its heartbeats, its canary and its rejected events."""
-    tx.add_fold(folded, max_entities=runtime.max_entities, exempt=CapExemptions(runtime.budgets))
-    tx.update_publishers(folded.publishers.values(), now=now)
+    exempt = CapExemptions(runtime.budgets)
+    tx.ledger.add(folded.ledger, max_entities=runtime.max_entities, exempt=exempt)
+    tx.outages.add_sums(folded.outages)
+    tx.ledger.add_drops(folded.drops)
+    tx.publishers.update_publishers(folded.publishers.values(), now=now)
     if folded.canary_sent_at is not None:
         tx.clock.advance(Clock.CANARY_ARRIVED, folded.canary_sent_at)
     for bad in decoded.rejected:
@@ -162,7 +166,7 @@ def _judge_rest(batch: BatchMessage, folded: Fold, runtime: Runtime, *, now: dat
         own_id = f"{blake2b(batch.batch_id.encode(), digest_size=16).hexdigest()}\x1fbudgets-{number}"
 
         def judge(tx: Transaction, piece: BudgetPiece = piece, own_id: str = own_id) -> None:
-            if tx.claim_batch(own_id, batch.producer, 0, digest=None, now=now) is BatchClaim.NEW:
+            if tx.batches.claim_batch(own_id, batch.producer, 0, digest=None, now=now) is BatchClaim.NEW:
                 judge_piece(tx, piece, folded, runtime, now=now)
 
         runtime.store.run(judge)
@@ -194,7 +198,7 @@ def _claim_detected(context: BatchContext) -> None:
 
 
 def _count_clamped(context: BatchContext) -> None:
-    context.tx.count("clamped", "clock ahead", context.folded.clamped)
+    context.tx.count(CounterName.CLAMPED, "clock ahead", context.folded.clamped)
 
 
 #: The steps after a batch is recorded, in order. Outages come first, because an open outage inhibits the alerts about
@@ -215,7 +219,7 @@ def _park(batch: BatchMessage, reason: str, runtime: Runtime, *, now: datetime) 
     payload = _kept(batch)
 
     def work(tx: Transaction) -> None:
-        match tx.claim_batch(batch.batch_id, batch.producer, 0, digest=batch.digest, now=now):
+        match tx.batches.claim_batch(batch.batch_id, batch.producer, 0, digest=batch.digest, now=now):
             case BatchClaim.NEW:
                 tx.dead_letter(DeadLetterKind.BATCH, reason, payload, batch_id=batch.batch_id, position=None, now=now)
             case BatchClaim.CONFLICT:
@@ -229,7 +233,7 @@ def _park_conflict(tx: Transaction, batch: BatchMessage, *, now: datetime) -> No
     reason = f"another batch was applied or parked under the same id, {batch.batch_id}; replay applies this one"
     # A producer can use the first of these ids for another batch, too.
     for own_id in (safe_id(f"{batch.batch_id}~{batch.digest}"), str(new_id())):
-        claimed = tx.claim_batch(own_id, batch.producer, 0, digest=batch.digest, now=now)
+        claimed = tx.batches.claim_batch(own_id, batch.producer, 0, digest=batch.digest, now=now)
         if claimed is BatchClaim.NEW:
             tx.dead_letter(DeadLetterKind.BATCH, reason, _kept(batch), batch_id=own_id, position=None, now=now)
         if claimed is not BatchClaim.CONFLICT:

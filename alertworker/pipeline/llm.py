@@ -43,10 +43,10 @@ def _hurts(context: BatchContext, alert: Alert) -> bool:
     """Return whether a deployment lost so many of its calls that users are hurt, beyond chance."""
     target, limits = Target(deployment_id=alert.identity["deployment"]), context.policy.outages.deployment
     start = bucket_of(alert.last_at.timestamp()) - LONG_SECONDS
-    lost = sum(context.tx.calls_failed_by(target, start=start).lost.values())
+    lost = sum(context.tx.outages.calls_failed_by(target, start=start).lost.values())
     if lost < HARM:
         return False
-    calls = sum(row.failed + row.succeeded for row in context.tx.buckets(target, start=start))
+    calls = sum(row.failed + row.succeeded for row in context.tx.outages.buckets(target, start=start))
     return hurts(lost, max(calls, lost), limits)
 
 
@@ -64,7 +64,7 @@ def find_by_chance(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtim
     earliest: dict[Target, int] = {}
     for name, target in targets.items():
         earliest[target] = min(starts[name], earliest.get(target, starts[name]))
-    rows = tx.buckets_of(earliest) if earliest else {}
+    rows = tx.outages.buckets_of(earliest) if earliest else {}
     found = set[str]()
     for name, alert in judged.items():
         failed = alert.count - alert.notified_count
@@ -86,8 +86,8 @@ def find_hung(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtime) ->
             continue
         hanging = SourceFilter(frozenset({AlertType.LLM_REQUESTS_HANGING}), frozenset({("model", model)}))
         conditions = chain(
-            tx.open_conditions(hanging, shadow=runtime.shadow),
-            tx.conditions_at(hanging, alert.last_at, shadow=runtime.shadow),
+            tx.inhibitions.open_conditions(hanging, shadow=runtime.shadow),
+            tx.inhibitions.conditions_at(hanging, alert.last_at, shadow=runtime.shadow),
         )
         if any(one.channels for one in conditions):
             found.add(alert.id)

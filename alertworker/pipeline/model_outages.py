@@ -49,8 +49,8 @@ def judge_models(context: BatchContext, counted: CountedCalls) -> list[ModelJudg
     limits = context.runtime.policy.outages.model
     if not limits.share:
         return []
-    events, lost = _events(context), _lost_buckets(context.folded.models)
-    known = context.tx.lock_models({*events, *lost})
+    events, lost = _events(context), _lost_buckets(context.folded.outages.models)
+    known = context.tx.models.lock_models({*events, *lost})
     own: dict[str, list[AttemptFailed]] = {}
     moments: dict[str, list[int]] = {}
     for model, standing in known.items():
@@ -68,7 +68,7 @@ def widespread(judgements: Iterable[ModelJudgement]) -> set[str]:
 
 def count_models(context: BatchContext) -> int:
     """Return the number of models that failed a call of the batch: each may raise an outage."""
-    return len(_events(context).keys() | _lost_buckets(context.folded.models).keys())
+    return len(_events(context).keys() | _lost_buckets(context.folded.outages.models).keys())
 
 
 def raise_model(
@@ -79,14 +79,14 @@ def raise_model(
     It has the label of the refused ``credential`` that explains the failures on all of its deployments.
     """
     tx, standing, judged = context.tx, one.standing, one.judged
-    opened = tx.find_open(fingerprint(one.model)) if standing.state else None
+    opened = tx.alerts.find_open(fingerprint(one.model)) if standing.state else None
     if judged.grade is None and opened is None:
         return
     worst = (judged.grade or Grade(is_major=False, is_high=False)).worst(standing.rank)
     if opened is not None:
         _, calls, _ = model_sums(tx, opened, counted)
         judged = replace(judged, calls=calls)
-    kept = tx.count_members(opened.id) if opened is not None else 0
+    kept = tx.occurrences.count_members(opened.id) if opened is not None else 0
     policy = context.runtime.policy.outages
     alert = model_alert(one.model, judged, worst, opened, one.events, policy, kept=kept)
     if credential is not None:
@@ -97,7 +97,7 @@ def raise_model(
     dead = standing.is_dead or judged.verdict.is_dead
     after = Outage.of(worst.rank, is_dead=dead, over_until=standing.over_until)
     if after != standing:
-        tx.keep_models({one.model: after})
+        tx.models.keep_models({one.model: after})
 
 
 def _relabel(tx: Transaction, opened: OpenAlert, judged: JudgedModel, credential: str | None) -> None:
@@ -106,7 +106,7 @@ def _relabel(tx: Transaction, opened: OpenAlert, judged: JudgedModel, credential
     wrong |= {"credential"} if credential is None else set()
     kept = {name: value for name, value in opened.labels.items() if name not in wrong}
     if kept != opened.labels:
-        tx.relabel(opened.id, kept)
+        tx.alerts.relabel(opened.id, kept)
 
 
 def end_models(
@@ -114,10 +114,10 @@ def end_models(
 ) -> int:
     """Resolve at most ``limit`` outages of models that are over before the epoch second ``until``. Return how many."""
     limits = runtime.policy.outages.model
-    opened = tx.open_models()
+    opened = tx.models.open_models()
     starts = {model: max(old.over_until, until - lookback(limits)) for model, old in opened.items()}
     windows = _Windows.read(tx, counted, starts)
-    alerts = tx.find_all_open(map(fingerprint, opened)) if opened else {}
+    alerts = tx.alerts.find_all_open(map(fingerprint, opened)) if opened else {}
     resolved = 0
     for model, standing in opened.items():
         if resolved == limit:
@@ -135,14 +135,14 @@ def end_models(
         if alert is not None:
             quiet = DEAD_LASTS if never else timedelta(seconds=NO_TRAFFIC_SECONDS)
             resolve(tx, close_model(alert, *model_sums(tx, alert, counted), ending, quiet=quiet), runtime, now=now)
-        tx.keep_models({model: Outage(over_until=max(standing.over_until, until))})
+        tx.models.keep_models({model: Outage(over_until=max(standing.over_until, until))})
         resolved += 1
     return resolved
 
 
 def _never_answered(tx: Transaction, model: str, since: int) -> bool:
     """Return whether no call for a model has succeeded from the epoch second ``since`` on."""
-    return since > 0 and not any(row.succeeded for row in tx.model_buckets({model: since})[model])
+    return since > 0 and not any(row.succeeded for row in tx.models.model_buckets({model: since})[model])
 
 
 def model_still_fails(
@@ -224,7 +224,7 @@ class _Windows:
     @classmethod
     def read(cls, tx: Transaction, counted: CountedCalls, starts: Mapping[str, int]) -> _Windows:
         """Read the windows of each model from an epoch second of its own on."""
-        found, calls = tx.model_buckets(starts), tx.ended_calls(starts)
+        found, calls = tx.models.model_buckets(starts), tx.models.ended_calls(starts)
         counted.learn(row for rows in found.values() for row in rows)
         return cls(
             {model: counted.clear(rows) for model, rows in found.items()},
@@ -234,7 +234,7 @@ class _Windows:
 
 def _events(context: BatchContext) -> dict[str, list[AttemptFailed]]:
     found: dict[str, list[AttemptFailed]] = {}
-    for event in context.folded.blamed:
+    for event in context.folded.outages.blamed:
         if model := model_of(event):
             found.setdefault(model, []).append(event)
     return found

@@ -21,6 +21,7 @@ from alertworker.pipeline.explained import without_other_keys
 from alertworker.pipeline.hold import find_hold
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
+from alertworker.ports.batches import CounterName
 from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibited
 from alertworker.routing.router import Decision
 from alertworker.routing.silences import find_silence
@@ -49,11 +50,11 @@ def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> 
     notified, so that no later message counts it.
     """
     alert = replace(alert, headline=shorten_hashes(alert.headline))
-    claimed = without_other_keys(tx, tx.raise_alert(alert, next_summary_at=now, now=now), alert)
-    tx.add_members(claimed.id, claimed.count, alert.members)
-    tx.add_parts(claimed.id, alert.parts)
+    claimed = without_other_keys(tx, tx.alerts.raise_alert(alert, next_summary_at=now, now=now), alert)
+    tx.occurrences.add_members(claimed.id, claimed.count, alert.members)
+    tx.occurrences.add_parts(claimed.id, alert.parts)
     if claimed.opened:
-        tx.attach(claimed.id, alert.attachments)
+        tx.occurrences.attach(claimed.id, alert.attachments)
     rose = claimed.rose and claimed.type not in _RISES_QUIETLY
     if claimed.opened or rose or _is_unannounced(claimed):
         notify(tx, claimed, Step.FIRING if alert.kind is Kind.CONDITION else Step.NOTICE, runtime, now=now)
@@ -73,8 +74,8 @@ def _count_if_suppressed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *,
     """Count an open alert's occurrences as notified if something suppresses them now."""
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
     if _find_suppression(tx, alert, decision, runtime, now=now) is not None:
-        tx.take_parts(alert.id)
-        tx.count_as_notified(alert, next_summary_at=None, now=now)
+        tx.occurrences.take_parts(alert.id)
+        tx.alerts.count_as_notified(alert, next_summary_at=None, now=now)
 
 
 def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, now: datetime) -> None:
@@ -89,31 +90,32 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
     inhibited = _inhibited(tx, alert, decision, runtime, now=now) if suppression is None else {}
     channels = tuple(name for name in _channels(alert, decision, runtime) if name not in inhibited)
     if suppression is None and not channels:
-        tx.count("no_route", alert.type.value)
-        tx.record_suppressed(alert.id, Suppression(SuppressionReason.NO_ROUTE))
+        tx.count(CounterName.NO_ROUTE, alert.type.value)
+        tx.alerts.record_suppressed(alert.id, Suppression(SuppressionReason.NO_ROUTE))
     if suppression is not None and suppression != alert.suppression:
-        tx.count("muted", suppression.reason.value)
-        tx.record_suppressed(alert.id, suppression)
+        tx.count(CounterName.MUTED, suppression.reason.value)
+        tx.alerts.record_suppressed(alert.id, suppression)
     outcome = NotifyOutcome(alert, step, decision, suppression, channels)
     if suppression is not None and step is Step.FIRING:
-        tx.suppress(alert.id, suppression, check_again_at=now + CHECK_AGAIN)
+        tx.alerts.suppress(alert.id, suppression, check_again_at=now + CHECK_AGAIN)
         runtime.watch(outcome)
         return
     if suppression is None:
         message, takers = enqueue(tx, alert, step, channels, runtime, now=now)
         outcome = replace(outcome, channels=takers, message=message)
-        tx.count("muted", SuppressionReason.TIME.value, len(decision.mute))
-        tx.count("muted", SuppressionReason.ALERT.value, len(inhibited))
+        tx.count(CounterName.MUTED, SuppressionReason.TIME.value, len(decision.mute))
+        tx.count(CounterName.MUTED, SuppressionReason.ALERT.value, len(inhibited))
     else:
-        tx.take_parts(alert.id)  # the suppressed occurrences are counted as notified, and so are their parts
+        # The suppressed occurrences are counted as notified, and so are their parts.
+        tx.occurrences.take_parts(alert.id)
     runtime.watch(outcome)
     if suppression is not None:  # intervals grow only with messages
-        tx.count_as_notified(alert, next_summary_at=now + timedelta(seconds=decision.group_interval), now=now)
+        tx.alerts.count_as_notified(alert, next_summary_at=now + timedelta(seconds=decision.group_interval), now=now)
         _remind_later(tx, alert, decision, now=now)
         return
     deferred = (*decision.mute, *inhibited)
     if step is Step.FIRING and deferred != alert.deferred_channels:
-        tx.defer_channels(alert.id, deferred)
+        tx.alerts.defer_channels(alert.id, deferred)
     _record(tx, alert, decision, runtime, now=now)
 
 
@@ -144,23 +146,23 @@ def notify_unmuted(tx: Transaction, alert: OpenAlert, runtime: Runtime, review: 
         message = _compose(tx, replace(found, notified_count=0), Step.FIRING, {}, runtime, now=now)
         takers = _takers(message, unmuted, runtime)
         _write(tx, message, StepKey(Step.FIRING, alert.summaries), takers, decision, now=now)
-        tx.forget_sources()
+        tx.inhibitions.forget_sources()
         runtime.watch(NotifyOutcome(alert, Step.FIRING, decision, channels=takers, message=message))
     deferred = tuple(name for name in alert.deferred_channels if name in decision.mute or name in inhibited)
     if deferred != alert.deferred_channels:
-        tx.defer_channels(alert.id, deferred)
+        tx.alerts.defer_channels(alert.id, deferred)
     return True
 
 
 def resolve(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     """Close a condition, and notify exactly the channels that were notified of it, even if it is suppressed now."""
-    channels = tx.notified_channels(alert.id, shadow=runtime.shadow)
+    channels = tx.notifications.notified_channels(alert.id, shadow=runtime.shadow)
     outcome = NotifyOutcome(alert, Step.RESOLVED)
     if channels:
         message, takers = enqueue(tx, alert, Step.RESOLVED, channels, runtime, now=now)
         outcome = replace(outcome, channels=takers, message=message)
     runtime.watch(outcome)
-    tx.close(alert.id, count=alert.count, now=now, facts=alert.facts)
+    tx.alerts.close(alert.id, count=alert.count, now=now, facts=alert.facts)
 
 
 def enqueue(
@@ -170,15 +172,15 @@ def enqueue(
 
     The message counts the occurrences that no earlier message has counted.
     """
-    message = _compose(tx, alert, step, tx.take_parts(alert.id), runtime, now=now)
+    message = _compose(tx, alert, step, tx.occurrences.take_parts(alert.id), runtime, now=now)
     takers = _takers(message, channels, runtime)
     if channels and not takers and step is not Step.RESOLVED:  # a channel without the firing message needs no end
-        tx.count("not_taken", alert.type.value)
-        tx.record_suppressed(alert.id, Suppression(SuppressionReason.NOT_TAKEN))
+        tx.count(CounterName.NOT_TAKEN, alert.type.value)
+        tx.alerts.record_suppressed(alert.id, Suppression(SuppressionReason.NOT_TAKEN))
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
     _write(tx, message, StepKey(step, alert.summaries), takers, decision, now=now)
     if alert.kind is Kind.CONDITION:
-        tx.forget_sources()  # it inhibits others on these channels
+        tx.inhibitions.forget_sources()  # it inhibits others on these channels
     return message, takers
 
 
@@ -190,7 +192,7 @@ def _write(
     for name in channels:
         by_annotations.setdefault(decision.annotations_for(name), []).append(name)
     for own, names in by_annotations.items():
-        tx.enqueue(annotate(message, own), key, names, now=now)
+        tx.notifications.enqueue(annotate(message, own), key, names, now=now)
 
 
 def _compose(
@@ -198,7 +200,7 @@ def _compose(
 ) -> Message:
     if step is not Step.RESOLVED:  # the step that ends a condition has composed its last facts
         alert = current(tx, alert, zone=runtime.zone, now=now)
-    members = tx.members_since(alert.id, alert.notified_count, MAX_MEMBERS)
+    members = tx.occurrences.members_since(alert.id, alert.notified_count, MAX_MEMBERS)
     return compose(alert, step, members, parts, at=now, here=runtime.installation)
 
 
@@ -226,13 +228,13 @@ def _record(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runt
     interval = timedelta(seconds=decision.group_interval)
     if alert.type not in runtime.router.digests and not grows(alert):  # a type's own interval stays as it is set
         interval = summary_interval(alert.type, alert.summaries, decision.group_interval)
-    tx.record_notified(alert.id, count=alert.count, next_summary_at=now + interval, now=now)
+    tx.alerts.record_notified(alert.id, count=alert.count, next_summary_at=now + interval, now=now)
     _remind_later(tx, alert, decision, now=now)
 
 
 def _remind_later(tx: Transaction, alert: OpenAlert, decision: Decision, *, now: datetime) -> None:
     if alert.kind is Kind.CONDITION:
-        tx.remind_at(alert.id, now + reminder_interval(alert, decision.repeat_interval, now=now))
+        tx.alerts.remind_at(alert.id, now + reminder_interval(alert, decision.repeat_interval, now=now))
 
 
 def _find_suppression(
@@ -241,7 +243,7 @@ def _find_suppression(
     labels = alert.routing_labels
     if COVERED_BY in labels:
         return Suppression(SuppressionReason.COVERED, labels[COVERED_BY])
-    silence = find_silence(labels, tx.silences(now=now), now=now)
+    silence = find_silence(labels, tx.silences.current(now=now), now=now)
     if silence is not None:
         return Suppression(SuppressionReason.SILENCE, silence.id)
     channels = _channels(alert, decision, runtime)
@@ -273,6 +275,6 @@ def _sources(
     on = SourceFilter(wanted.types & runtime.router.types, wanted.labels)
     if not on.types:
         return
-    yield from tx.open_conditions(on, shadow=runtime.shadow)
+    yield from tx.inhibitions.open_conditions(on, shadow=runtime.shadow)
     if alert.kind is Kind.NOTICE and now - alert.last_at > _MAY_BE_PAST:
-        yield from tx.conditions_at(on, alert.last_at, shadow=runtime.shadow)
+        yield from tx.inhibitions.conditions_at(on, alert.last_at, shadow=runtime.shadow)

@@ -28,6 +28,7 @@ from alertworker.pipeline.model_outages import (
 )
 from alertworker.pipeline.notify import claim
 from alertworker.ports import Clock, Transaction
+from alertworker.ports.batches import CounterName
 
 
 def judge_outages(context: BatchContext) -> None:
@@ -39,8 +40,8 @@ def judge_outages(context: BatchContext) -> None:
     target's open outage.
     """
     tx = context.tx
-    found, lost = outages.targets(context.folded.blamed), _lost(context)
-    known = tx.lock_outages({*found, *lost})
+    found, lost = outages.targets(context.folded.outages.blamed), _lost(context)
+    known = tx.outages.lock_outages({*found, *lost})
     problems, counted = CallerProblems(context), CountedCalls(tx, now=context.now)
     models = judge_models(context, counted)
     scope = RegionScope(tx, counted, widespread(models))
@@ -71,11 +72,11 @@ def _lost(context: BatchContext) -> dict[Target, list[int]]:
 
     If a producer does not report the region of a failed call, windows name the regions of its deployment.
     """
-    lost = outages.lost_buckets(context.folded.calls)
+    lost = outages.lost_buckets(context.folded.outages.calls)
     own = {target.deployment_id: buckets for target, buckets in lost.items() if target.deployment_id}
     if own:
         start = min(map(min, own.values())) - context.runtime.policy.outages.region.reach
-        for region, names in context.tx.failing_regions(own, start=start).items():
+        for region, names in context.tx.outages.failing_regions(own, start=start).items():
             lost.setdefault(region, []).extend(bucket for name in sorted(names) for bucket in own[name])
     return lost
 
@@ -105,12 +106,12 @@ def _judge_failures(
     """Judge the windows with a target's failed calls, ``None`` if all of them are from before its last end."""
     events = [event for event in failed if event.occurred_at.timestamp() >= standing.over_until]
     if not events:
-        context.tx.count("late_attempts", "after its outage", len(failed))
+        context.tx.count(CounterName.LATE_ATTEMPTS, "after its outage", len(failed))
         return None
     moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
     judged = _judge(context, target, standing, moments, scope)
     if judged.grade is not None and not standing.state and _is_over(context, target, standing, judged, scope):
-        context.tx.count("late_attempts", "of an outage that is over", len(events))
+        context.tx.count(CounterName.LATE_ATTEMPTS, "of an outage that is over", len(events))
         return _Failures(target, standing, events, judged, is_over=True)
     limits = outages.limits_of(target, context.runtime.policy.outages)
     is_callers = judged.grade is not None and problems.explain(
@@ -189,7 +190,7 @@ def _is_over(context: BatchContext, target: Target, standing: Outage, judged: _J
     if judged.verdict.until >= until:
         return False
     limits = outages.limits_of(target, context.runtime.policy.outages)
-    found = context.tx.buckets(target, start=max(standing.over_until, until - lookback(limits)), end=until)
+    found = context.tx.outages.buckets(target, start=max(standing.over_until, until - lookback(limits)), end=until)
     rows = found if target.deployment_id else scope.clear(found)
     ending = ended(rows, limits, since=judged.verdict.since, until=until)
     return ending is not None and ending.how is End.RECOVERED
@@ -197,7 +198,8 @@ def _is_over(context: BatchContext, target: Target, standing: Outage, judged: _J
 
 def count_outages(context: BatchContext) -> int:
     """Return the number of targets and models that failed a call of the batch: each may raise an outage."""
-    found = outages.targets(context.folded.blamed).keys() | outages.lost_buckets(context.folded.calls).keys()
+    sums = context.folded.outages
+    found = outages.targets(sums.blamed).keys() | outages.lost_buckets(sums.calls).keys()
     return len(found) + count_models(context)
 
 
@@ -221,15 +223,17 @@ def _judge(
     tx, limits = context.tx, outages.limits_of(target, context.runtime.policy.outages)
     first, last = min(moments), max(moments)
     start = max(standing.over_until, first - limits.reach)
-    found = tx.buckets(target, start=start, end=last + limits.reach)
+    found = tx.outages.buckets(target, start=start, end=last + limits.reach)
     buckets = found if target.deployment_id else scope.clear(found)
     verdict = judge(buckets, limits)
     if target.deployment_id and limits.share and not standing.is_dead and may_be_dead(buckets, verdict, limits):
-        longer = tx.buckets(target, start=max(standing.over_until, last - DEAD_REACH))
+        longer = tx.outages.buckets(target, start=max(standing.over_until, last - DEAD_REACH))
         if (dead := is_dead(longer, limits)) is not None:
             buckets, verdict = longer, dead
     if target.deployment_id and not verdict.crossed and may_be_sparse(found, since=first, end=last + limits.reach):
-        longer = tx.buckets(target, start=max(standing.over_until, first - SPARSE_SECONDS), end=last + SPARSE_SECONDS)
+        longer = tx.outages.buckets(
+            target, start=max(standing.over_until, first - SPARSE_SECONDS), end=last + SPARSE_SECONDS
+        )
         if (sparse := judge_sparse(longer, limits)).crossed:
             buckets, verdict = longer, sparse
     calls = hurt = Calls()
@@ -245,8 +249,8 @@ def _raise(context: BatchContext, one: _Failures) -> None:
     """Claim the alert that opens the outage, raises its grade or counts failed calls. Store the target's new state."""
     tx, policy = context.tx, context.runtime.policy.outages
     target, standing, judged, events = one.target, one.standing, one.judged, one.events
-    opened = tx.find_open(outages.fingerprint(target)) if standing.state else None
-    kept = tx.count_members(opened.id) if opened is not None else None
+    opened = tx.alerts.find_open(outages.fingerprint(target)) if standing.state else None
+    kept = tx.occurrences.count_members(opened.id) if opened is not None else None
     worst = judged.grade.worst(standing.rank) if judged.grade is not None else None
     rises = worst is not None and worst.rank > standing.rank
     if worst is not None and rises and events:
@@ -260,7 +264,7 @@ def _raise(context: BatchContext, one: _Failures) -> None:
     after = _standing_after(standing, judged.verdict, worst)
     alert = flapping.describe(alert, after, until=int(alert.last_at.timestamp()))
     if after != standing:
-        tx.keep_outages({target: after})  # before its message, which has the number of its outages
+        tx.outages.keep_outages({target: after})  # before its message, which has the number of its outages
     claim(tx, _explained(tx, one, opened, alert), context.runtime, now=context.now)
 
 
@@ -288,5 +292,5 @@ def _explained(tx: Transaction, one: _Failures, opened: OpenAlert | None, alert:
     labels = {name: value for name, value in alert.labels.items() if name != "credential"}
     if one.credential is None and opened is not None and one.judged.verdict.crossed and "credential" in opened.labels:
         kept = {name: value for name, value in opened.labels.items() if name != "credential"}
-        tx.relabel(opened.id, kept)
+        tx.alerts.relabel(opened.id, kept)
     return replace(alert, labels=labels | ({"credential": one.credential} if one.credential is not None else {}))

@@ -46,7 +46,9 @@ def announce_lost(tx: Transaction, runtime: Runtime, *, limit: int, now: datetim
     arrived = tx.clock.read(Clock.CANARY_ARRIVED)
     if arrived is None:
         return False
-    lost = tx.lost_publishers(silent_since=now - SILENCE, canary_sent_at=arrived - SILENCE, limit=limit, now=now)
+    lost = tx.publishers.lost_publishers(
+        silent_since=now - SILENCE, canary_sent_at=arrived - SILENCE, limit=limit, now=now
+    )
     if lost:
         # The clock's row is a lock: of two sweeps that lose publishers of one host, the second counts those of both.
         tx.clock.advance(Clock.PUBLISHERS_JUDGED, now)
@@ -59,10 +61,10 @@ def announce_lost(tx: Transaction, runtime: Runtime, *, limit: int, now: datetim
 
 
 def _judge_lost(tx: Transaction, host: Host, lost: Sequence[LostPublisher], zone: ZoneInfo, *, now: datetime) -> Alert:
-    lifetimes = tx.lost_lifetimes(host, since=now - _RECENTLY, limit=_MAX_LIFETIMES)
-    others = tx.living_hosts(host.integration, since=now - SILENCE) if host.integration else None
-    standing = tx.find_open(fingerprint_of(AlertType.PUBLISHER_LOST, _identity(host)))
-    kept = tx.count_members(standing.id) if standing is not None else 0
+    lifetimes = tx.publishers.lost_lifetimes(host, since=now - _RECENTLY, limit=_MAX_LIFETIMES)
+    others = tx.publishers.living_hosts(host.integration, since=now - SILENCE) if host.integration else None
+    standing = tx.alerts.find_open(fingerprint_of(AlertType.PUBLISHER_LOST, _identity(host)))
+    kept = tx.occurrences.count_members(standing.id) if standing is not None else 0
     alert = describe_lost(host, lost, lifetimes, others=others, kept=kept, zone=zone)
     if standing is None or standing.level <= alert.level:
         return alert
@@ -86,16 +88,14 @@ def describe_lost(
     crashes = count_crashes(lifetimes)
     level = 2 if crashes >= _LOOP or others == 0 else 1
     span = max(one.ended_at for one in lifetimes) - min(one.ended_at for one in lifetimes)
-    inflight, calls = sum(one.inflight for one in lost), sum(one.calls for one in lost)
-    names = [name for one in lost for name in one.call_names]
+    calls = sum(one.calls for one in lost)
     facts = {
         "Host": host.name,
         "Integration": host.integration,
         "Process": ", ".join(str(one.pid) for one in lost[-_LOOP:]),
         "Last heartbeat": spell_moment(lost[-1].last_heartbeat_at, zone),
         "Restarts": f"{crashes - 1} in {spell(span)}" if crashes > 1 else "",
-        "Calls in flight": f"{max(inflight, calls)} at the last heartbeat" if inflight or calls else "",
-        "Announced calls": ", ".join(names[:_NAMES]) + (f" and {calls - _NAMES} more" if calls > _NAMES else ""),
+        **_lost_calls(lost),
         "Other hosts": "" if others is None else f"{others or 'none'} of {host.integration} running",
     }
     return Alert(
@@ -110,6 +110,16 @@ def describe_lost(
         members=tuple(_member(one, zone) for one in lost)[: max(0, _MAX_MEMBERS - kept)],
         level=level,
     )
+
+
+def _lost_calls(lost: Sequence[LostPublisher]) -> Mapping[str, str]:
+    """Return the facts about calls that were running, or were announced."""
+    inflight, calls = sum(one.inflight for one in lost), sum(one.calls for one in lost)
+    names = [name for one in lost for name in one.call_names]
+    return {
+        "Calls in flight": f"{max(inflight, calls)} at the last heartbeat" if inflight or calls else "",
+        "Announced calls": ", ".join(names[:_NAMES]) + (f" and {calls - _NAMES} more" if calls > _NAMES else ""),
+    }
 
 
 def count_crashes(lifetimes: Iterable[Lifetime]) -> int:
@@ -148,7 +158,7 @@ def announce_silent(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
     """
     if not _is_current(tx, now=now):
         return False
-    silent = tx.silent_hosts(reporting_since=now - SILENCE, quiet_since=now - PATIENCE, limit=limit, now=now)
+    silent = tx.publishers.silent_hosts(reporting_since=now - SILENCE, quiet_since=now - PATIENCE, limit=limit, now=now)
     for host in silent:
         claim(tx, describe_silent(host, runtime.zone), runtime, now=now)
     return len(silent) == limit
@@ -175,11 +185,11 @@ def end_publishers(tx: Transaction, runtime: Runtime, *, limit: int, now: dateti
     opened = _open_hosts(tx)
     if not opened or not _is_current(tx, now=now):
         return False
-    states = tx.host_states(opened.values())
+    states = tx.publishers.host_states(opened.values())
     integrations = {host.integration for host in opened.values() if host.integration}
-    living = {name for name in integrations if tx.living_hosts(name, since=now - SILENCE)}
+    living = {name for name in integrations if tx.publishers.living_hosts(name, since=now - SILENCE)}
     resolved = 0
-    for fingerprint, alert in tx.find_all_open(opened).items():
+    for fingerprint, alert in tx.alerts.find_all_open(opened).items():
         if resolved == limit:
             return True
         host = opened[fingerprint]
@@ -187,7 +197,7 @@ def end_publishers(tx: Transaction, runtime: Runtime, *, limit: int, now: dateti
         if alert.type is AlertType.PUBLISHER_SILENT:
             closing = end_silent(alert, state)
         else:
-            again = tx.openings(fingerprint, since=now - _RECENTLY) > 1
+            again = tx.alerts.openings(fingerprint, since=now - _RECENTLY) > 1
             closing = end_lost(alert, state, others=host.integration in {*living, ""}, again=again, now=now)
         if closing is not None:
             resolve(tx, closing, runtime, now=now)
@@ -233,7 +243,7 @@ def _open_hosts(tx: Transaction) -> dict[str, Host]:
     """Return the hosts that open alerts are about, by the fingerprint of the alert."""
     types = frozenset({AlertType.PUBLISHER_LOST, AlertType.PUBLISHER_SILENT})
     found = {}
-    for one in tx.conditions_of(types):
+    for one in tx.inhibitions.conditions_of(types):
         host = Host(one.labels.get("host", ""), one.labels.get("integration", ""))
         found[fingerprint_of(AlertType(one.labels["alert_type"]), _identity(host))] = host
     return found

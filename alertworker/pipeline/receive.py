@@ -97,7 +97,7 @@ def park(message: BrokerMessage, reason: str, store: Store, *, now: datetime) ->
     def work(tx: Transaction) -> None:
         tx.dead_message(letter_id, reason, message.body, message_id=key, now=now)
         if message.redelivered:
-            tx.forget_redeliveries(letter_id)
+            tx.batches.forget_redeliveries(letter_id)
 
     store.run(work)
 

@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.catalogue import AlertType, OutageScope
 from alertworker.alerts.message import Step
 from alertworker.alerts.suppression import SuppressionReason
 from alertworker.detectors import llm
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
-from alertworker.outages.credentials import SCOPE
 from alertworker.outages.ending import lookback, still_fails
 from alertworker.outages.model_alert import is_about_model
 from alertworker.outages.windows import bucket_of
@@ -32,7 +31,7 @@ def notify_if_it_holds(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, n
     """Notify that a condition fires whose suppression has ended. If it has ended, close it without a message."""
     found = reviewed(tx, alert, runtime, now=now)
     if found is None:
-        tx.check_again([alert.id], at=now + _JUDGE_AGAIN)
+        tx.alerts.check_again([alert.id], at=now + _JUDGE_AGAIN)
     else:
         notify(tx, found, Step.FIRING, runtime, now=now)
 
@@ -42,7 +41,7 @@ def reviewed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: dateti
     if alert.type in _OUTAGES:
         return alert if _still_fails(tx, alert, runtime, now=now) else None
     if alert.type is AlertType.LLM_REQUESTS_HANGING and alert.suppression is not None:
-        oldest = tx.oldest_hanging(alert.id)
+        oldest = tx.hanging.oldest_hanging(alert.id)
         return alert if oldest is None else llm.still_hanging(alert, now - oldest, runtime.policy)
     holds = _HOLDS.get(alert.type)
     return alert if holds is None or holds(tx, alert, runtime, now=now) else None
@@ -51,7 +50,7 @@ def reviewed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: dateti
 def _is_still_lost(tx: Transaction, alert: OpenAlert, _runtime: Runtime, *, now: datetime) -> bool:
     """Return whether a host with a lost publisher does not report again."""
     host = Host(alert.labels.get("host", ""), alert.labels.get("integration", ""))
-    reported_at = tx.host_states([host]).get(host, HostState()).reported_at
+    reported_at = tx.publishers.host_states([host]).get(host, HostState()).reported_at
     return reported_at is None or now - reported_at >= SILENCE
 
 
@@ -79,15 +78,15 @@ def _still_fails(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: da
     nothing shows that it did not recover with the other. Otherwise a failure within a window is enough, and any
     failure of a dead target.
     """
-    if alert.labels.get("scope") == SCOPE:
+    if alert.labels.get("scope") == OutageScope.CREDENTIAL:
         return True  # every sweep judges whether it has ended
     suppression, after = alert.suppression, None
     if suppression is not None and suppression.reason is SuppressionReason.ALERT:
-        after = tx.closed_last_at(suppression.by)
+        after = tx.alerts.closed_last_at(suppression.by)
     if is_about_model(alert):
         return model_still_fails(tx, alert, runtime, after=after, now=now)
     target = outages.target_of(alert)
-    standing, limits = tx.outage_of(target), outages.limits_of(target, runtime.policy.outages)
+    standing, limits = tx.outages.outage_of(target), outages.limits_of(target, runtime.policy.outages)
     if not standing.state:
         return True  # no calls are known to judge it by
     if standing.is_up:
@@ -98,5 +97,5 @@ def _still_fails(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: da
     begin = int(alert.first_at.timestamp())
     if not standing.is_dead:
         begin = max(begin, int(now.timestamp()) - lookback(limits))
-    buckets = tx.buckets(target, start=max(standing.over_until, bucket_of(begin)))
+    buckets = tx.outages.buckets(target, start=max(standing.over_until, bucket_of(begin)))
     return still_fails(buckets, limits, after=after.timestamp())

@@ -63,7 +63,7 @@ class RefusedCredentials:
     def known(self) -> Mapping[CredentialKey, CredentialState]:
         """Return the refused credentials."""
         if self._known is None:
-            self._known = self._tx.refused_credentials()
+            self._known = self._tx.credentials.refused_credentials()
         return self._known
 
     def reports(self, at: datetime) -> list[Report]:
@@ -79,5 +79,5 @@ class RefusedCredentials:
         """Return the deployments with which a call was refused from an epoch second on."""
         if self._start is None or start < self._start:
             self._start = start - DEAD_REACH  # most other targets begin later than that
-            self._rows = self._tx.refusals(dict.fromkeys(self.known(), self._start))
+            self._rows = self._tx.credentials.refusals(dict.fromkeys(self.known(), self._start))
         return {row.deployment_id for row in self._rows[key] if row.until >= start}

@@ -29,9 +29,9 @@ WITHOUT_DETECTOR: Final = (
 _LATE: Final = timedelta(minutes=1)
 
 
-def callback_is_live(tx: PublisherPort, *, now: datetime) -> bool:
+def callback_is_live(publishers: PublisherPort, *, now: datetime) -> bool:
     """Return whether a LiteLLM callback is running, so that it covers the reports of LiteLLM's own alerting."""
-    return tx.is_live(LITELLM, since=now - SILENCE)
+    return publishers.is_live(LITELLM, since=now - SILENCE)
 
 
 def relayed_alerts(context: BatchContext) -> list[Alert]:
@@ -51,6 +51,6 @@ def relayed_alerts(context: BatchContext) -> list[Alert]:
         one for one in types if one and (at := tx.clock.read(last_change(one))) is not None and now - at < _LATE
     }
     by_calls = {*DETECTORS, *WITHOUT_DETECTOR} - {*admin.TYPES.values()}
-    covered = by_calls if folded.relayed and callback_is_live(tx, now=now) else set()
+    covered = by_calls if folded.relayed and callback_is_live(tx.publishers, now=now) else set()
     alerts = relayed.alerts(folded, covered | published, context.runtime.users)
     return [*alerts, *admin.relayed(folded.changed_relayed, published, context.policy)]

@@ -44,7 +44,7 @@ class Reporter:
         due_now = [
             (kind, period) for kind in REPORTS for period in due(kind, self.calendar, self._reported(kind), now=now)
         ]
-        began = self.runtime.store.run(lambda tx: tx.first_batch_at()) if due_now else None
+        began = self.runtime.store.run(lambda tx: tx.batches.first_batch_at()) if due_now else None
         sent = sum(
             self.send(kind, period, now=now)
             for kind, period in due_now
@@ -73,7 +73,7 @@ class Reporter:
         newest = spec.ending(self.calendar, now.astimezone(self.calendar.zone).date())
         # The state of budgets is that of now, so a report of an earlier period leaves them out.
         present = period.until >= newest.until
-        budgets = self.runtime.store.run(lambda tx: tx.live_budgets()) if present else {}
+        budgets = self.runtime.store.run(lambda tx: tx.budgets.live_budgets()) if present else {}
         dropped = {"Dropped": _dropped(self.book.dropped(period.days))}
         late = late_note(period, zone, now=now, patience=self.patience)
         for team_id in (None, *(self.teams if spec.by_team else ())):

@@ -9,7 +9,7 @@ from typing import Final
 from alertworker.pipeline.budgets import forget_budgets
 from alertworker.pipeline.ingest import MAX_BATCH_AGE
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Clock, RetentionPort
+from alertworker.ports import Clock
 
 #: How often old rows are deleted.
 EVERY: Final = timedelta(hours=1)
@@ -25,19 +25,11 @@ def forget(runtime: Runtime, *, now: datetime) -> None:
         return
     day = (now - runtime.retention).astimezone(runtime.zone).date()
     for piece in (
-        partial(_batches, before=now - MAX_BATCH_AGE),
-        partial(_records, before=now - runtime.record_retention),
+        lambda tx: tx.retention.prune(before=now - MAX_BATCH_AGE, limit=PIECE),
+        lambda tx: tx.retention.prune_records(before=now - runtime.record_retention, limit=PIECE),
         partial(forget_budgets, runtime=runtime, limit=PIECE, now=now),
-        lambda tx: tx.prune_ledger(before=day),
+        lambda tx: tx.retention.prune_ledger(before=day),
     ):
         for _ in range(MOST):
             if not runtime.store.run(piece):
                 break
-
-
-def _batches(tx: RetentionPort, before: datetime) -> bool:
-    return tx.prune(before=before, limit=PIECE)
-
-
-def _records(tx: RetentionPort, before: datetime) -> bool:
-    return tx.prune_records(before=before, limit=PIECE)

@@ -10,6 +10,7 @@ from alertworker.events import BudgetReported
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.relayed import callback_is_live
 from alertworker.pipeline.runtime import NotifyOutcome
+from alertworker.ports.batches import CounterName
 
 
 def track_spend(context: BatchContext) -> None:
@@ -24,9 +25,9 @@ def track_spend(context: BatchContext) -> None:
     if not wanting or not folded.tracked:
         return
     reported = any(isinstance(event, BudgetReported) for event in folded.tracked)
-    covered = reported and callback_is_live(tx, now=context.now)
+    covered = reported and callback_is_live(tx.publishers, now=context.now)
     events = [event for event in folded.tracked if not (covered and isinstance(event, BudgetReported))]
-    tx.count("muted", SuppressionReason.COVERED.value, len(folded.tracked) - len(events))
+    tx.count(CounterName.MUTED, SuppressionReason.COVERED.value, len(folded.tracked) - len(events))
     messages: list[tuple[Message, tuple[str, ...]]] = []
     for call in tracked(events):
         decision = runtime.router.decide(call.type, call.routing_labels, now=context.now)
@@ -35,5 +36,5 @@ def track_spend(context: BatchContext) -> None:
         runtime.watch(NotifyOutcome(call, Step.TRACKED, decision, None, channels, message))
         if channels:
             messages.append((message, channels))
-        tx.count("muted", SuppressionReason.TIME.value, sum(name in wanting for name in decision.mute))
-    tx.enqueue_tracked(messages, now=context.now)
+        tx.count(CounterName.MUTED, SuppressionReason.TIME.value, sum(name in wanting for name in decision.mute))
+    tx.notifications.enqueue_tracked(messages, now=context.now)

@@ -91,7 +91,7 @@ def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
     """Check the time zone and unknown types. Return whether a canary is due."""
     check_zone(tx, runtime, now=now)
     if tx.clock.claim_every(Clock.UNKNOWN_TYPES_CHECKED, every=_UNKNOWN_EVERY, now=now):
-        tx.report_unknown_types()
+        tx.alerts.report_unknown_types()
     sent = tx.clock.read(Clock.CANARY_SENT)
     if sent is not None and now - sent < CANARY_EVERY:
         return False
@@ -122,22 +122,22 @@ def _notify_some(tx: Transaction, runtime: Runtime, after: str, now: datetime) -
 
     Return the fingerprint to continue after, ``None`` at the end, and whether no condition of the page is suppressed.
     """
-    deferred = tx.deferred_alerts(after=after, limit=PIECE)
+    deferred = tx.alerts.deferred_alerts(after=after, limit=PIECE)
     notified = [notify_unmuted(tx, alert, runtime, reviewed, now=now) for alert in deferred]
     return (deferred[-1].fingerprint if len(deferred) == PIECE else None), all(notified)
 
 
 def _settle_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
     """Settle at most `PIECE` of the alerts that are due. Return whether more may be due."""
-    due = tx.due_alerts(limit=PIECE, now=now)
+    due = tx.alerts.due_alerts(limit=PIECE, now=now)
     suppressed = [one.id for one in due if not is_over(one) and is_still_suppressed(tx, one, runtime, now=now)]
-    tx.check_again(suppressed, at=now + CHECK_AGAIN)
+    tx.alerts.check_again(suppressed, at=now + CHECK_AGAIN)
     left = _next_steps(tx, [alert for alert in due if alert.id not in suppressed], runtime, now=now)
     for alert in due:
         if alert.id in left:
             _EXECUTORS[left[alert.id]](tx, alert, runtime, now=now)
     if any(left.get(alert.id) is NextStep.SUMMARIZE and alert.severity is Severity.LOW for alert in due):
-        upcoming = tx.upcoming_summaries(until=now + _TOGETHER, limit=PIECE, now=now)
+        upcoming = tx.alerts.upcoming_summaries(until=now + _TOGETHER, limit=PIECE, now=now)
         steps = _next_steps(tx, upcoming, runtime, now=now)
         for alert in upcoming:
             if steps[alert.id] is NextStep.SUMMARIZE:
@@ -164,18 +164,18 @@ def _is_early(alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
 
 
 def _close(tx: Transaction, alert: OpenAlert, _runtime: Runtime, *, now: datetime) -> None:
-    tx.close(alert.id, count=alert.count, now=now)
+    tx.alerts.close(alert.id, count=alert.count, now=now)
 
 
 def _wait(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     interval = runtime.router.decide(alert.type, alert.routing_labels, now=now).group_interval
-    tx.check_again([alert.id], at=now + timedelta(seconds=interval))
+    tx.alerts.check_again([alert.id], at=now + timedelta(seconds=interval))
 
 
 def _check_later(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     _wait(tx, alert, runtime, now=now)
     if alert.kind is Kind.NOTICE and alert.count > alert.notified_count:  # too few for a message
-        tx.count_as_notified(alert, next_summary_at=None, now=now)
+        tx.alerts.count_as_notified(alert, next_summary_at=None, now=now)
 
 
 class _Executor(Protocol):

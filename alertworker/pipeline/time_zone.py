@@ -17,6 +17,6 @@ _EVERY: Final = timedelta(minutes=1)
 def check_zone(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
     """Store the zone that separates the ledger's days, and log a warning if it has changed."""
     if tx.clock.claim_every(Clock.ZONE_CHECKED, every=_EVERY, now=now):
-        change = tx.keep_zone(runtime.zone.key, now=now)
+        change = tx.time_zone.keep_zone(runtime.zone.key, now=now)
         if change is not None:
             _log.warning("%s", change)

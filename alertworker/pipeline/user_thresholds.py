@@ -40,16 +40,16 @@ def check_users(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
 
 def _new(tx: Transaction, runtime: Runtime, check: UserCheck, least_nanos: int) -> list[Alert]:
     """Return the alerts of a day that were never raised, in order."""
-    users = tx.user_spend(check.day, before_days=runtime.users.anomaly_days, least_nanos=least_nanos)
+    users = tx.user_totals.user_spend(check.day, before_days=runtime.users.anomaly_days, least_nanos=least_nanos)
     alerts = list(judge_users(users, runtime.users, check))
-    raised = tx.raised(alert.fingerprint for alert in alerts)
+    raised = tx.alerts.raised(alert.fingerprint for alert in alerts)
     return sorted((one for one in alerts if one.fingerprint not in raised), key=lambda alert: alert.fingerprint)
 
 
 def _claim(tx: Transaction, runtime: Runtime, check: UserCheck, alert: Alert) -> None:
     """Claim an alert with the top contributors to the user's spend."""
     monthly = alert.type is AlertType.USER_SPEND_THRESHOLDS and "Month" in alert.facts
-    behind = tx.top_contributors(
+    behind = tx.user_totals.top_contributors(
         "user", [alert.identity["user"]], check.day.replace(day=1) if monthly else check.day, check.day
     )
     claim(tx, replace(alert, facts=explained(alert, behind)), runtime, now=check.now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alertworker.ports.aliases import AliasPort
-from alertworker.ports.batches import CounterPort
+from alertworker.ports.batches import CounterName, CounterPort
 from alertworker.ports.broker import Broker
 from alertworker.ports.clock import Clock
 from alertworker.ports.dead_letters import DeadLetter, Letters
@@ -19,6 +19,7 @@ __all__ = [
     "AliasPort",
     "Broker",
     "Clock",
+    "CounterName",
     "CounterPort",
     "DeadLetter",
     "DeliveryResult",

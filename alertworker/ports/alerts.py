@@ -9,10 +9,9 @@ from typing import Protocol
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.suppression import Suppression
-from alertworker.ports.occurrences import OccurrencePort
 
 
-class AlertPort(OccurrencePort, Protocol):
+class AlertPort(Protocol):
     """Alerts: their generations, and the number of occurrences that messages have counted."""
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:

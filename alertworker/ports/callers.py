@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Protocol
 
 from alertworker.outages.callers import KeyRow, ModelUse
-from alertworker.outages.rows import FailingKey, KeyFailures
 from alertworker.outages.windows import Target
 
 
 class CallerPort(Protocol):
     """The callers' keys whose calls failed, and what the ledger knows of keys."""
-
-    def add_failing_keys(self, failures: Mapping[FailingKey, KeyFailures]) -> None:
-        """Add a batch's failures. Of each bucket of a deployment only the `MAX_KEYS` smallest keys count."""
-        ...
 
     def failing_keys(self, target: Target, *, start: int, end: int) -> list[KeyRow]:
         """Return the failures by key of a target's buckets from the epoch second ``start`` until before ``end``."""

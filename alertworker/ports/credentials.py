@@ -6,24 +6,12 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from alertworker.outages.credentials import CredentialState, Refusals
-from alertworker.outages.rows import CallKey, CallSums, CredentialKey, RefusalKey, RefusalSums
+from alertworker.outages.rows import CredentialKey
 from alertworker.outages.windows import Calls
 
 
 class CredentialPort(Protocol):
     """Refused calls by credential, and the state of each credential."""
-
-    def add_refusals(
-        self,
-        refusals: Mapping[RefusalKey, RefusalSums],
-        accepted: Mapping[CredentialKey, int],
-        ended: Mapping[CallKey, CallSums],
-    ) -> None:
-        """Add a batch's refused calls, and the last bucket in which each credential was accepted.
-
-        ``ended`` are the ends of the batch's failed calls. Lock what `judged_credentials` returns.
-        """
-        ...
 
     def judged_credentials(self) -> dict[CredentialKey, CredentialState]:
         """Return the states of the credentials that the batch may judge.

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
+from alertworker.outages.sums import OutageSums
 from alertworker.outages.windows import Bucket, Calls, Outage, Target
 
 
 class OutagePort(Protocol):
     """Windows of calls, and the outage state of each deployment and region."""
+
+    def add_sums(self, sums: OutageSums) -> None:
+        """Add a batch's sums to the windows. The credentials that the batch changes or may judge are locked."""
+        ...
 
     def lock_outages(self, targets: Iterable[Target]) -> dict[Target, Outage]:
         """Return the states of deployments and regions, locked; new ones are inserted."""

@@ -11,10 +11,10 @@ from alertworker.routing.silences import Silence
 class SilencePort(Protocol):
     """The silences in force."""
 
-    def silences(self, *, now: datetime) -> list[Silence]:
+    def current(self, *, now: datetime) -> list[Silence]:
         """Return the silences that are in force."""
         ...
 
-    def ended_silences(self, since: datetime, *, now: datetime) -> list[Silence]:
+    def ended(self, since: datetime, *, now: datetime) -> list[Silence]:
         """Return the silences that ended after ``since``."""
         ...

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from alertworker.ports.alerts import AlertPort
+from alertworker.ports.aliases import AliasPort
 from alertworker.ports.batches import BatchPort, CounterPort
 from alertworker.ports.budgets import BudgetPort
 from alertworker.ports.callers import CallerPort
@@ -16,37 +17,112 @@ from alertworker.ports.dead_letters import DeadLetterPort
 from alertworker.ports.hanging import HangingPort
 from alertworker.ports.inhibitions import InhibitionPort
 from alertworker.ports.lanes import LanePort, QueuePort
-from alertworker.ports.ledger import LedgerPort
 from alertworker.ports.model_outages import ModelOutagePort
 from alertworker.ports.notifications import NotificationPort
+from alertworker.ports.occurrences import OccurrencePort
 from alertworker.ports.outages import OutagePort
+from alertworker.ports.postings import PostingPort
 from alertworker.ports.publishers import PublisherPort
 from alertworker.ports.retention import RetentionPort
 from alertworker.ports.silences import SilencePort
+from alertworker.ports.time_zone import TimeZonePort
+from alertworker.ports.user_totals import UserTotalPort
 
 T = TypeVar("T")
 
 
-class Transaction(
-    BatchPort,
-    CounterPort,
-    LedgerPort,
-    PublisherPort,
-    HangingPort,
-    CallerPort,
-    CredentialPort,
-    OutagePort,
-    ModelOutagePort,
-    BudgetPort,
-    AlertPort,
-    SilencePort,
-    InhibitionPort,
-    NotificationPort,
-    DeadLetterPort,
-    RetentionPort,
-    Protocol,
-):
+class Transaction(CounterPort, DeadLetterPort, Protocol):
     """One SQL transaction with the operations of every concept. It changes everything or nothing."""
+
+    @property
+    def batches(self) -> BatchPort:
+        """The ids of batches."""
+        ...
+
+    @property
+    def ledger(self) -> PostingPort:
+        """The ledger's writing side."""
+        ...
+
+    @property
+    def aliases(self) -> AliasPort:
+        """The names of entities."""
+        ...
+
+    @property
+    def user_totals(self) -> UserTotalPort:
+        """The ledger's sums by user and by entity."""
+        ...
+
+    @property
+    def time_zone(self) -> TimeZonePort:
+        """The time zone that the ledger cuts days in."""
+        ...
+
+    @property
+    def publishers(self) -> PublisherPort:
+        """The processes that publish events."""
+        ...
+
+    @property
+    def hanging(self) -> HangingPort:
+        """The calls that are announced."""
+        ...
+
+    @property
+    def callers(self) -> CallerPort:
+        """The callers whose calls fail."""
+        ...
+
+    @property
+    def credentials(self) -> CredentialPort:
+        """The credentials that providers refuse."""
+        ...
+
+    @property
+    def outages(self) -> OutagePort:
+        """The windows, and the outages of deployments and regions."""
+        ...
+
+    @property
+    def models(self) -> ModelOutagePort:
+        """The outages of model groups."""
+        ...
+
+    @property
+    def budgets(self) -> BudgetPort:
+        """The budgets."""
+        ...
+
+    @property
+    def alerts(self) -> AlertPort:
+        """The alerts."""
+        ...
+
+    @property
+    def occurrences(self) -> OccurrencePort:
+        """What alerts counted."""
+        ...
+
+    @property
+    def silences(self) -> SilencePort:
+        """The silences."""
+        ...
+
+    @property
+    def inhibitions(self) -> InhibitionPort:
+        """The conditions that may suppress other alerts."""
+        ...
+
+    @property
+    def notifications(self) -> NotificationPort:
+        """The notifications."""
+        ...
+
+    @property
+    def retention(self) -> RetentionPort:
+        """The deletion of old rows."""
+        ...
 
     @property
     def clock(self) -> ClockPort:

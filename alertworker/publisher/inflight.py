@@ -21,7 +21,7 @@ MIN_REPEAT: Final = 60.0
 
 @dataclass(slots=True)
 class _Call:
-    describe: Callable[[], Mapping[str, Any]]
+    describe: Callable[[], Mapping[str, object]]
     began: float
     progress: float
     chunks: int = 0
@@ -52,7 +52,7 @@ class InFlight:
         """Return the number of watched calls."""
         return len(self._calls)
 
-    def start(self, call_id: str, describe: Callable[[], Mapping[str, Any]]) -> None:
+    def start(self, call_id: str, describe: Callable[[], Mapping[str, object]]) -> None:
         """Watch a call. ``describe`` returns the fields of its events and is called only for an announcement."""
         if len(self._calls) >= MAX_CALLS:
             return
@@ -101,7 +101,7 @@ class InFlight:
         return max(self.threshold_seconds, MIN_AGE)
 
     @staticmethod
-    def _announcement(call_id: str, call: _Call, now: float) -> dict[str, Any]:
+    def _announcement(call_id: str, call: _Call, now: float) -> dict[str, object]:
         wall = time.time()
         age = now - call.progress
         return {

@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Final
+from typing import Final
 
 from alertworker import __version__
 from alertworker.events import EVENT, Event, PublisherCounters, PublisherHeartbeat, PublisherStopped
@@ -58,9 +58,9 @@ class Publisher:
         #: The integration that publishes ("litellm"), as heartbeats report it.
         self.integration: str | None = None
         #: Applied to each mapping before its validation, in the publisher's thread. It must not raise.
-        self.prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
+        self.prepare: Callable[[Mapping[str, object]], Mapping[str, object]] = dict
         self.inflight = InFlight(threshold_seconds, on_start=self._start)
-        self._buffer: deque[Event | Mapping[str, Any]] = deque(maxlen=buffer_events)
+        self._buffer: deque[Event | Mapping[str, object]] = deque(maxlen=buffer_events)
         self._closing = False
         self._thread: threading.Thread | None = None
         self._begin()
@@ -76,7 +76,7 @@ class Publisher:
     def threshold_seconds(self, seconds: float) -> None:
         self.inflight.threshold_seconds = seconds
 
-    def publish(self, event: Event | Mapping[str, Any]) -> None:
+    def publish(self, event: Event | Mapping[str, object]) -> None:
         """Append an event to the buffer.
 
         The thread prepares and validates a mapping later. It drops and counts an invalid one. Without ``occurred_at``
@@ -199,7 +199,7 @@ class Publisher:
             raise TypeError
         return event.model_dump_json(exclude_none=True).encode()
 
-    def _facts(self) -> dict[str, Any]:
+    def _facts(self) -> dict[str, object]:
         return {
             "boot_id": self.boot_id,
             "host": socket.gethostname()[:256],

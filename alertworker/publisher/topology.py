@@ -58,7 +58,7 @@ def task_queue(url: str, name: str) -> Queue:
     return _queue(url, name, {})
 
 
-def _queue(url: str, name: str, arguments: dict[str, Any]) -> Queue:
+def _queue(url: str, name: str, arguments: dict[str, object]) -> Queue:
     if not is_amqp(url):
         return Queue(name, Exchange(name, type="direct", durable=True), routing_key=name, durable=True)
     arguments = {"x-queue-type": "quorum"} | arguments
@@ -66,7 +66,7 @@ def _queue(url: str, name: str, arguments: dict[str, Any]) -> Queue:
     return Queue(name, exchange, routing_key=name, queue_arguments=arguments, durable=True)
 
 
-def _dead_letter_arguments() -> dict[str, Any]:
+def _dead_letter_arguments() -> dict[str, object]:
     return {
         "x-delivery-limit": DELIVERY_LIMIT,
         "x-dead-letter-exchange": DEAD_EXCHANGE,

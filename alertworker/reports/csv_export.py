@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 #: Excel reads a file as UTF-8 if it begins with this byte order mark.
 BOM: Final = "\ufeff"
@@ -14,7 +14,7 @@ BOM: Final = "\ufeff"
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def csv_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str] = ()) -> str:
+def csv_of(rows: Iterable[Mapping[str, object]], names: Sequence[str] = ()) -> str:
     """Return rows as CSV with a header line. A missing column of a row is empty.
 
     The columns are ``names``, or those of all rows if there are none. Without either, the header line is left out. A
@@ -32,7 +32,7 @@ def csv_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str] = ()) -> str:
     return text.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     if isinstance(value, Mapping):
         return json.dumps(value, sort_keys=True)
     if isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value):

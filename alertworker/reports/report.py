@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from alertworker.alerts.alert import Alert
@@ -44,7 +44,7 @@ class Section:
     """
 
     title: str
-    rows: tuple[Mapping[str, Any], ...]
+    rows: tuple[Mapping[str, object], ...]
     line: str
     table: Table | None = None
 
@@ -109,7 +109,7 @@ class Report:
         content = f"{BOM}{csv_of(rows)}"
         return (Attachment(name=name, media_type="text/csv", content=content),) if rows else ()
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[dict[str, object]]:
         """Return all rows of all tables as one list. Each row names its report and table."""
         days = self.period.days
         own = {"report": self.kind.value, "team_id": self.team_id, "first": str(days.first), "last": str(days.last)}
@@ -117,7 +117,7 @@ class Report:
         found = [own | {"table": section.title, **row} for section in self.sections for row in section.rows]
         return [own | {"table": "All", "entity": "", "alias": "", **total}, *found] if self.total.requests else found
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         """Return the report for programs: all rows of all tables, with money in dollars as exact strings."""
         return {
             "kind": self.kind.value,
@@ -133,7 +133,7 @@ class Report:
         }
 
 
-def plain_sums(sums: SpendSums) -> dict[str, Any]:
+def plain_sums(sums: SpendSums) -> dict[str, object]:
     """Return sums for programs."""
     values = asdict(sums)
     values["spend"] = exact_dollars(values.pop("spend_nanos"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.catalogue import AlertType, OutageScope, Severity
 from alertworker.routing.matchers import Matcher, all_pass
 
 _HIGH: Final = Severity.HIGH.value
@@ -105,7 +105,7 @@ _EXPLAINED: Final = _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_
 _OF_REGION: Final = _type("=", AlertType.REGION_OUTAGE_ALERTS)
 _OUTAGE: Final = _type("=", AlertType.OUTAGE_ALERTS)
 #: The outage of a model group.
-_OF_MODEL: Final = (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", "model"))
+_OF_MODEL: Final = (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", OutageScope.MODEL.value))
 #: The alerts that have the label of a refused credential, if it explains them.
 _REFUSABLE: Final = (
     f"{AlertType.OUTAGE_ALERTS}|{AlertType.REGION_OUTAGE_ALERTS}|{AlertType.LLM_EXCEPTIONS}|"
@@ -123,8 +123,8 @@ DEFAULTS: Final = (
     Inhibition(_OF_MODEL, _EXPLAINED, ("model",)),
     Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _EXPLAINED, ("provider", "region")),
     Inhibition(
-        (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", "credential")),
-        (*_type("=~", _REFUSABLE), Matcher("scope", "!=", "credential")),
+        (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", OutageScope.CREDENTIAL.value)),
+        (*_type("=~", _REFUSABLE), Matcher("scope", "!=", OutageScope.CREDENTIAL.value)),
         ("credential",),
     ),
     Inhibition(

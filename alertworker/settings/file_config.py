@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
@@ -12,12 +12,12 @@ from alertworker.settings.routing_config import InhibitionConfig, ReceiverConfig
 from alertworker.settings.values import LiteLLMValues, TypeName, Values
 
 
-def _names(value: Any) -> Any:
+def _names(value: object) -> object:
     """Return the names in a string as a list: LiteLLM looks for its names in whatever ``alerting`` is."""
     return re.findall(r"\w+", value) if isinstance(value, str) else value
 
 
-def _listed(value: Any) -> Any:
+def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 

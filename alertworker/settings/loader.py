@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -72,7 +72,7 @@ def _read_config(sources: Sources) -> FileConfig:
     return FileConfig.model_validate(whole, context=allowed)
 
 
-def _allowed(values: Mapping[str, Any]) -> dict[str, Any]:
+def _allowed(values: Mapping[str, object]) -> dict[str, object]:
     """Return the private networks and hosts that every channel can connect to; none if they are invalid."""
     try:
         return Allowed.model_validate({key: values.get(key) for key in Allowed.model_fields}).allowed()
@@ -80,7 +80,7 @@ def _allowed(values: Mapping[str, Any]) -> dict[str, Any]:
         return {}
 
 
-def _resolved(value: Any, path: KeyPath, sources: Sources, unset: set[KeyPath]) -> Any:
+def _resolved(value: object, path: KeyPath, sources: Sources, unset: set[KeyPath]) -> object:
     """Return a value with its references resolved; ``unset`` gets the paths of those to variables that are not set."""
     if len(path) > _DEPTH:
         return value

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -66,7 +66,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else f"; expected one of {', '.join(names)}"
 
 
-def read_errors(error: ValidationError, model: type[BaseModel], values: Mapping[str, Any]) -> dict[KeyPath, str]:
+def read_errors(error: ValidationError, model: type[BaseModel], values: Mapping[str, object]) -> dict[KeyPath, str]:
     """Return what is wrong, by the path of the value in ``values``; no text repeats a value that may be a secret.
 
     A value of several possible types has one error for each of them, of which the first one is kept.
@@ -77,7 +77,7 @@ def read_errors(error: ValidationError, model: type[BaseModel], values: Mapping[
     return found
 
 
-def _path(error: ErrorDetails, values: Any) -> KeyPath:
+def _path(error: ErrorDetails, values: object) -> KeyPath:
     """Return the path without pydantic's own parts, such as the kind of a channel."""
     path: list[str | int] = []
     for part in error["loc"]:
@@ -139,7 +139,7 @@ def _names(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
     """Yield the models that a field holds, by themselves, in a list, in a mapping or as alternatives."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation

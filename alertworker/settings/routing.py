@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from alertworker.routing.impossible import doubt_label, doubts
@@ -92,7 +92,7 @@ class _Compiler:
             annotations=config.annotations.compiled(),
         )
 
-    def names_in(self, node: Any, path: KeyPath) -> None:
+    def names_in(self, node: object, path: KeyPath) -> None:
         """Report the unknown names in a tree that has other mistakes, which are reported already."""
         if not isinstance(node, Mapping):
             return
@@ -135,7 +135,7 @@ class _Compiler:
             what = key.removesuffix("s").replace("_", " ")
             self.sources.problem(path, f"unknown {what} {name!r}{nearest(name, names)}")
 
-    def _broken(self, key: str) -> Any:
+    def _broken(self, key: str) -> object:
         """Return a list with mistakes as it is written. The names of its entries are known nevertheless."""
         value = self.sources.values.get(key) if key in self.sources.broken else []
         return value if isinstance(value, list) else [None]
@@ -147,7 +147,7 @@ class _Compiler:
         self.found.warnings += [f"{self.sources.where(*path)}: {text}" for text in texts if text is not None]
 
 
-def _items(value: Any) -> Iterable[tuple[int, Any]]:
+def _items(value: object) -> Iterable[tuple[int, object]]:
     return enumerate(value) if isinstance(value, list) else ()
 
 

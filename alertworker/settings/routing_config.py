@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 
 from pydantic import (
     AfterValidator,
@@ -41,7 +41,7 @@ def _readable(read: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _spelled(value: Any) -> Any:
+def _spelled(value: object) -> object:
     """Return a number as a string: YAML makes numbers of 2026 and 12."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 

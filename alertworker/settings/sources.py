@@ -70,7 +70,7 @@ class Sources:
     #: Keys whose values cannot be read, so that nothing can be said about what refers to them.
     broken: frozenset[str] = frozenset()
 
-    def put(self, name: str, value: Any, origin: Origin) -> None:
+    def put(self, name: str, value: object, origin: Origin) -> None:
         """Set a value; the last one counts."""
         self.values[name] = value
         self.origins[name] = origin
@@ -130,7 +130,7 @@ def read_file(path: Path, sources: Sources) -> None:
     sources.warnings += misplaced(sections.values())
 
 
-def _all_args(ours: Any, sources: Sources) -> Any:
+def _all_args(ours: object, sources: Sources) -> object:
     """Return our ``alerting_args`` with LiteLLM's own that it does not have, and keep the origin of these."""
     theirs = sources.values.get("alerting_args")
     if not isinstance(theirs, dict) or not (ours is None or isinstance(ours, dict)):
@@ -140,7 +140,7 @@ def _all_args(ours: Any, sources: Sources) -> Any:
     return {**theirs, **written}
 
 
-def _keys(section: Section | None, problems: list[str]) -> list[tuple[str, Any, Origin]]:
+def _keys(section: Section | None, problems: list[str]) -> list[tuple[str, object, Origin]]:
     if section is None or section.value is None:
         return []
     if not isinstance(section.value, dict):

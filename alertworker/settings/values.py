@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -79,7 +79,7 @@ class FileModel(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _left_out(cls, value: Any, info: ValidationInfo) -> Any:
+    def _left_out(cls, value: object, info: ValidationInfo) -> object:
         field = cls.model_fields[str(info.field_name)]
         if value is not None or field.is_required():
             return value
@@ -204,7 +204,7 @@ class Allowed(FileModel):
     allowed_hosts: Annotated[Hosts, Field(examples=['["chat.corp.example", "*.alerts.corp.example"]'])] = ()
     """Host names whose private addresses channels can connect to."""
 
-    def allowed(self) -> dict[str, Any]:
+    def allowed(self) -> dict[str, object]:
         """Return both by name, as channels have them."""
         return self.model_dump(include=set(Allowed.model_fields))
 

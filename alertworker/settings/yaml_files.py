@@ -98,7 +98,7 @@ def _invalid(path: Path, error: yaml.YAMLError) -> str:
     return f"{where}: invalid YAML{column}: {problem}{remedy}"
 
 
-def _parse(text: str) -> tuple[Any, yaml.Node | None, list[tuple[int, str, str]]]:
+def _parse(text: str) -> tuple[object, yaml.Node | None, list[tuple[int, str, str]]]:
     """Return a file's content, its nodes and its duplicate keys. In the nodes ``<<`` keys are merged."""
     loader = yaml.SafeLoader(text)
     try:
@@ -132,7 +132,7 @@ def _duplicates(root: yaml.Node) -> Iterator[tuple[int, str, str]]:
             pending += reversed([value for _, value in node.value])
 
 
-def _section(name: Any, value: Any, path: Path, root: yaml.Node | None) -> Section:
+def _section(name: object, value: object, path: Path, root: yaml.Node | None) -> Section:
     line, node = _child(root, str(name)) or (0, None)
     return Section(str(name), value, path, line, node)
 

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-from sqlalchemy import case, func, select, union_all, update
+from sqlalchemy import Connection, Executable, case, func, select, union_all, update
 from typing_extensions import override
 
 from alertworker.alerts.alert import Alert, OpenAlert
@@ -16,24 +16,44 @@ from alertworker.alerts.catalogue import AlertType, Kind, Severity
 from alertworker.alerts.stored import StoredReader
 from alertworker.alerts.suppression import Suppression
 from alertworker.events.base import new_id
+from alertworker.ports.alert_search import AlertRow
 from alertworker.ports.alerts import AlertPort
+from alertworker.ports.batches import CounterName
+from alertworker.ports.hanging import CallOutcome
+from alertworker.store.alert_rows import open_alert, opened_row
+from alertworker.store.connection import columns_of, read_rows
 from alertworker.store.inhibitions import InhibitionStatements
-from alertworker.store.occurrences import OccurrenceStatements
 from alertworker.store.schema.alerts import ALERTS, KNOWN_TYPE, OPEN
 from alertworker.store.schema.inhibitions import LabelValue
 from alertworker.store.schema.publishers import CALLS
-from alertworker.store.silences import SilenceStatements
-from alertworker.store.upsert import insert_or
+from alertworker.store.upsert import Statements, insert_or
 
 _log: Final = logging.getLogger("alertworker.alerts")
+_ROW: Final = columns_of(AlertRow, ALERTS)
 
 
-class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStatements, AlertPort):
-    """Statements that claim, change and query alerts."""
+class _EndedCalls(NamedTuple):
+    """How many calls of a hanging alert had an outcome, and when the last of them ended; ``None`` if they run."""
+
+    outcome: CallOutcome | None
+    calls: int
+    ended_at: datetime | None
+
+
+class AlertStatements(Statements, AlertPort):
+    """Statements that claim, change and query alerts.
+
+    A change of a condition makes ``inhibitions`` read its sources again.
+    """
+
+    def __init__(self, connection: Connection, inhibitions: InhibitionStatements) -> None:
+        super().__init__(connection)
+        self._inhibitions = inhibitions
 
     @override
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
-        row = _opened(alert, next_summary_at=next_summary_at, now=now)
+        own_id = str(new_id())
+        row = opened_row(own_id, alert, next_summary_at=next_summary_at, now=now)
         statement = insert_or(self.connection, ALERTS).values(row)
         shown = ("headline", "facts", "figures", "metadata") if alert.metadata else ("headline", "facts", "figures")
         higher = ALERTS.c.level > alert.level
@@ -45,10 +65,11 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
                 "last_at": case((ALERTS.c.last_at < alert.last_at, alert.last_at), else_=ALERTS.c.last_at),
                 **{name: case((higher, ALERTS.c[name]), else_=statement.excluded[name]) for name in shown},
             },
-        ).returning(ALERTS)
-        raised = self._open_alert(self.connection.execute(counted).one(), opened_as=row["id"])
+        ).returning(*_ROW)
+        (found,) = self._rows(counted)
+        raised = self._open_alert(found, opened_as=own_id)
         if raised.opened and raised.kind is Kind.CONDITION:  # a notice inhibits nothing
-            self.forget_sources()
+            self._inhibitions.forget_sources()
         return raised if raised.level >= alert.level else self._rise(raised, alert)
 
     def _rise(self, raised: OpenAlert, alert: Alert) -> OpenAlert:
@@ -56,7 +77,7 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
 
         The acknowledgement was of the lower level, so it ends.
         """
-        self.forget_sources()
+        self._inhibitions.forget_sources()
         higher = update(ALERTS).where(ALERTS.c.id == raised.id, ALERTS.c.level < alert.level)
         values = {"level": alert.level, "severity": alert.severity.value}
         self.connection.execute(higher.values(**values, acked_at=None, acked_by=None, ack_note=None))
@@ -64,7 +85,7 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
 
     @override
     def suppress(self, alert_id: str, suppression: Suppression, *, check_again_at: datetime) -> None:
-        self.forget_sources()
+        self._inhibitions.forget_sources()
         values = {"suppressed_by": str(suppression), "next_summary_at": check_again_at}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
@@ -88,9 +109,8 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
             & ALERTS.c.suppressed_by.is_(None)
             & (ALERTS.c.fingerprint > after)
         )
-        statement = select(ALERTS).where(deferred, KNOWN_TYPE).order_by(ALERTS.c.fingerprint).limit(limit)
-        rows = self.connection.execute(statement.with_for_update(skip_locked=True)).all()
-        return [self._open_alert(row) for row in rows]
+        statement = select(*_ROW).where(deferred, KNOWN_TYPE).order_by(ALERTS.c.fingerprint).limit(limit)
+        return [self._open_alert(row) for row in self._rows(statement.with_for_update(skip_locked=True))]
 
     @override
     def labelled_alerts(self, label: str, values: Collection[str], types: Iterable[AlertType]) -> Sequence[str]:
@@ -101,7 +121,7 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
 
     @override
     def relabel(self, alert_id: str, labels: Mapping[str, str]) -> None:
-        self.forget_sources()
+        self._inhibitions.forget_sources()
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(labels=dict(labels)))
 
     @override
@@ -125,20 +145,18 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
 
     @override
     def find_open(self, fingerprint: str) -> OpenAlert | None:
-        statement = select(ALERTS).where(ALERTS.c.open_fingerprint == fingerprint).with_for_update()
-        row = self.connection.execute(statement).first()
-        return self._open_alert(row) if row is not None else None
+        return self.find_all_open([fingerprint]).get(fingerprint)
 
     @override
     def find_all_open(self, fingerprints: Iterable[str]) -> dict[str, OpenAlert]:
         wanted = ALERTS.c.open_fingerprint.in_(sorted(fingerprints))
-        statement = select(ALERTS).where(wanted).order_by(ALERTS.c.open_fingerprint).with_for_update()
-        return {row.open_fingerprint: self._open_alert(row) for row in self.connection.execute(statement).all()}
+        statement = select(*_ROW).where(wanted).order_by(ALERTS.c.open_fingerprint).with_for_update()
+        return {row.fingerprint: self._open_alert(row) for row in self._rows(statement)}
 
     @override
     def read_open(self, fingerprints: Collection[str]) -> dict[str, OpenAlert]:
-        statement = select(ALERTS).where(ALERTS.c.open_fingerprint.in_(sorted(fingerprints)))
-        return {row.open_fingerprint: self._open_alert(row) for row in self.connection.execute(statement).all()}
+        statement = select(*_ROW).where(ALERTS.c.open_fingerprint.in_(sorted(fingerprints)))
+        return {row.fingerprint: self._open_alert(row) for row in self._rows(statement)}
 
     @override
     def last_closed(self, fingerprint: str) -> datetime | None:
@@ -162,7 +180,7 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
 
         An alert about which nothing was sent keeps an empty ``notified_at``.
         """
-        values: dict[str, Any] = {"notified_count": alert.count}
+        values: dict[str, object] = {"notified_count": alert.count}
         if alert.notified_at is not None:
             values["notified_at"] = now
         if next_summary_at is not None:
@@ -175,11 +193,11 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
 
     @override
     def close(self, alert_id: str, *, count: int, now: datetime, facts: Mapping[str, str] | None = None) -> None:
-        self.forget_sources()
+        self._inhibitions.forget_sources()
         last = {} if facts is None else {"facts": dict(facts)}
         self._record(alert_id, count, {"open_fingerprint": None, "closed_at": now, **last})
 
-    def _record(self, alert_id: str, count: int, more: Mapping[str, Any]) -> None:
+    def _record(self, alert_id: str, count: int, more: Mapping[str, object]) -> None:
         values = {"notified_count": count, "summaries": ALERTS.c.summaries + 1, "suppressed_by": None, **more}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
@@ -198,8 +216,8 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
         )
         found = [reason.limit(limit) for reason in reasons]
         ids = union_all(*(select(one.subquery().c.id) for one in found))
-        statement = select(ALERTS).where(OPEN, ALERTS.c.id.in_(ids)).order_by(ALERTS.c.fingerprint)
-        return self._with_calls(self.connection.execute(statement.with_for_update(skip_locked=True)).all())
+        statement = select(*_ROW).where(OPEN, ALERTS.c.id.in_(ids)).order_by(ALERTS.c.fingerprint)
+        return self._with_calls(self._rows(statement.with_for_update(skip_locked=True)))
 
     @override
     def upcoming_summaries(self, *, until: datetime, limit: int, now: datetime) -> list[OpenAlert]:
@@ -207,30 +225,32 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
         low = (ALERTS.c.kind == Kind.NOTICE.value) & (ALERTS.c.severity == Severity.LOW.value)
         upcoming = (ALERTS.c.next_summary_at > now) & (ALERTS.c.next_summary_at <= until)
         statement = (
-            select(ALERTS)
+            select(*_ROW)
             .where(OPEN, KNOWN_TYPE, low, upcoming, ALERTS.c.count > ALERTS.c.notified_count)
             .order_by(ALERTS.c.fingerprint)
             .limit(limit)
         )
-        rows = self.connection.execute(statement.with_for_update(skip_locked=True)).all()
-        return [self._open_alert(row) for row in rows]
+        return [self._open_alert(row) for row in self._rows(statement.with_for_update(skip_locked=True))]
 
     @override
     def report_unknown_types(self) -> None:
         unknown = select(ALERTS.c.type, func.count()).where(OPEN, ~KNOWN_TYPE).group_by(ALERTS.c.type)
         for name, count in self.connection.execute(unknown).all():
             _log.warning("%s open alerts of unknown type %s are left to a newer version", count, name)
-            self.count("unknown_values", f"alert type {name}", count)
+            self.count(CounterName.UNKNOWN_VALUES, f"alert type {name}", count)
 
-    def _with_calls(self, rows: Sequence[Any]) -> list[OpenAlert]:
+    def _rows(self, statement: Executable) -> list[AlertRow]:
+        return read_rows(self.connection, AlertRow, statement)
+
+    def _with_calls(self, rows: Sequence[AlertRow]) -> list[OpenAlert]:
         """Return alerts. Those about hanging calls have the outcomes of their calls."""
         hanging = [row.id for row in rows if row.type == AlertType.LLM_REQUESTS_HANGING.value]
-        calls: dict[str, list[Any]] = {}
+        calls: dict[str, list[_EndedCalls]] = {}
         if hanging:
             columns = (CALLS.c.alert_id, CALLS.c.outcome)
             sums = select(*columns, func.count().label("calls"), func.max(CALLS.c.ended_at).label("ended_at"))
             for row in self.connection.execute(sums.where(CALLS.c.alert_id.in_(hanging)).group_by(*columns)):
-                calls.setdefault(row.alert_id, []).append(row)
+                calls.setdefault(row.alert_id, []).append(_EndedCalls(row.outcome, row.calls, row.ended_at))
         return [
             replace(
                 self._open_alert(row),
@@ -246,60 +266,9 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
         statement = select(ALERTS.c.fingerprint).where(ALERTS.c.fingerprint.in_(sorted(fingerprints))).distinct()
         return set(self.connection.execute(statement).scalars())
 
-    def _open_alert(self, row: Any, *, opened_as: str | None = None) -> OpenAlert:
+    def _open_alert(self, row: AlertRow, *, opened_as: str | None = None) -> OpenAlert:
         """Read an alert of a known type. Values that only a newer version knows are counted and replaced."""
         stored = StoredReader()
-        alert = OpenAlert(
-            id=row.id,
-            type=AlertType(row.type),
-            kind=stored.kind(row.kind),
-            severity=stored.severity(row.severity),
-            headline=row.headline,
-            labels=row.labels,
-            facts=row.facts,
-            metadata=row.metadata,
-            figures=stored.figures(row.figures),
-            tables=stored.tables(row.tables),
-            chart=stored.chart(row.chart),
-            count=row.count,
-            notified_count=row.notified_count,
-            notified_at=row.notified_at,
-            summaries=row.summaries,
-            first_at=row.first_at,
-            last_at=row.last_at,
-            fingerprint=row.fingerprint,
-            suppression=Suppression.parse(row.suppressed_by) if row.suppressed_by is not None else None,
-            deferred_channels=tuple(row.deferred_channels or ()),
-            repeat_at=row.repeat_at,
-            level=row.level,
-            opened=row.id == opened_as,
-        )
+        alert = open_alert(row, stored, opened=row.id == opened_as)
         self.count_unknown(stored)
         return alert
-
-
-def _opened(alert: Alert, *, next_summary_at: datetime, now: datetime) -> dict[str, Any]:
-    """Return the row of a new generation."""
-    return {
-        "id": str(new_id()),
-        "fingerprint": alert.fingerprint,
-        "open_fingerprint": alert.fingerprint,
-        "type": alert.type.value,
-        "kind": alert.kind.value,
-        "severity": alert.severity.value,
-        "level": alert.level,
-        "headline": alert.headline,
-        "labels": dict(alert.identity) | dict(alert.labels),
-        "facts": dict(alert.facts),
-        "metadata": dict(alert.metadata),
-        "figures": alert.figures.model_dump(mode="json") if alert.figures else None,
-        "tables": [table.model_dump(mode="json") for table in alert.tables] or None,
-        "chart": alert.chart.model_dump(mode="json") if alert.chart else None,
-        "count": alert.count,
-        "notified_count": 0,
-        "summaries": 0,
-        "first_at": alert.first_at,
-        "last_at": alert.last_at,
-        "opened_at": now,
-        "next_summary_at": next_summary_at,
-    }

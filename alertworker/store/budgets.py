@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import RowMapping, bindparam, delete, select, tuple_, update
 from typing_extensions import override
@@ -116,8 +115,9 @@ def _standing(row: RowMapping) -> BudgetState:
 
 
 def _owner(who: Mapping[str, str]) -> Attribution:
-    fields: dict[str, Any] = {name: who[name] for name in _OWNER_FIELDS if name in who}
-    return Attribution(**fields, tags=(who["tag"],) if "tag" in who else ())
+    named = Attribution(tags=(who["tag"],) if "tag" in who else ())
+    known = {name: who[name] for name in _OWNER_FIELDS if name in who}
+    return Attribution._make((named._asdict() | known).values())
 
 
 def _who(reading: Reading) -> dict[str, str]:

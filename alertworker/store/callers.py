@@ -30,7 +30,6 @@ _Place = tuple[str, str, str, int]
 class CallerStatements(Statements, CallerPort):
     """Failing keys, and the keys of the ledger, in SQL."""
 
-    @override
     def add_failing_keys(self, failures: Mapping[FailingKey, KeyFailures]) -> None:
         """Add a batch's failures.
 

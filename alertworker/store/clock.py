@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, Insert, select
 from typing_extensions import override
 
 from alertworker.ports.clock import ClockPort
@@ -39,6 +38,6 @@ class SqlClock(ClockPort):
         claimed = self._set(name, at, earlier).returning(CLOCKS.c.name)
         return self._connection.execute(claimed).first() is not None
 
-    def _set(self, name: str, at: datetime, earlier: ColumnElement[bool]) -> Any:
+    def _set(self, name: str, at: datetime, earlier: ColumnElement[bool]) -> Insert:
         statement = insert_or(self._connection, CLOCKS).values(name=name, at=at)
         return statement.on_conflict_do_update(index_elements=["name"], set_={"at": at}, where=earlier)

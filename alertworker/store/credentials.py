@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, tuple_, union_all, update
 from typing_extensions import override
@@ -16,6 +16,8 @@ from alertworker.outages.windows import Calls
 from alertworker.ports.credentials import CredentialPort
 from alertworker.store.schema.outages import CREDENTIALS, OUTAGE_CALLS, REFUSALS, WINDOWS
 from alertworker.store.upsert import Statements, insert_or
+
+_T = TypeVar("_T")
 
 _KEY = (CREDENTIALS.c.provider, CREDENTIALS.c.credential)
 #: The number of credentials that one statement asks about.
@@ -30,7 +32,6 @@ class CredentialStatements(Statements, CredentialPort):
         #: The credentials that the batch may judge. `add_refusals` has locked their rows.
         self._judged: set[CredentialKey] = set()
 
-    @override
     def add_refusals(
         self,
         refusals: Mapping[RefusalKey, RefusalSums],
@@ -115,8 +116,8 @@ class CredentialStatements(Statements, CredentialPort):
             for key, start in starts.items()
         }
         found: dict[CredentialKey, list[Refusals]] = {key: [] for key in starts}
-        for key, row in self._of_each(each):
-            found[key].append(Refusals(row[0], row[1], row[2], *map(int, row[3:])))
+        for key, refused in self._of_each(_refusals, each):
+            found[key].append(refused)
         return {key: sorted(rows, key=lambda one: one.deployment_id) for key, rows in found.items()}
 
     @override
@@ -143,14 +144,18 @@ class CredentialStatements(Statements, CredentialPort):
             if names
         }
         found: dict[CredentialKey, dict[str, Calls]] = {key: {} for key in deployments}
-        for key, (name, team, by_fallback, by_retry, lost) in self._of_each(each):
-            own = found[key].get(name, Calls())
-            teams = {**own.lost, team: int(lost)} if lost else own.lost
-            found[key][name] = Calls(own.by_fallback + int(by_fallback), own.by_retry + int(by_retry), teams)
+        for key, ended in self._of_each(_Ended, each):
+            own = found[key].get(ended.deployment_id, Calls())
+            teams = {**own.lost, ended.team: int(ended.lost)} if ended.lost else own.lost
+            found[key][ended.deployment_id] = Calls(
+                own.by_fallback + int(ended.by_fallback), own.by_retry + int(ended.by_retry), teams
+            )
         return found
 
-    def _of_each(self, each: Mapping[CredentialKey, Select[Any]]) -> Iterator[tuple[CredentialKey, Sequence[Any]]]:
-        """Yield the rows of each credential's query, by one statement for `_CHUNK` credentials."""
+    def _of_each(
+        self, make: Callable[..., _T], each: Mapping[CredentialKey, Select[*tuple[object, ...]]]
+    ) -> Iterator[tuple[CredentialKey, _T]]:
+        """Yield what each credential's query found, made of its columns, by one statement for `_CHUNK` credentials."""
         keys = sorted(each)
         for begin in range(0, len(keys), _CHUNK):
             chunk = keys[begin : begin + _CHUNK]
@@ -158,7 +163,7 @@ class CredentialStatements(Statements, CredentialPort):
                 select(literal(number).label("number"), *each[key].subquery().c) for number, key in enumerate(chunk)
             ]
             for row in self.connection.execute(union_all(*parts)):
-                yield chunk[row[0]], tuple(row)[1:]
+                yield chunk[row[0]], make(*row[1:])
 
     def _states(
         self, which: ColumnElement[bool], *, lock: bool = False, skip_locked: bool = False
@@ -170,3 +175,17 @@ class CredentialStatements(Statements, CredentialPort):
             CredentialKey(row.provider, row.credential): CredentialState(row.level, row.over_until, row.last_success)
             for row in self.connection.execute(statement)
         }
+
+
+class _Ended(NamedTuple):
+    """How calls of a team ended that a deployment had failed."""
+
+    deployment_id: str
+    team: str
+    by_fallback: int
+    by_retry: int
+    lost: int
+
+
+def _refusals(deployment_id: str, region: str, model: str, *sums: int) -> Refusals:
+    return Refusals(deployment_id, region, model, *map(int, sums))  # PostgreSQL's sums are decimals

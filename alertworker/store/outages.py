@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Row, RowMapping, Table, bindparam, func, literal, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    RowMapping,
+    Table,
+    bindparam,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from typing_extensions import override
 
+from alertworker.outages.sums import OutageSums
 from alertworker.outages.windows import Bucket, Calls, Outage, Stretch, Target
 from alertworker.ports import OutagePort
-from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, OUTAGES, WINDOWS
+from alertworker.store.callers import CallerStatements
+from alertworker.store.connection import columns_of, read_rows
+from alertworker.store.credentials import CredentialStatements
+from alertworker.store.ledger.rows import rows_of
+from alertworker.store.schema.outages import CAUSES, MODEL_CALLS, OUTAGE_CALLS, OUTAGES, WINDOWS
 from alertworker.store.upsert import Statements, insert_or
 
 _KEY = (OUTAGES.c.deployment_id, OUTAGES.c.provider, OUTAGES.c.region)
@@ -20,8 +37,37 @@ _OWN = tuple_(*_KEY) == tuple_(bindparam("own_deployment"), bindparam("own_provi
 _Place = tuple[int, str, str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _OutageRow:
+    """A target's outage as it is stored; `OUTAGES` explains the columns."""
+
+    deployment_id: str
+    provider: str
+    region: str
+    level: int
+    over_until: int
+    stretches: Sequence[tuple[int, int]] | None
+
+
+_ROW = columns_of(_OutageRow, OUTAGES)
+
+
 class OutageStatements(Statements, OutagePort):
     """Windows, and the outage states of deployments and regions, in SQL."""
+
+    def __init__(self, connection: Connection, callers: CallerStatements, credentials: CredentialStatements) -> None:
+        super().__init__(connection)
+        self._callers = callers
+        self._credentials = credentials
+
+    @override
+    def add_sums(self, sums: OutageSums) -> None:
+        self._add(WINDOWS, rows_of(sums.windows).mappings(), latest=("last_success", "model"))
+        self._add(CAUSES, rows_of(sums.causes).mappings(), latest=("last_failure",), earliest="first_failure")
+        self._add(OUTAGE_CALLS, rows_of(sums.calls).mappings())
+        self._add(MODEL_CALLS, rows_of(sums.models).mappings())
+        self._callers.add_failing_keys(sums.failing_keys)
+        self._credentials.add_refusals(sums.refusals, sums.accepted, sums.calls)
 
     @override
     def lock_outages(self, targets: Iterable[Target]) -> dict[Target, Outage]:
@@ -38,8 +84,8 @@ class OutageStatements(Statements, OutagePort):
 
     @override
     def outage_of(self, target: Target) -> Outage:
-        row = self.connection.execute(select(OUTAGES).where(tuple_(*_KEY).in_([target]))).first()
-        return Outage() if row is None else _outage(row)
+        rows = self._rows(select(*_ROW).where(tuple_(*_KEY).in_([target])))
+        return _outage(rows[0]) if rows else Outage()
 
     @override
     def outages_over(self, deployments: Collection[str]) -> dict[str, int]:
@@ -116,8 +162,11 @@ class OutageStatements(Statements, OutagePort):
         )
 
     def _standings(self, which: ColumnElement[bool], *, skip_locked: bool = False) -> dict[Target, Outage]:
-        statement = select(OUTAGES).where(which).order_by(*_KEY).with_for_update(skip_locked=skip_locked)
-        return {Target(*row[:3]): _outage(row) for row in self.connection.execute(statement)}
+        statement = select(*_ROW).where(which).order_by(*_KEY).with_for_update(skip_locked=skip_locked)
+        return {Target(row.deployment_id, row.provider, row.region): _outage(row) for row in self._rows(statement)}
+
+    def _rows(self, statement: Executable) -> list[_OutageRow]:
+        return read_rows(self.connection, _OutageRow, statement)
 
     def _range(
         self, table: Table, starts: Mapping[Target, int], end: int | None
@@ -135,7 +184,7 @@ class OutageStatements(Statements, OutagePort):
                 yield (row["bucket"], row["deployment_id"], row["provider"], row["region"]), row
 
 
-def _outage(row: Row[Any]) -> Outage:
+def _outage(row: _OutageRow) -> Outage:
     return Outage(row.level, row.over_until, tuple(Stretch(*one) for one in row.stretches or ()))
 
 

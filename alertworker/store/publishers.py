@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import case, func, literal, literal_column, null, select, tuple_, update
 from typing_extensions import override
@@ -12,8 +12,10 @@ from typing_extensions import override
 from alertworker.alerts.call_description import UNKNOWN_MODEL
 from alertworker.events import PublisherEvent, PublisherHeartbeat, PublisherStopped
 from alertworker.ports import Host, HostState, Lifetime, LostPublisher, SilentHost
+from alertworker.ports.admin import PublisherRow
 from alertworker.ports.hanging import CallOutcome
 from alertworker.ports.publishers import PublisherPort
+from alertworker.store.connection import columns_of, read_rows
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.publishers import CALLS, PUBLISHERS, RUNNING
 from alertworker.store.upsert import Statements, insert_or
@@ -33,7 +35,7 @@ class PublisherStatements(Statements, PublisherPort):
     def update_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
         for event in sorted(events, key=lambda event: event.boot_id):
             beat = event if isinstance(event, PublisherHeartbeat) else None
-            row: dict[str, Any] = {
+            row: dict[str, object] = {
                 "host": event.host,
                 "pid": event.pid,
                 "last_heartbeat_at": event.occurred_at,
@@ -53,7 +55,7 @@ class PublisherStatements(Statements, PublisherPort):
                 boot_id=event.boot_id, moved_at=now, busy_since=now, **row
             )
             newer = PUBLISHERS.c.last_heartbeat_at <= event.occurred_at
-            changes: dict[str, Any] = {
+            changes: dict[str, object] = {
                 name: case((newer, literal(value, PUBLISHERS.c[name].type)), else_=PUBLISHERS.c[name])
                 for name, value in row.items()
             }
@@ -118,11 +120,11 @@ class PublisherStatements(Statements, PublisherPort):
             # Repeated, because another sweep may have marked some of them while this one waited for their locks.
             .where(PUBLISHERS.c.boot_id.in_(some.scalar_subquery()), *silent)
             .values(lost_at=now)
-            .returning(PUBLISHERS)
+            .returning(*columns_of(PublisherRow, PUBLISHERS))
         )
-        return [self._lost(row, now=now) for row in self.connection.execute(statement).all()]
+        return [self._lost(row, now=now) for row in read_rows(self.connection, PublisherRow, statement)]
 
-    def _lost(self, row: Any, *, now: datetime) -> LostPublisher:
+    def _lost(self, row: PublisherRow, *, now: datetime) -> LostPublisher:
         """End a lost publisher's calls and return it with their names."""
         running = CALLS.c.boot_id == row.boot_id, CALLS.c.ended_at.is_(None)
         named = select(CALLS.c.call_id, ALERTS.c.labels).outerjoin(ALERTS, ALERTS.c.id == CALLS.c.alert_id)

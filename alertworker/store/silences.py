@@ -27,14 +27,14 @@ class SilenceStatements(Statements, SilencePort):
         self._silences: dict[datetime, list[Silence]] = {}
 
     @override
-    def silences(self, *, now: datetime) -> list[Silence]:
+    def current(self, *, now: datetime) -> list[Silence]:
         if now not in self._silences:  # read once in a transaction
             statement = select(SILENCES).where(SILENCES.c.starts_at <= now, SILENCES.c.ends_at > now)
             self._silences[now] = [read_silence(row) for row in self.connection.execute(statement).mappings()]
         return self._silences[now]
 
     @override
-    def ended_silences(self, since: datetime, *, now: datetime) -> list[Silence]:
+    def ended(self, since: datetime, *, now: datetime) -> list[Silence]:
         statement = select(SILENCES).where(SILENCES.c.ends_at > since, SILENCES.c.ends_at <= now)
         return [read_silence(row) for row in self.connection.execute(statement).mappings()]
 

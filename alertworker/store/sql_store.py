@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from alertworker.store.database import Database
+from alertworker.store.connection import ConnectionRunner
 from alertworker.store.delivery.lanes import SqlLanes
 from alertworker.store.delivery.queue import SqlQueue
+from alertworker.store.transaction import SqlTransaction
+
+_T = TypeVar("_T")
 
 
-class SqlStore(Database):
+class SqlStore(ConnectionRunner):
     """The pipeline's store: transactions, the lanes and the messages in them."""
 
     def __init__(self, engine: Engine) -> None:
@@ -19,10 +24,24 @@ class SqlStore(Database):
         self.lanes = SqlLanes(self)
         self.queue = SqlQueue(self)
 
+    def run(self, work: Callable[[SqlTransaction], _T]) -> _T:
+        """Return the result of the work, done in one transaction and from the start again after a deadlock."""
+        return self.on_connection(lambda connection: work(SqlTransaction(connection)))
+
+    def dry_run(self, work: Callable[[SqlTransaction], _T]) -> _T:
+        """Return the result of the work and roll back everything that it did."""
+
+        def undone(connection: Connection) -> _T:
+            result = work(SqlTransaction(connection))
+            connection.rollback()
+            return result
+
+        return self.on_connection(undone)
+
     def count_redelivery(self, message_id: str, *, now: datetime) -> int:
         """Count that a message came again; return how often it did by now."""
-        return self.run(lambda tx: tx.count_redelivery(message_id, now=now))
+        return self.run(lambda tx: tx.batches.count_redelivery(message_id, now=now))
 
     def forget_redeliveries(self, message_id: str) -> None:
         """Forget how often a message came again, because it was applied."""
-        self.run(lambda tx: tx.forget_redeliveries(message_id))
+        self.run(lambda tx: tx.batches.forget_redeliveries(message_id))

@@ -7,34 +7,46 @@ from sqlalchemy import Connection
 from alertworker.store.alerts import AlertStatements
 from alertworker.store.batches import BatchStatements
 from alertworker.store.budgets import BudgetStatements
+from alertworker.store.callers import CallerStatements
 from alertworker.store.clock import SqlClock
+from alertworker.store.credentials import CredentialStatements
 from alertworker.store.delivery.notifications import NotificationStatements
 from alertworker.store.hanging import HangingStatements
+from alertworker.store.inhibitions import InhibitionStatements
+from alertworker.store.ledger.aliases import AliasStatements
 from alertworker.store.ledger.postings import PostingStatements
 from alertworker.store.ledger.time_zone import TimeZoneStatements
 from alertworker.store.ledger.user_totals import UserTotalStatements
 from alertworker.store.model_outages import ModelOutageStatements
+from alertworker.store.occurrences import OccurrenceStatements
 from alertworker.store.outages import OutageStatements
 from alertworker.store.publishers import PublisherStatements
 from alertworker.store.retention import RetentionStatements
+from alertworker.store.silences import SilenceStatements
+from alertworker.store.upsert import Statements
 
 
-class SqlTransaction(
-    BatchStatements,
-    RetentionStatements,
-    PostingStatements,
-    TimeZoneStatements,
-    PublisherStatements,
-    HangingStatements,
-    OutageStatements,
-    ModelOutageStatements,
-    BudgetStatements,
-    UserTotalStatements,
-    AlertStatements,
-    NotificationStatements,
-):
-    """One open transaction on SQLite or PostgreSQL, with the statements of every concept."""
+class SqlTransaction(Statements):
+    """One open transaction on SQLite or PostgreSQL. It holds the statements of each concept."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self.clock = SqlClock(connection)
+        self.batches = BatchStatements(connection)
+        self.retention = RetentionStatements(connection)
+        self.aliases = AliasStatements(connection)
+        self.ledger = PostingStatements(connection, self.aliases)
+        self.user_totals = UserTotalStatements(connection, self.aliases)
+        self.time_zone = TimeZoneStatements(connection)
+        self.publishers = PublisherStatements(connection)
+        self.hanging = HangingStatements(connection)
+        self.callers = CallerStatements(connection)
+        self.credentials = CredentialStatements(connection)
+        self.outages = OutageStatements(connection, self.callers, self.credentials)
+        self.models = ModelOutageStatements(connection)
+        self.budgets = BudgetStatements(connection)
+        self.inhibitions = InhibitionStatements(connection)
+        self.alerts = AlertStatements(connection, self.inhibitions)
+        self.occurrences = OccurrenceStatements(connection)
+        self.silences = SilenceStatements(connection)
+        self.notifications = NotificationStatements(connection)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, Table, case, func
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,7 +16,7 @@ from typing_extensions import override
 from alertworker.alerts.stored import StoredReader
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.events.base import new_id
-from alertworker.ports import CounterPort
+from alertworker.ports.batches import CounterName, CounterPort
 from alertworker.ports.dead_letters import DeadLetterPort
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS
@@ -34,9 +34,9 @@ _MAX_REASON: Final = 2_000
 _MAX_LABEL: Final = 256
 
 
-def insert_or(connection: Connection, table: Table) -> Any:
+def insert_or(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return the dialect's INSERT, which supports ON CONFLICT."""
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
 def _type(payload: bytes) -> str | None:
@@ -94,7 +94,7 @@ class Statements(CounterPort, DeadLetterPort):
             "channel": channel,
         }
         self.connection.execute(insert_or(self.connection, DEAD_LETTERS).values(row))
-        self.count("dead_letters", kind.value)
+        self.count(CounterName.DEAD_LETTERS, kind.value)
 
     @override
     def dead_message(self, letter_id: str, reason: str, payload: bytes, *, message_id: str, now: datetime) -> None:
@@ -102,10 +102,10 @@ class Statements(CounterPort, DeadLetterPort):
         insert = insert_or(self.connection, DEAD_LETTERS).values(row)
         # The newer time shows a replay, which is about to discard the dead letter, that the message was parked again.
         self.connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_={"created_at": now}))
-        self.count("dead_letters", DeadLetterKind.MESSAGE.value)
+        self.count(CounterName.DEAD_LETTERS, DeadLetterKind.MESSAGE.value)
 
     @override
-    def count(self, name: str, label: str, by: int = 1) -> None:
+    def count(self, name: CounterName, label: str, by: int = 1) -> None:
         if by:
             self._add(COUNTERS, [{"name": name, "label": label, "value": by}])
 
@@ -113,7 +113,7 @@ class Statements(CounterPort, DeadLetterPort):
         """Count the values that were replaced because only a newer version knows them, and warn about them."""
         for value in stored.unknown:
             _warn_of_unknown(value)
-            self.count("unknown_values", shorten(value, _MAX_LABEL))
+            self.count(CounterName.UNKNOWN_VALUES, shorten(value, _MAX_LABEL))
 
     def _add(
         self, table: Table, rows: Sequence[Mapping[str, object]], *, latest: Sequence[str] = (), earliest: str = ""

@@ -65,7 +65,7 @@ def explain(service: str, tests: Sequence[ChannelTest]) -> dict[str, Any]:
     return next((event for event in sent if "event_group" in event), {}) | answer
 
 
-def _result(test: ChannelTest, *, is_json: bool) -> dict[str, Any]:
+def _result(test: ChannelTest, *, is_json: bool) -> dict[str, object]:
     fields = {"channel": test.channel, "alert_type": test.type.value, "status": test.status, "answer": test.answer}
     fields |= {"reason": test.reason} if test.reason else {}
     return fields | ({"sent": json.loads(test.body)} if is_json and test.body else {})

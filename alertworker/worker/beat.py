@@ -41,7 +41,7 @@ class Scheduler(beat.Scheduler):
         else:
             self._away.back()
 
-    def _ensure_connected(self) -> Any:
+    def _ensure_connected(self) -> object:
         """Return the connection as it is: sending connects it, where an error is caught."""
         return self.connection
 
@@ -54,7 +54,7 @@ class Scheduler(beat.Scheduler):
 
 
 @beat_init.connect
-def _watch_store(**_: Any) -> None:
+def _watch_store(**_: object) -> None:
     """Start the database check in beat, which needs no database itself."""
     threading.Thread(target=_run_watchdog, name="store-watch", daemon=True).start()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 # SIGTERM stops like SIGQUIT: a bounded wait for running tasks, then unfinished ones go back to the broker. Celery reads
 # this when its worker is imported, so it precedes the other imports.
@@ -23,7 +22,7 @@ _settings = load_settings()
 broker_url: str = with_verified_tls(
     _settings.broker_url.get_secret_value() if _settings.broker_url else default_broker_url(data_dir())
 )
-broker_transport_options: dict[str, Any] = transport_options(broker_url)
+broker_transport_options: dict[str, object] = transport_options(broker_url)
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
 # After a channel error (a deleted queue, a server that became a replica) the worker reconnects instead of ending.
@@ -50,7 +49,7 @@ task_routes: dict[str, dict[str, str]] = {
 # Beat keeps no schedule file: a kill or a second beat corrupts the default one, and then beat never starts again. The
 # times of the last runs are in the database.
 beat_scheduler = "alertworker.worker.beat:Scheduler"
-beat_schedule: dict[str, dict[str, Any]] = {
+beat_schedule: dict[str, dict[str, object]] = {
     # A late sweep is useless: the next one does the same work.
     "sweep": {"task": "alertworker.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "report": {"task": "alertworker.report", "schedule": 10.0, "options": {"expires": 20}},

@@ -66,7 +66,7 @@ class SSLTransport(amqps.SSLTransport):
     Connection = Connection
 
 
-def _decode_properties(buffer: bytes, offset: int) -> tuple[dict[str, Any], int]:
+def _decode_properties(buffer: bytes, offset: int) -> tuple[dict[str, object], int]:
     """Read a message's properties. Return none if they cannot be read.
 
     py-amqp raises for text that is not UTF-8, a time past the year 9999 and a deep table. It raises before a consumer

@@ -63,7 +63,7 @@ class OpaqueMessage(Message):
         self.call = {"args": [], "kwargs": {"message": _message(queue, body, delivery, headers)}}
 
 
-def _message(queue: str, body: bytes, delivery: dict[str, Any], headers: dict[Any, Any]) -> BrokerMessage:
+def _message(queue: str, body: bytes, delivery: dict[str, object], headers: dict[object, object]) -> BrokerMessage:
     redelivered = delivery.get("redelivered") is True
     # RabbitMQ moves an expired batch to the dead queue, too. It is applied, unless it was delivered from there before.
     expired = headers.get("x-first-death-reason") == "expired" and not redelivered

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 from celery import bootsteps
 from celery.apps import worker as celery_worker
@@ -29,7 +29,7 @@ class Bound(bootsteps.StartStopStep):
 
     requires = ("celery.worker.components:Hub",)
 
-    def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
+    def start(self, parent: object) -> None:  # noqa: ARG002 - Celery's signature
         """Wrap Celery's own handlers, which are installed by now, and mute the lines that they print."""
         celery_worker.safe_say = _say_nothing  # type: ignore[attr-defined]
         for number in _SIGNALS:

@@ -154,7 +154,7 @@ def test_cutting_and_order_change_nothing(runtime: Runtime, store: SqlStore, out
     for one in [*batches, *batches[::2]]:
         ingest(one, runtime, now=after(10))
     start = int(after(0).timestamp())
-    kept = store.run(lambda tx: tx.failing_keys(Target("d1"), start=start, end=start + 10))
+    kept = store.run(lambda tx: tx.callers.failing_keys(Target("d1"), start=start, end=start + 10))
     assert [(row.key_hash, row.failed) for row in kept] == [(key, 2) for key in sorted(KEYS)[:MAX_KEYS]]
     run_until_quiet(runtime, after(10))
     assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]

@@ -63,9 +63,9 @@ def test_a_second_batch_adds_to_the_rows_of_the_first(store: SqlStore, runtime: 
     folded = fold([answered("a"), answered("b", tags=('ü🙂"\\',))], slow_seconds=9, zone=runtime.zone, now=NOW)
     key = SpendKey(TODAY, "team", "search", "search")
 
-    store.run(lambda tx: tx.add_fold(folded, max_entities=10))
+    store.run(lambda tx: tx.ledger.add(folded.ledger, max_entities=10))
     assert booked(store)[key] == SpendSums(requests=2, spend_nanos=27_000)
-    store.run(lambda tx: tx.add_fold(folded, max_entities=10))
+    store.run(lambda tx: tx.ledger.add(folded.ledger, max_entities=10))
     assert booked(store)[key] == SpendSums(requests=4, spend_nanos=54_000)
     assert set(booked(store)) == set(folded.ledger.spend())
     assert_books_agree(store)
@@ -117,7 +117,7 @@ def test_rows_without_requests_are_counted_once(store: SqlStore) -> None:
     ledger = Postings()
     ledger.enter(TODAY, Attribution(team_id="t", user_id="u", tags=None), SpendSums(spend_nanos=5))
     for _ in range(3):
-        store.run(lambda tx: tx.add_ledger(ledger, max_entities=9))
+        store.run(lambda tx: tx.ledger.add(ledger, max_entities=9))
 
     assert_books_agree(store)
     assert {row.rows for row in rows(store, SPEND_SIZES)} == {1}
@@ -202,11 +202,11 @@ def test_the_contributors_of_an_entity_are_the_same_for_pages_and_alerts(
     assert names("tag", "x") == {}
 
     day = DAYS.first
-    assert store.run(lambda tx: tx.top_contributors("team", ["search"], day, day)) == {
+    assert store.run(lambda tx: tx.user_totals.top_contributors("team", ["search"], day, day)) == {
         "key": [("batch job", 9), ("app", 3)],
         "model": [("opus", 9), ("gpt", 3)],
     }
-    assert store.run(lambda tx: tx.top_contributors("model", ["opus"], day, day)) == {
+    assert store.run(lambda tx: tx.user_totals.top_contributors("model", ["opus"], day, day)) == {
         "team": [("search", 9)],
         "key": [("batch job", 9)],
         "user": [("u", 9)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -18,6 +19,7 @@ from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.store import SqlLedgerReader, SqlStore
 from alertworker.store.ledger.months import months_and_days
 from alertworker.store.schema.ledger import SPEND, SPEND_MONTHS
+from alertworker.store.transaction import SqlTransaction
 from tests.integration.harness import rows
 
 FIRST = date(2025, 10, 17)
@@ -56,7 +58,7 @@ def test_every_range_equals_the_sum_of_its_days(store: SqlStore) -> None:
     """The range is over more than a year, with late days, for all entities, for a team's, and for single ones."""
     chance = random.Random(5)
     for _ in range(12):
-        store.run(lambda tx: tx.add_ledger(some_days(chance), max_entities=1_000))
+        store.run(lambda tx: tx.ledger.add(some_days(chance), max_entities=1_000))
     booked = {SpendKey(row.day, row.dimension, *row[2:5]): SpendSums(*row[5:]) for row in rows(store, SPEND)}
     book = SqlLedgerReader(store.engine)
 
@@ -78,13 +80,18 @@ def test_every_range_equals_the_sum_of_its_days(store: SqlStore) -> None:
         assert {row.entity: row.sums.spend_nanos for row in book.totals("tag", days, team_id="t1")} == of_team
         assert book.spent("tag", "x", days).spend_nanos == added(days, "tag", lambda _key: True).get("x", 0)
         named = added(days, "tag", lambda key: key.entity in ("x", "y"))
-        assert store.run(lambda tx, days=days: tx.spend_by_entity("tag", "xy", days.first, days.last)) == named  # type: ignore[misc]
+        assert store.run(partial(spend_of_tags, days=days)) == named
+
+
+def spend_of_tags(tx: SqlTransaction, days: Days) -> dict[str, int]:
+    """Return the spend of the tags x and y."""
+    return tx.user_totals.spend_by_entity("tag", "xy", days.first, days.last)
 
 
 def test_months_are_forgotten_whole(store: SqlStore) -> None:
     """A month's own rows then always equal the sum of its days' rows."""
-    store.run(lambda tx: tx.add_ledger(some_days(random.Random(5), 300), max_entities=1_000))
-    while store.run(lambda tx: tx.prune_ledger(before=date(2026, 5, 20))):
+    store.run(lambda tx: tx.ledger.add(some_days(random.Random(5), 300), max_entities=1_000))
+    while store.run(lambda tx: tx.retention.prune_ledger(before=date(2026, 5, 20))):
         pass
 
     assert min(row.day for row in rows(store, SPEND)) == date(2026, 5, 1)
@@ -94,12 +101,12 @@ def test_months_are_forgotten_whole(store: SqlStore) -> None:
 def test_a_month_that_is_being_forgotten_is_read_no_more(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """After each piece of it: neither its own rows, nor its days one by one or together, nor half of any of them."""
     monkeypatch.setattr("alertworker.store.retention._LEDGER_PIECE", 7)
-    store.run(lambda tx: tx.add_ledger(some_days(random.Random(5), 300), max_entities=1_000))
+    store.run(lambda tx: tx.ledger.add(some_days(random.Random(5), 300), max_entities=1_000))
     book, kept_from = SqlLedgerReader(store.engine), date(2026, 5, 1)
     kept = sum(row.spend_nanos for row in rows(store, SPEND) if row.dimension == "team" and row.day >= kept_from)
     more, pieces = True, 0
     while more:
-        more, pieces = store.run(lambda tx: tx.prune_ledger(before=date(2026, 5, 20))), pieces + 1
+        more, pieces = store.run(lambda tx: tx.retention.prune_ledger(before=date(2026, 5, 20))), pieces + 1
         for last in (date(2026, 4, 29), date(2026, 4, 30)):
             assert book.total(Days(date(2026, 4, 1), last)) == SpendSums()
             assert book.totals("tag", Days(FIRST, last)) == []
@@ -108,8 +115,8 @@ def test_a_month_that_is_being_forgotten_is_read_no_more(store: SqlStore, monkey
             assert book.total(Days(FIRST, last)).spend_nanos == kept
 
     assert pieces > 10
-    store.run(lambda tx: tx.prune_ledger(before=date(2025, 12, 20)))
-    store.run(lambda tx: tx.add_ledger(some_days(random.Random(5), 300), max_entities=1_000))
+    store.run(lambda tx: tx.retention.prune_ledger(before=date(2025, 12, 20)))
+    store.run(lambda tx: tx.ledger.add(some_days(random.Random(5), 300), max_entities=1_000))
     assert book.total(Days(date(2026, 4, 1), date(2026, 4, 30))).requests, "they are kept for longer now"
 
 

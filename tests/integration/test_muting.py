@@ -182,7 +182,7 @@ def test_an_outage_mutes_the_failures_of_its_deployment_while_it_lasts(
     ]
     assert counters(store)["muted", "alert"] == 1
 
-    found = store.run(lambda tx: tx.find_open(outage.fingerprint))
+    found = store.run(lambda tx: tx.alerts.find_open(outage.fingerprint))
     assert found is not None
     store.run(lambda tx: resolve(tx, found, runtime, now=after(20)))
     pass_time(runtime, 21)
@@ -398,7 +398,7 @@ def test_a_failure_of_an_outage_that_is_reported_after_its_end_belongs_to_the_ou
     """Late events are judged by when they happened."""
     outage = replace(condition(AlertType.OUTAGE_ALERTS, deployment="d1"), last_at=after(60))
     store.run(lambda tx: claim(tx, outage, runtime, now=NOW))
-    found = store.run(lambda tx: tx.find_open(outage.fingerprint))
+    found = store.run(lambda tx: tx.alerts.find_open(outage.fingerprint))
     assert found is not None
     store.run(lambda tx: resolve(tx, found, runtime, now=after(100)))
     ingest(batch(failed("late", at=after(30))), runtime, now=after(300))

@@ -654,7 +654,7 @@ def test_a_bucket_of_the_previous_version_fails_from_its_start_on(runtime: Runti
     hear(runtime, attempt(7), at=7)
     hear(runtime, attempt(15), attempt(12), at=15)
 
-    buckets = sorted(store.run(lambda tx: tx.buckets(target, start=0)), key=lambda bucket: bucket.start)
+    buckets = sorted(store.run(lambda tx: tx.outages.buckets(target, start=0)), key=lambda bucket: bucket.start)
     since = [datetime.fromtimestamp(bucket.failed_since / 1_000, UTC) for bucket in buckets]
     assert since == [START, after(12)]
 

@@ -240,7 +240,7 @@ def test_an_alert_has_advice_while_action_is_needed(store: SqlStore, runtime: Ru
     assert f"What to do: {line} Runbook" in " ".join(page.text.split())
     assert "https://wiki.example/llm" in [link.get("href") for link in page.all("a")]
 
-    store.run(lambda tx: tx.close(ids[0], count=1, now=NOW))
+    store.run(lambda tx: tx.alerts.close(ids[0], count=1, now=NOW))
     assert (page.text.count(line), browser.get(f"/alerts/{ids[0]}").text.count(line)) == (2, 1)
 
 

@@ -246,7 +246,7 @@ def test_its_open_alerts_are_read_with_all_that_is_known_of_them(store: SqlStore
     assert (hanging.ack_note, hanging.repeat_at) == ("looking", None)
     assert desk.occurrences(failing.id) == Occurrences([f"fails-{n} · search · app" for n in (1, 2, 3)], {"search": 3})
 
-    due = {alert.id: alert for alert in store.run(lambda tx: tx.due_alerts(limit=100, now=LATER))}
+    due = {alert.id: alert for alert in store.run(lambda tx: tx.alerts.due_alerts(limit=100, now=LATER))}
     assert (due[hanging.id].running, due[hanging.id].outcomes) == (2, {})
     assert due[outage.id].severity is Severity.MEDIUM
 

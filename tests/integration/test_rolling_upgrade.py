@@ -179,12 +179,12 @@ def test_rows_of_the_first_schema_are_upgraded_and_used(runtime: Runtime, outbox
         connection.execute(BUDGETS.insert(), budget)
     upgrade(store.engine)
 
-    opened = store.run(lambda tx: tx.find_open(broken.fingerprint))
+    opened = store.run(lambda tx: tx.alerts.find_open(broken.fingerprint))
     assert opened is not None
     assert opened.suppression == Suppression(SuppressionReason.SILENCE, "gone")
     key = BudgetKey("tag", "nightly", "month")
-    assert list(store.run(lambda tx: tx.live_budgets())) == [key]
-    assert store.run(lambda tx: tx.budget(key)) is not None
+    assert list(store.run(lambda tx: tx.budgets.live_budgets())) == [key]
+    assert store.run(lambda tx: tx.budgets.budget(key)) is not None
     sweep(runtime, now=NOW)
     run_until_quiet(runtime, NOW)
     assert [message.step for message in outbox.sent] == [Step.NOTICE, Step.FIRING]
@@ -241,13 +241,13 @@ class Life:
 
         def work(tx: Any) -> None:
             if change in (AlertChange.RAISED, AlertChange.COUNTED, AlertChange.ROSE):
-                self.id = tx.raise_alert(alert, next_summary_at=NOW, now=NOW).id
+                self.id = tx.alerts.raise_alert(alert, next_summary_at=NOW, now=NOW).id
             elif change is AlertChange.SUPPRESSED:
-                tx.suppress(self.id, suppression, check_again_at=NOW)
+                tx.alerts.suppress(self.id, suppression, check_again_at=NOW)
             elif change is AlertChange.NOTIFIED:
-                tx.record_notified(self.id, count=1, next_summary_at=NOW, now=NOW)
+                tx.alerts.record_notified(self.id, count=1, next_summary_at=NOW, now=NOW)
             elif change is AlertChange.CLOSED:
-                tx.close(self.id, count=1, now=NOW)
+                tx.alerts.close(self.id, count=1, now=NOW)
 
         self.store.run(work)
         if change is AlertChange.ACKNOWLEDGED:

@@ -103,7 +103,7 @@ def test_days_at_the_ends_of_the_calendar_are_answered() -> None:
 def test_days_around_a_change_of_the_zone_are_marked(store: SqlStore) -> None:
     """The note is on the error output, because programs read the figures."""
     for name, at in (("UTC", NOW - timedelta(days=2)), ("Asia/Tokyo", NOW)):
-        store.run(lambda tx, name=name, at=at: tx.keep_zone(name, now=at))  # type: ignore[misc]
+        store.run(lambda tx, name=name, at=at: tx.time_zone.keep_zone(name, now=at))  # type: ignore[misc]
     result = CliRunner().invoke(cli, ["spend", "--until", str(NOW.date()), "--json"])
 
     assert "Note: time_zone changed from UTC to Asia/Tokyo at 2026-11-23 23:02:11 JST" in result.stderr

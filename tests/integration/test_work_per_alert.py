@@ -284,7 +284,7 @@ def test_buckets_of_many_targets_are_each_targets_own(store: SqlStore) -> None:
         Target(provider="azure", region="eu"): 20,
         Target(): 0,
     }
-    found = store.run(lambda tx: tx.buckets_of(starts, end=30))
+    found = store.run(lambda tx: tx.outages.buckets_of(starts, end=30))
 
     assert {target: sorted((one.deployment_id, one.start) for one in own) for target, own in found.items()} == {
         Target("d1"): [("d1", 20), ("d1", 20)],
@@ -293,7 +293,7 @@ def test_buckets_of_many_targets_are_each_targets_own(store: SqlStore) -> None:
         Target(provider="azure", region="eu"): [("", 20), ("d1", 20), ("d2", 20)],
         Target(): [("", 10), ("", 20)],
     }
-    assert store.run(lambda tx: tx.buckets_of({})) == {}
+    assert store.run(lambda tx: tx.outages.buckets_of({})) == {}
 
 
 def test_users_with_alerts_are_checked_by_few_statements(runtime: Runtime, store: SqlStore) -> None:

@@ -51,9 +51,9 @@ def test_the_failing_deployment_is_to_blame(recorded: Recorded) -> None:
     """Ends of calls alone are no evidence for an outage; and each failed call has one failed attempt."""
     folded = _folded(recorded)
 
-    assert {key.deployment_id for key in folded.causes} == {"azure-eastus-2"}
-    assert sum(sums.attempts for sums in folded.causes.values()) == len(folded.failed) >= 10
-    assert {event.call_id for event in folded.blamed} == {event.call_id for event in folded.failed}
+    assert {key.deployment_id for key in folded.outages.causes} == {"azure-eastus-2"}
+    assert sum(sums.attempts for sums in folded.outages.causes.values()) == len(folded.failed) >= 10
+    assert {event.call_id for event in folded.outages.blamed} == {event.call_id for event in folded.failed}
 
 
 def test_a_call_has_one_identity(recorded: Recorded) -> None:

@@ -47,9 +47,9 @@ STEPS = {
 #: Modules of the store that are its own machinery, and no concept's.
 STORE = {
     "admin",
+    "alert_rows",
     "alert_search",
     "connection",
-    "database",
     "engine",
     "health",
     "migrations",
@@ -110,6 +110,13 @@ def test_a_module_of_the_store_is_machinery_or_has_its_concepts_name() -> None:
     assert sorted(words(store / "schema") - concepts() - {"base"}) == []
     assert sorted(words(store / "ledger") - words(PACKAGE / "ledger") - words(PACKAGE / "ports") - LEDGER) == []
     assert sorted(words(store / "delivery") - words(PACKAGE / "ports") - DELIVERY) == []
+
+
+def test_the_store_and_its_ports_name_the_type_of_every_row() -> None:
+    """A row of type `Any` hides a misspelt column until a statement runs."""
+    files = [path for folder in ("store", "ports") for path in (PACKAGE / folder).rglob("*.py")]
+
+    assert [path for path in files if re.search(r"import .*\bAny\b", path.read_text())] == []
 
 
 def test_unit_tests_stand_in_the_folder_of_their_concept() -> None:

@@ -16,7 +16,6 @@ from alertworker.channels import CHANNELS
 from alertworker.cli import COMMANDS
 from alertworker.detectors import DETECTORS
 from alertworker.events import AnyEvent
-from alertworker.outages import credentials, model_alert
 from alertworker.reports import ReportKind
 from alertworker.settings.file_config import FileConfig
 from alertworker.settings.sources import VARIABLES
@@ -51,7 +50,6 @@ def test_every_label_of_few_values_is_known_with_all_of_them() -> None:
     """A warning about a value that exists would be wrong."""
     assert set(CLOSED) <= LABELS
     assert set(CLOSED["report"]) == {kind.value for kind in ReportKind}
-    assert set(CLOSED["scope"]) == {credentials.SCOPE, model_alert.SCOPE}
 
 
 def test_every_channel_is_registered_under_its_kind() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from alertworker.events import Action, Entity
 from alertworker.integrations.litellm.coerce import key_hash, name
@@ -56,7 +56,7 @@ ALIASES: Final = {
 _NOT_GIVEN: Final = frozenset(("None", "[]", "''", "<"))
 
 
-def entity_changed(alert_type: str, message: str, *, now: datetime, host: str | None) -> dict[str, Any]:
+def entity_changed(alert_type: str, message: str, *, now: datetime, host: str | None) -> dict[str, object]:
     """Return the fields of an `EntityChanged` for a management alert. The caller must still pass them to `leaving`.
 
     ``alert_type`` is a key of `MANAGEMENT`, and ``host`` the proxy that sent the alert.

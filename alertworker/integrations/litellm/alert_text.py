@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from alertworker.events.base import MAX_ITEMS
 from alertworker.integrations.litellm.scrub import without
@@ -64,7 +64,7 @@ def bounded(message: str) -> str:
     return f"{shorten(message, _MAX_BEGIN)}\n{end}"
 
 
-def labelled(message: str) -> dict[str, Any]:
+def labelled(message: str) -> dict[str, object]:
     """Return a message's first line (``headline``), its labelled lines (``facts``), and the rest of it (``text``).
 
     If a label occurs twice, for example in a message about several users, the rest contains all lines.

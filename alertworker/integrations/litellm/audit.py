@@ -69,7 +69,7 @@ def entity_changed(entry: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _values(text: object) -> dict[str, Any]:
+def _values(text: object) -> dict[str, object]:
     """Return the mapping in one of the entry's two JSON strings, or an empty mapping for anything else."""
     try:
         values = json.loads(text) if isinstance(text, str) and len(text) <= _MAX_VALUE else text
@@ -82,12 +82,12 @@ def _given(value: object) -> bool:
     return bool(value) and value != "None"  # LiteLLM's masking writes None as a string
 
 
-def _differs(field: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+def _differs(field: str, before: Mapping[str, object], after: Mapping[str, object]) -> bool:
     old, new = before.get(field), after[field]
     return field not in _NO_CHANGE and new != old and (_given(new) or _given(old))
 
 
-def _of_members(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Action, str]:
+def _of_members(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[Action, str]:
     """Return the action that a new list of members stands for, and the members concerned.
 
     A changed role is an update.
@@ -108,6 +108,6 @@ def _names(members: set[str]) -> str:
     return ", ".join(sorted(members))
 
 
-def _step(field: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def _step(field: str, before: Mapping[str, object], after: Mapping[str, object]) -> str:
     old, new = before.get(field), after[field]
     return f"{old} → {new}" if _given(old) else f"{new}"

@@ -60,7 +60,7 @@ _FIELDS: Final = {
 }
 
 
-def budgets(caller: Any, metadata: Mapping[str, Any], customer_id: str | None) -> list[dict[str, Any]]:
+def budgets(caller: object, metadata: Mapping[str, object], customer_id: str | None) -> list[dict[str, object]]:
     """Return a mapping for each budget that has a limit. Its spend is from before the call.
 
     ``caller`` is LiteLLM's ``UserAPIKeyAuth``. ``metadata`` is the call's: after an authentication against the
@@ -118,7 +118,7 @@ def with_refusal(error: BaseException, known: list[dict[str, Any]], caller: Any)
     return [*known, refused | {"part": part, "refused": True, "reset_at": _window_end(caller, scope, part)}]
 
 
-def _window_end(caller: Any, scope: BudgetScope, part: str | None) -> datetime | None:
+def _window_end(caller: object, scope: BudgetScope, part: str | None) -> datetime | None:
     """Return when a further budget of a key resets. LiteLLM does not report this for a team."""
     windows = getattr(caller, "budget_limits", None) if scope is BudgetScope.KEY and part is not None else None
     for window in windows if isinstance(windows, list) else ():
@@ -137,7 +137,7 @@ def _budget(
     soft: object = None,
     duration: object = None,
     reset_at: object = None,
-) -> dict[str, Any] | None:
+) -> dict[str, object] | None:
     if limit is None and soft is None:
         return None
     entity_id, max_nanos, soft_nanos = name(entity), nanos(limit), nanos(soft)

@@ -182,14 +182,14 @@ def _litellm_vertex_location() -> str | None:
     return next((place for place in places if isinstance(place, str) and place), None)
 
 
-async def _litellm_cooldowns(deployment_ids: Sequence[str]) -> Sequence[tuple[str, Mapping[str, Any]]]:
+async def _litellm_cooldowns(deployment_ids: Sequence[str]) -> Sequence[tuple[str, Mapping[str, object]]]:
     """Return the active cooldowns of the router of the proxy in this process. Without a proxy there are none."""
     cache = getattr(getattr(sys.modules.get(_SERVER), "llm_router", None), "cooldown_cache", None)
     found = await cache.async_get_active_cooldowns(list(deployment_ids), None) if cache is not None else ()
     return [(name, value) for name, value in found if isinstance(value, Mapping)]
 
 
-def get_callback() -> Any:
+def get_callback() -> object:
     """Return the only callback of this process."""
     existing = getattr(sys, _REGISTRY, None)
     if existing is None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from alertworker.events.base import (
@@ -29,7 +29,7 @@ from alertworker.text.shorten import CUT, DIGITS, ELLIPSIS, fingerprint, shorten
 _HARMLESS_KEY: Final = re.compile(
     r"(?:hashed-jwt-)?[0-9a-f]{64}|litellm_proxy_master_key|litellm-dashboard|litellm[-_](?:internal|cli)[-_a-z]{0,40}"
 )
-_NOTHING: Final[Mapping[str, Any]] = {}
+_NOTHING: Final[Mapping[str, object]] = {}
 #: The maximum length of an address that is read, in characters. It is read whole: a password may be anywhere in it.
 _MAX_ADDRESS: Final = 16_384
 
@@ -42,7 +42,7 @@ def clip(value: object, limit: int, mark: str = CUT) -> str | None:
     return storable(shorten(value, limit, mark)) if isinstance(value, str) and value else None
 
 
-def as_mapping(value: object) -> Mapping[str, Any]:
+def as_mapping(value: object) -> Mapping[str, object]:
     """Return a mapping unchanged, and an empty one for any other type.
 
     The check for ``dict`` is first because it is fast.

@@ -22,12 +22,12 @@ class CooldownWatch:
     """Asks the router once for each deployment that failed, and publishes each cooldown once."""
 
     def __init__(
-        self, publish: Callable[[Mapping[str, Any]], None], cooldowns: Cooldowns, *, delay: float = DELAY
+        self, publish: Callable[[Mapping[str, object]], None], cooldowns: Cooldowns, *, delay: float = DELAY
     ) -> None:
         self._publish = publish
         self._cooldowns = cooldowns
         self._delay = delay
-        self._asking: dict[str, Mapping[str, Any]] = {}
+        self._asking: dict[str, Mapping[str, object]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._known: dict[tuple[str, object], None] = {}
 
@@ -51,7 +51,7 @@ class CooldownWatch:
         if not task.cancelled():
             task.exception()  # an error of LiteLLM's cache is neither the request's nor ours
 
-    async def _ask(self, deployment_id: str, fields: Mapping[str, Any]) -> None:
+    async def _ask(self, deployment_id: str, fields: Mapping[str, object]) -> None:
         for found, cooldown in await self._cooldowns([deployment_id]):
             begun, length = moment(cooldown.get("timestamp")), seconds(cooldown.get("cooldown_time"))
             key = (found, cooldown.get("timestamp"))

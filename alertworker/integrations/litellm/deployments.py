@@ -52,12 +52,12 @@ class Deployments:
             facts["model_group"] = group
         return facts
 
-    def region(self, attempt: Mapping[str, Any], provider: str | None) -> str | None:
+    def region(self, attempt: Mapping[str, object], provider: str | None) -> str | None:
         """Return the region of an attempt, whichever provider's key holds it."""
         named = next((region for key in _REGIONS if (region := name(attempt.get(key)))), None)
         return named or (self.vertex_location if provider == _VERTEX else None)
 
-    def _provider(self, attempt: Mapping[str, Any]) -> str | None:
+    def _provider(self, attempt: Mapping[str, object]) -> str | None:
         given, model = name(attempt.get("custom_llm_provider")), attempt.get("model")
         if given or not isinstance(model, str):
             return given
@@ -65,7 +65,7 @@ class Deployments:
         return name(self.provider_of(model, base if isinstance(base, str) else None))
 
 
-def remembered(attempt: Mapping[str, Any]) -> dict[str, Any]:
+def remembered(attempt: Mapping[str, object]) -> dict[str, object]:
     """Return the part of an attempt that `Deployments` reads. The rest holds the prompt."""
     kept = {key: attempt[key] for key in _REMEMBERED if key in attempt}
     metadata = request_metadata(attempt)
@@ -73,7 +73,7 @@ def remembered(attempt: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def request_metadata(request: Mapping[str, Any]) -> Mapping[str, Any]:
+def request_metadata(request: Mapping[str, object]) -> Mapping[str, object]:
     """Return a request's metadata. Some routes leave ``metadata`` to the caller and use ``litellm_metadata``."""
     own, other = (request.get(key) for key in ("metadata", "litellm_metadata"))
     return {**as_mapping(own), **as_mapping(other)} if own and other else as_mapping(own or other)

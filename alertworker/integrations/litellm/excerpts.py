@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from alertworker.integrations.litellm.coerce import as_mapping, clip
 from alertworker.integrations.litellm.deployments import request_metadata
@@ -21,7 +21,7 @@ _MESSAGES: Final = ("messages", "input", "prompt", "contents", "query")
 _WITHHELD: Final = ("x-litellm-enable-message-redaction", "litellm-enable-message-redaction")
 
 
-def request_excerpt(request: Mapping[str, Any]) -> str | None:
+def request_excerpt(request: Mapping[str, object]) -> str | None:
     """Return the excerpt of a failed request, or ``None`` if its key or its caller keeps messages out of logs.
 
     LiteLLM itself removes those messages from its success log.

@@ -137,7 +137,7 @@ def can_alert(event: Mapping[str, Any], threshold_seconds: float) -> bool:
     return event["type"] == "llm.request.failed" and event["failure"]["origin"] is not Origin.CALLER
 
 
-def _treated(field: Field, value: Any, *, ours: bool) -> Any:
+def _treated(field: Field, value: object, *, ours: bool) -> object:
     if field.treatment in _REDACT:
         return _metadata(value, _REDACT[field.treatment])
     if isinstance(value, str):

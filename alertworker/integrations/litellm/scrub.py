@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from alertworker.events.base import MAX_TEXT
 from alertworker.integrations.litellm.coerce import as_mapping, clip
@@ -109,7 +109,7 @@ def _sound(message: str) -> str:
 _remembered: Final = lru_cache(1_000)(_sound)
 
 
-def prompt_pieces(request: Mapping[str, Any]) -> Iterator[str]:
+def prompt_pieces(request: Mapping[str, object]) -> Iterator[str]:
     """Return the strings of a request that its caller wrote.
 
     LiteLLM also keeps the body as the caller sent it. Of its other fields only longer strings are returned: a short one
@@ -245,7 +245,7 @@ def _is_name(key: object, item: object) -> bool:
     return key in _NAMES and isinstance(item, str) and " " not in item
 
 
-def _strings(value: Any) -> Iterator[str]:
+def _strings(value: object) -> Iterator[str]:
     """Return the strings of a nested value, without the names of its fields.
 
     Raises:
@@ -257,7 +257,7 @@ def _strings(value: Any) -> Iterator[str]:
         if isinstance(value, str):
             yield value
             continue
-        found: Iterable[Any] = ()
+        found: Iterable[object] = ()
         if isinstance(value, Mapping):
             parts += len(value)
             found = (item for key, item in value.items() if not _is_name(key, item))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import ColumnElement, Update, update
 
@@ -11,6 +11,8 @@ from alertworker.alerts.message import StepKey
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.delivery.status import TRANSITIONS, NotificationStatus, StatusChange
 from alertworker.delivery.turns import spell_dead_letter
+from alertworker.ports.admin import NotificationRow
+from alertworker.store.connection import columns_of, read_rows
 from alertworker.store.delivery.delivered import fold_into_resolve
 from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
 from alertworker.store.upsert import Statements, insert_or
@@ -32,18 +34,24 @@ def change_one(what: StatusChange, notification_id: str) -> Update:
     return change(what, NOTIFICATIONS.c.id == notification_id)
 
 
-def record_sent(tx: Statements, notification_id: str, answer: str, *, now: datetime) -> Any:
+def one_row(tx: Statements, changed: Update) -> NotificationRow | None:
+    """Return the notification that a statement changes, ``None`` if its status does not allow the change."""
+    columns = columns_of(NotificationRow, NOTIFICATIONS)
+    return next(iter(read_rows(tx.connection, NotificationRow, changed.returning(*columns))), None)
+
+
+def record_sent(tx: Statements, notification_id: str, answer: str, *, now: datetime) -> NotificationRow | None:
     """Record that the receiver has a notification. Return its row, or ``None`` if it was settled before."""
     values = {"settled_at": now, "answer": shorten(answer, _MAX_ANSWER), "reason": None}
     sent = change_one(StatusChange.DELIVER, notification_id).values(values)
-    return tx.connection.execute(sent.returning(NOTIFICATIONS)).first()
+    return one_row(tx, sent)
 
 
 def record_dead(tx: Statements, notification_id: str, channel: str, *, reason: str, answer: str, now: datetime) -> None:
     """Mark a notification that is not settled as dead, and store it as a dead letter, unless it is a test."""
     values = {"settled_at": now, "reason": reason, "answer": shorten(answer, _MAX_ANSWER)}
     dead = change_one(StatusChange.GIVE_UP, notification_id).values(values)
-    row = tx.connection.execute(dead.returning(NOTIFICATIONS)).first()
+    row = one_row(tx, dead)
     key = StepKey.parse(row.step) if row is not None else None
     if row is None or (key is not None and key.of_test):
         return

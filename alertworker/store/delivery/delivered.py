@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import ColumnElement, FromClause, and_, not_, select, update
 
 from alertworker.alerts.compose import fired_and_resolved
@@ -11,6 +9,7 @@ from alertworker.alerts.message import Step
 from alertworker.alerts.stored import StoredReader
 from alertworker.delivery.retry import SHADOWED
 from alertworker.delivery.status import UNDELIVERED, NotificationStatus
+from alertworker.ports.admin import NotificationRow
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.upsert import Statements
 
@@ -31,7 +30,7 @@ def _kept_back(table: FromClause, *, shadow: bool) -> ColumnElement[bool]:
     return lost if shadow else lost | table.c.answer.is_not_distinct_from(SHADOWED)
 
 
-def fold_into_resolve(tx: Statements, dead: Any) -> None:
+def fold_into_resolve(tx: Statements, dead: NotificationRow) -> None:
     """Include the firing in the waiting resolving message of a condition, if the firing message is never sent."""
     merged = select(NOTIFICATIONS.c.alert_id).where(NOTIFICATIONS.c.merged_into == dead.id)
     waiting = select(NOTIFICATIONS).where(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from sqlalchemy import Exists, and_, delete, func, select, update
+from sqlalchemy import Executable, Exists, and_, delete, func, select, update
 from typing_extensions import override
 
 from alertworker.alerts.message import Step, StepKey
@@ -16,8 +16,9 @@ from alertworker.delivery.retry import DeliveryError, Reason, RetryAt
 from alertworker.delivery.status import NotificationStatus, StatusChange
 from alertworker.delivery.turns import PARTIAL_TURN, URGENT_TURN
 from alertworker.ports import LaneState, Lease, Turn
+from alertworker.ports.batches import CounterName
 from alertworker.ports.lanes import LanePort
-from alertworker.store.connection import ConnectionRunner
+from alertworker.store.connection import ConnectionRunner, columns_of, read_rows
 from alertworker.store.delivery.changes import PENDING, change_one, record_attempt, record_dead, record_sent
 from alertworker.store.delivery.remainders import add_remainder, is_remainder
 from alertworker.store.schema.delivery import ATTEMPTS, LANES, NOTIFICATIONS
@@ -56,7 +57,7 @@ class SqlLanes(LanePort):
         waiting = select(NOTIFICATIONS.c.channel, count, since).where(PENDING).group_by(NOTIFICATIONS.c.channel)
 
         def work(tx: Statements) -> dict[str, LaneState]:
-            states = {row.channel: _state(row, now) for row in tx.connection.execute(select(LANES))}
+            states = {row.channel: _state(row, now) for row in _lanes(tx, select(*_ROW))}
             for row in tx.connection.execute(waiting):
                 state = states.get(row.channel, LaneState(row.channel))
                 states[row.channel] = replace(state, waiting=row.waiting, waiting_since=row.since)
@@ -82,8 +83,8 @@ class SqlLanes(LanePort):
                     LANES.c.paced_until.is_(None) | (LANES.c.paced_until <= ahead),
                     LANES.c.probe_at.is_(None) | (LANES.c.probe_at <= now) | urgent,
                 ),
-            ).returning(LANES)
-            lane = tx.connection.execute(taken).first()
+            ).returning(*_ROW)
+            lane = next(iter(_lanes(tx, taken)), None)
             if lane is None:
                 return None
             probe = lane.probe_at is not None and not tx.connection.execute(select(urgent)).scalar()
@@ -113,7 +114,7 @@ class SqlLanes(LanePort):
 
         def work(tx: Statements) -> bool:
             own = LANES.c.channel == lease.channel
-            lane = tx.connection.execute(select(LANES).where(own).with_for_update()).one()
+            (lane,) = _lanes(tx, select(*_ROW).where(own).with_for_update())
             free = max(lane.next_free_at, now + timedelta(seconds=busy_for)) if busy_for else lane.next_free_at
             well = {"failing_since": None, "failures": 0, "probe_at": None, "next_free_at": free}
             tx.connection.execute(update(LANES).where(own).values(well))
@@ -136,14 +137,14 @@ class SqlLanes(LanePort):
         def work(tx: Statements) -> datetime:
             lane = _lane(tx, lease)
             record_attempt(tx, notification_id, error.reason, str(error), now=now)
-            tx.count("delivery_retries", error.reason)
+            tx.count(CounterName.DELIVERY_RETRIES, error.reason)
             if lane is None:
                 return now
             since, at = now, verdict.at
             if not is_remainder(tx, notification_id):
                 probe_at = verdict.probe_at if _other_attempted(tx, notification_id, lease.channel) else None
                 since, at = lane.failing_since or now, probe_at or at
-                values: dict[str, Any] = {"failing_since": since, "failures": verdict.in_a_row, "probe_at": probe_at}
+                values: dict[str, object] = {"failing_since": since, "failures": verdict.in_a_row, "probe_at": probe_at}
                 if verdict.pauses_lane:
                     values["next_free_at"] = verdict.at
                 tx.connection.execute(update(LANES).where(LANES.c.channel == lease.channel).values(values))
@@ -190,13 +191,35 @@ class SqlLanes(LanePort):
         self._run(lambda tx: tx.connection.execute(statement))
 
 
-def _lane(tx: Statements, lease: Lease) -> Any:
+@dataclass(frozen=True, slots=True)
+class _LaneRow:
+    """A lane as it is stored; `LANES` explains the columns."""
+
+    channel: str
+    token: str | None
+    leased_until: datetime
+    next_free_at: datetime
+    paced_until: datetime | None
+    failing_since: datetime | None
+    failures: int
+    probe_at: datetime | None
+    broken_at: datetime | None
+
+
+_ROW: Final = columns_of(_LaneRow, LANES)
+
+
+def _lanes(tx: Statements, statement: Executable) -> list[_LaneRow]:
+    return read_rows(tx.connection, _LaneRow, statement)
+
+
+def _lane(tx: Statements, lease: Lease) -> _LaneRow | None:
     """Return the lane's row, locked, or ``None`` if another worker has taken it over."""
-    own = select(LANES).where(LANES.c.channel == lease.channel, LANES.c.token == lease.token)
-    return tx.connection.execute(own.with_for_update()).first()
+    own = select(*_ROW).where(LANES.c.channel == lease.channel, LANES.c.token == lease.token)
+    return next(iter(_lanes(tx, own.with_for_update())), None)
 
 
-def _state(row: Any, now: datetime) -> LaneState:
+def _state(row: _LaneRow, now: datetime) -> LaneState:
     return LaneState(
         row.channel,
         paused_until=row.next_free_at if row.next_free_at > now else None,
@@ -228,5 +251,5 @@ def _delete_tracked(tx: Statements, ids: Iterable[str]) -> list[str]:
     gone = list(tx.connection.execute(delete(NOTIFICATIONS).where(sent).returning(NOTIFICATIONS.c.id)).scalars())
     if gone:
         tx.connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.notification_id.in_(gone)))
-        tx.count("spend_tracked", "sent", len(gone))
+        tx.count(CounterName.SPEND_TRACKED, "sent", len(gone))
     return gone

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
 from typing_extensions import override
@@ -15,6 +14,7 @@ from alertworker.delivery.status import DropReason, NotificationStatus, StatusCh
 from alertworker.delivery.turns import turn_of
 from alertworker.events.base import new_id
 from alertworker.ports import DeliveryResult
+from alertworker.ports.batches import CounterName
 from alertworker.ports.notifications import NotificationPort
 from alertworker.store.delivery.changes import change
 from alertworker.store.delivery.delivered import delivered
@@ -70,7 +70,7 @@ class NotificationStatements(Statements, NotificationPort):
 
     def _withdraw(self, alert_ids: Sequence[str], key: StepKey, *, now: datetime) -> None:
         withdrawn = change(StatusChange.DROP, _of(alert_ids, key)).values(reason=DropReason.WITHDRAWN, settled_at=now)
-        self.count("dropped", "withdrawn_test", self.connection.execute(withdrawn).rowcount)
+        self.count(CounterName.DROPPED, "withdrawn_test", self.connection.execute(withdrawn).rowcount)
 
     @override
     def count_waiting(self, channel: str) -> int:
@@ -94,7 +94,7 @@ def _of(alert_ids: Sequence[str], key: StepKey) -> ColumnElement[bool]:
 
 def _notification(
     message: Message, key: StepKey, channel: str, *, created_at: datetime, now: datetime
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return {
         "id": str(new_id()),
         "alert_id": message.alert_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import ColumnElement, Exists, Select, and_, select, update
 from typing_extensions import override
@@ -16,8 +16,10 @@ from alertworker.delivery.coalescing import Plan, Waiting
 from alertworker.delivery.status import SETTLED, DropReason, NotificationStatus, StatusChange
 from alertworker.delivery.turns import PARTIAL_TURN
 from alertworker.ports import Due
+from alertworker.ports.admin import NotificationRow
+from alertworker.ports.batches import CounterName
 from alertworker.ports.lanes import QueuePort
-from alertworker.store.connection import ConnectionRunner
+from alertworker.store.connection import ConnectionRunner, columns_of, read_rows
 from alertworker.store.delivery.changes import PENDING, change
 from alertworker.store.delivery.notifications import NotificationStatements
 from alertworker.store.schema.alerts import ATTACHMENTS
@@ -25,6 +27,7 @@ from alertworker.store.schema.delivery import NOTIFICATIONS
 
 _T = TypeVar("_T")
 
+_ROW: Final = columns_of(NotificationRow, NOTIFICATIONS)
 #: The order of a lane. It is the order of the lane's index.
 _ORDER: Final = (NOTIFICATIONS.c.turn, NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)
 
@@ -41,12 +44,12 @@ class SqlQueue(QueuePort):
     @override
     def waiting(self, channel: str, *, limit: int, now: datetime) -> list[Waiting]:
         statement = (
-            select(NOTIFICATIONS)
+            select(*_ROW)
             .where(_unattempted(channel), NOTIFICATIONS.c.next_attempt_at <= now, ~_behind(channel, attempted=True))
             .order_by(*_ORDER)
             .limit(limit)
         )
-        rows = self._run(lambda tx: tx.connection.execute(statement).all())
+        rows = self._database.rows(NotificationRow, statement)
         stored = StoredReader()  # unknown values are counted when the message is attempted
         return [Waiting(row.id, stored.message(row.message), row.created_at) for row in rows]
 
@@ -64,12 +67,12 @@ class SqlQueue(QueuePort):
         attempted = _next(channel, now).where(NOTIFICATIONS.c.body.is_not(None), NOTIFICATIONS.c.turn < PARTIAL_TURN)
         return self._dues(attempted.order_by(NOTIFICATIONS.c.next_attempt_at, *_ORDER).limit(1))
 
-    def _dues(self, statement: Select[Any]) -> list[Due]:
-        return self._run(lambda tx: [_due(tx, row) for row in tx.connection.execute(statement).all()])
+    def _dues(self, statement: Select[*tuple[object, ...]]) -> list[Due]:
+        return self._run(lambda tx: [_due(tx, row) for row in read_rows(tx.connection, NotificationRow, statement)])
 
 
-def _next(channel: str, now: datetime) -> Select[Any]:
-    return select(NOTIFICATIONS).where(
+def _next(channel: str, now: datetime) -> Select[*tuple[object, ...]]:
+    return select(*_ROW).where(
         NOTIFICATIONS.c.channel == channel,
         PENDING,
         NOTIFICATIONS.c.next_attempt_at <= now,
@@ -77,7 +80,7 @@ def _next(channel: str, now: datetime) -> Select[Any]:
     )
 
 
-def _due(tx: NotificationStatements, row: Any) -> Due:
+def _due(tx: NotificationStatements, row: NotificationRow) -> Due:
     """Return a due notification with its files, which are not part of a message's row."""
     stored = StoredReader()
     message = stored.message(row.message)
@@ -138,15 +141,15 @@ def merge(tx: NotificationStatements, channel: str, plan: Plan, *, now: datetime
 
     dropped = change(StatusChange.DROP, those(plan.dropped)).values(settled_at=now, reason=DropReason.STALE)
     tx.connection.execute(dropped)
-    tx.count("dropped", "stale_reminder", len(plan.dropped))
+    tx.count(CounterName.DROPPED, "stale_reminder", len(plan.dropped))
     for notification_id, message in plan.replaced.items():
         replaced = update(NOTIFICATIONS).where(those([notification_id])).values(message=message.model_dump_json())
         tx.connection.execute(replaced)
         merge_into(notification_id, [own for own, other in plan.absorbed.items() if other == notification_id])
-    tx.count("merged", "passed", len(plan.absorbed))
+    tx.count(CounterName.MERGED, "passed", len(plan.absorbed))
     if plan.digest is not None:
         # The digest goes before all remaining messages, because it is older than they are.
         tx.enqueue(plan.digest, StepKey(Step.DIGEST), [channel], now=plan.digest.since - timedelta(microseconds=1))
         own = select(NOTIFICATIONS.c.id).where(NOTIFICATIONS.c.alert_id == plan.digest.alert_id)
         merge_into(tx.connection.execute(own).scalar_one(), plan.digested)
-        tx.count("merged", "digest", len(plan.digested))
+        tx.count(CounterName.MERGED, "digest", len(plan.digested))

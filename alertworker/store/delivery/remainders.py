@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 
 from alertworker.delivery.status import NotificationStatus
 from alertworker.delivery.turns import PARTIAL_TURN, REMAINDER_AFTER
 from alertworker.events.base import new_id
+from alertworker.ports.admin import NotificationRow
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.upsert import Statements
 
 
-def add_remainder(tx: Statements, sent: Any, body: str, *, now: datetime) -> None:
+def add_remainder(tx: Statements, sent: NotificationRow, body: str, *, now: datetime) -> None:
     """Write the remainder of a message that was just sent. Its deadline counts from the time of that message.
 
     It belongs to no alert, so later messages about the alert do not wait for it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     Column,
@@ -45,7 +45,7 @@ class Rows:
             pieces.append(self._piece(SPEND_MONTHS, SPEND_MONTHS.c.month, months))
         return union_all(*pieces).subquery() if len(pieces) > 1 else pieces[0].subquery()
 
-    def _piece(self, table: Table, at: Column[date], days: Days) -> Select[Any]:
+    def _piece(self, table: Table, at: Column[date], days: Days) -> Select[*tuple[object, ...]]:
         part = table.c.part if "part" in table.c else literal("").label("part")
         piece = select(table.c.team_id, table.c.entity, part, *(table.c[name] for name in SUMS))
         piece = piece.where(table.c.dimension == self.dimension, within(at, days))

@@ -6,13 +6,26 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Table, case, column, func, literal, select, true, tuple_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    case,
+    column,
+    func,
+    literal,
+    select,
+    true,
+    tuple_,
+)
 from typing_extensions import override
 
 from alertworker.budgets.configured import NO_EXEMPTIONS, CapExemptions
-from alertworker.folding import Fold
+from alertworker.folding import DropKey
 from alertworker.ledger.cardinality import MAX_FALLBACKS, MAX_OUTCOMES, OTHER, capped
 from alertworker.ledger.postings import Postings
 from alertworker.ledger.rows import (
@@ -26,8 +39,6 @@ from alertworker.ledger.rows import (
     SpendSums,
 )
 from alertworker.ports.postings import PostingPort
-from alertworker.store.callers import CallerStatements
-from alertworker.store.credentials import CredentialStatements
 from alertworker.store.ledger.aliases import AliasStatements, Entity
 from alertworker.store.ledger.months import month_of
 from alertworker.store.ledger.rows import Rows, rows_of
@@ -41,8 +52,7 @@ from alertworker.store.schema.ledger import (
     SPEND_MONTHS,
     SPEND_SIZES,
 )
-from alertworker.store.schema.outages import CAUSES, MODEL_CALLS, OUTAGE_CALLS, WINDOWS
-from alertworker.store.upsert import insert_or
+from alertworker.store.upsert import Statements, insert_or
 
 #: The dimension without a cap: operators create teams, and totals are its sums.
 _UNCAPPED: Final = "team"
@@ -52,32 +62,31 @@ _MAX_SUM: Final = 10**17
 _KEY_SIZE: Final = len(SpendKey._fields)
 #: How many keys one statement names.
 _CHUNK: Final = 500
+#: A row's key, or the first columns of one.
+_Key = tuple[object, ...]
 
 
-class PostingStatements(AliasStatements, CallerStatements, CredentialStatements, PostingPort):
+class PostingStatements(Statements, PostingPort):
     """Adds batches to the ledger. Tables are written in the order of this module, keys sorted, to avoid deadlocks."""
 
-    @override
-    def add_fold(self, fold: Fold, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
-        self.add_ledger(fold.ledger, max_entities=max_entities, exempt=exempt)
-        self._add_rows(WINDOWS, rows_of(fold.windows), latest=("last_success", "model"))
-        self._add_rows(CAUSES, rows_of(fold.causes), latest=("last_failure",), earliest="first_failure")
-        self._add_rows(OUTAGE_CALLS, rows_of(fold.calls))
-        self._add_rows(MODEL_CALLS, rows_of(fold.models))
-        self.add_failing_keys(fold.failing_keys)
-        self.add_refusals(fold.refusals, fold.accepted, fold.calls)
-        drops = [key._asdict() | {"total": fold.drops[key]} for key in sorted(fold.drops) if fold.drops[key]]
-        self._add(DROPS, drops, latest=("total",))
+    def __init__(self, connection: Connection, aliases: AliasStatements) -> None:
+        super().__init__(connection)
+        self._aliases = aliases
 
-    def add_ledger(self, ledger: Postings, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
-        """Add sums to the ledger. The cap spares what is ``exempt``."""
+    @override
+    def add_drops(self, drops: Mapping[DropKey, int]) -> None:
+        rows = [key._asdict() | {"total": drops[key]} for key in sorted(drops) if drops[key]]
+        self._add(DROPS, rows, latest=("total",))
+
+    @override
+    def add(self, ledger: Postings, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
         spend = self._within(ledger, max_entities, exempt)
         self._book_days(rows_of(spend))
         self._book(SPEND_MONTHS, rows_of(_by_month(spend)))
-        self._add_rows(OUTCOMES, rows_of(self._outcomes(ledger.outcomes)))
-        self._add_rows(LATENCIES, rows_of(ledger.latencies))
-        self._add_rows(FALLBACKS, rows_of(self._fallbacks(ledger.fallbacks)))
-        self.keep_names(ledger.aliases)
+        self._add(OUTCOMES, rows_of(self._outcomes(ledger.outcomes)).mappings())
+        self._add(LATENCIES, rows_of(ledger.latencies).mappings())
+        self._add(FALLBACKS, rows_of(self._fallbacks(ledger.fallbacks)).mappings())
+        self._aliases.keep_names(ledger.aliases)
 
     def _within(self, ledger: Postings, most: int, exempt: CapExemptions) -> dict[SpendKey, SpendSums]:
         """Return the batch's sums with the entities beyond the cap added up under "(other)".
@@ -110,7 +119,7 @@ class PostingStatements(AliasStatements, CallerStatements, CredentialStatements,
     def _held(self, entities: Iterable[Entity], ledger: Postings, exempt: CapExemptions) -> set[Entity]:
         """Return the entities that are exempt by their ids, their current names or the names in this batch."""
         asked = {entity for entity in entities if entity[0] in exempt.dimensions}
-        names = {entity: {name} for entity, name in self.newest_names(asked).items()}
+        names = {entity: {name} for entity, name in self._aliases.newest_names(asked).items()}
         for alias in ledger.aliases:
             names.setdefault(alias[:2], set()).add(alias.alias)
         return {entity for entity in asked if exempt.holds(*entity, names.get(entity, ()))}
@@ -137,9 +146,7 @@ class PostingStatements(AliasStatements, CallerStatements, CredentialStatements,
             other=lambda key: key._replace(asked=OTHER),
         )
 
-    def _room(
-        self, table: Table, keys: Sequence[tuple[Any, ...]], most: int, *, width: int
-    ) -> tuple[set[tuple[Any, ...]], dict[tuple[Any, ...], int]]:
+    def _room(self, table: Table, keys: Sequence[_Key], most: int, *, width: int) -> tuple[set[_Key], dict[_Key, int]]:
         """Return which keys have a row, and how many more rows fit beside the others.
 
         A place is the first ``width`` columns of a key. If all keys have a row, as is usual, one statement is enough.
@@ -154,7 +161,7 @@ class PostingStatements(AliasStatements, CallerStatements, CredentialStatements,
         taken = {tuple(row[:width]): row[width] for row in self.connection.execute(counted)}
         return known, {place: max(0, most - taken.get(place, 0)) for place in places}
 
-    def _known(self, table: Table, fields: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    def _known(self, table: Table, fields: Sequence[str], keys: Sequence[_Key]) -> Iterator[_Key]:
         columns = [table.c[name] for name in fields]
         for start in range(0, len(keys), _CHUNK):
             chunk = keys[start : start + _CHUNK]
@@ -169,7 +176,7 @@ class PostingStatements(AliasStatements, CallerStatements, CredentialStatements,
         grown = Counter((key.dimension, key.day) for key in created if key.dimension != _UNCAPPED)
         self._add(SPEND_SIZES, [{"dimension": d, "day": day, "rows": grown[d, day]} for d, day in sorted(grown)])
 
-    def _book(self, table: Table, rows: Rows) -> Sequence[Any]:
+    def _book(self, table: Table, rows: Rows) -> Sequence[tuple[object, ...]]:
         """Add sorted rows to those that exist; return the new totals, with the columns in the same order."""
         if not rows.values:
             return []
@@ -186,7 +193,7 @@ class PostingStatements(AliasStatements, CallerStatements, CredentialStatements,
         larger = func.max if self.connection.dialect.name == "sqlite" else func.greatest
         return case((kept > _MAX_SUM - more, larger(kept, _MAX_SUM)), else_=kept + more)
 
-    def _source(self, table: Table, rows: Rows) -> Select[Any]:
+    def _source(self, table: Table, rows: Rows) -> Select[*tuple[object, ...]]:
         """Return rows as a query of one array a column, or of one JSON string; a parameter a value would cost more."""
         if self.connection.dialect.name == "sqlite":
             text = func.json_each(json.dumps(rows.values, default=str)).table_valued("value")
@@ -199,10 +206,6 @@ class PostingStatements(AliasStatements, CallerStatements, CredentialStatements,
         )
         columns = (column(name, kind) for name, kind in zip(rows.names, types, strict=True))
         return select(func.unnest(*arrays).table_valued(*columns).render_derived())
-
-    def _add_rows(self, table: Table, rows: Rows, *, latest: Sequence[str] = (), earliest: str = "") -> None:
-        added = [dict(zip(rows.names, values, strict=True)) for values in rows.values]
-        self._add(table, added, latest=latest, earliest=earliest)
 
 
 class _MonthKey(NamedTuple):

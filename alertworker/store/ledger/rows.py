@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_K = TypeVar("_K", bound=NamedTuple)
+_Sums = TypeVar("_Sums", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,10 +19,14 @@ class Rows:
     """Rows of one table: the names of their columns, and the values of each row in that order."""
 
     names: Sequence[str] = ()
-    values: Sequence[tuple[Any, ...]] = ()
+    values: Sequence[tuple[object, ...]] = ()
+
+    def mappings(self) -> list[dict[str, object]]:
+        """Return each row by the names of its columns."""
+        return [dict(zip(self.names, values, strict=True)) for values in self.values]
 
 
-def rows_of(sums: Mapping[Any, Any]) -> Rows:
+def rows_of(sums: Mapping[_K, _Sums]) -> Rows:
     """Return the rows of named keys and their sums, in the order of the keys.
 
     All keys are of one named tuple. All sums are of one dataclass with at least two fields.

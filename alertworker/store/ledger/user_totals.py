@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Final
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import Connection, case, func, or_, select
 from typing_extensions import override
 
 from alertworker.budgets.user_thresholds import UserSpend
@@ -19,6 +19,7 @@ from alertworker.store.ledger.aliases import AliasStatements
 from alertworker.store.ledger.contributors import contributors
 from alertworker.store.ledger.months import Rows
 from alertworker.store.schema.ledger import SPEND
+from alertworker.store.upsert import Statements
 
 #: How many entities one statement names.
 _CHUNK: Final = 500
@@ -26,8 +27,12 @@ _CHUNK: Final = 500
 _TOP: Final = 3
 
 
-class UserTotalStatements(AliasStatements, UserTotalPort):
+class UserTotalStatements(Statements, UserTotalPort):
     """Sums by user and by entity in SQL."""
+
+    def __init__(self, connection: Connection, aliases: AliasStatements) -> None:
+        super().__init__(connection)
+        self._aliases = aliases
 
     @override
     def user_spend(self, day: date, *, before_days: int, least_nanos: int) -> Sequence[UserSpend]:
@@ -44,7 +49,7 @@ class UserTotalStatements(AliasStatements, UserTotalPort):
             .order_by(SPEND.c.entity)
         )
         rows = self.connection.execute(statement).all()
-        names = self.newest_names(("user", row[0]) for row in rows)
+        names = self._aliases.newest_names(("user", row[0]) for row in rows)
         return [
             UserSpend(row[0], names.get(("user", row[0]), ""), int(row[1]), int(row[2]), int(row[3])) for row in rows
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Column, Index, String
 from sqlalchemy.ext.compiler import compiles
@@ -27,7 +27,7 @@ class LabelValue(ColumnElement[str]):
     #: The parts by which SQLAlchemy's cache compares two of these.
     _traverse_internals = [("column", InternalTraversal.dp_clauseelement), ("name", InternalTraversal.dp_string)]  # noqa: RUF012
 
-    def __init__(self, column: Column[Any], label: str) -> None:
+    def __init__(self, column: Column[object], label: str) -> None:
         if not is_indexable(label):
             raise ValueError("a label's name in SQL must be an identifier")
         self.column = column
@@ -40,12 +40,12 @@ def is_indexable(label: str) -> bool:
 
 
 @compiles(LabelValue, "sqlite")
-def _sqlite(element: LabelValue, compiler: SQLCompiler, **options: Any) -> str:
+def _sqlite(element: LabelValue, compiler: SQLCompiler, **options: object) -> str:
     return f"json_extract({compiler.process(element.column, **options)}, '$.{element.name}')"
 
 
 @compiles(LabelValue, "postgresql")
-def _postgresql(element: LabelValue, compiler: SQLCompiler, **options: Any) -> str:
+def _postgresql(element: LabelValue, compiler: SQLCompiler, **options: object) -> str:
     return f"({compiler.process(element.column, **options)} ->> '{element.name}')"
 
 

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, text
 
 from alertworker.store.schema.base import METADATA, NAME
 
-#: Sums of each deployment per bucket of event time. ``bucket`` is the epoch second of its start. ``succeeded`` counts
-#: calls.
+
+def _target() -> Iterator[Column[str]]:
+    """Yield the columns of a deployment with its provider and region, or of a region alone."""
+    return (Column(name, NAME, primary_key=True) for name in ("deployment_id", "provider", "region"))
+
+
+def _place() -> Iterator[Column[str] | Column[int]]:
+    """Yield the columns of a target's bucket of event time: the epoch second of its start."""
+    yield from _target()
+    yield Column("bucket", BigInteger, primary_key=True)
+
+
+def _ends() -> Iterator[Column[int]]:
+    """Yield the numbers of calls by how they ended."""
+    return (Column(name, BigInteger, nullable=False) for name in ("by_fallback", "by_retry", "lost"))
+
+
+#: Sums of each deployment per bucket of event time. ``succeeded`` counts calls.
 WINDOWS = Table(
     "deployment_windows",
     METADATA,
-    Column("deployment_id", NAME, primary_key=True),
-    Column("provider", NAME, primary_key=True),
-    Column("region", NAME, primary_key=True),
-    Column("bucket", BigInteger, primary_key=True),
+    *_place(),
     Column("succeeded", BigInteger, nullable=False),
     #: Nothing reads these three. They are 0 in new rows, because the previous version still writes them.
     Column("failed", BigInteger, nullable=False, default=0),
@@ -32,10 +47,7 @@ WINDOWS = Table(
 CAUSES = Table(
     "deployment_causes",
     METADATA,
-    Column("deployment_id", NAME, primary_key=True),
-    Column("provider", NAME, primary_key=True),
-    Column("region", NAME, primary_key=True),
-    Column("bucket", BigInteger, primary_key=True),
+    *_place(),
     Column("cause", String(32), primary_key=True),
     Column("attempts", BigInteger, nullable=False),
     #: Epoch milliseconds.
@@ -49,14 +61,9 @@ CAUSES = Table(
 OUTAGE_CALLS = Table(
     "outage_calls",
     METADATA,
-    Column("deployment_id", NAME, primary_key=True),
-    Column("provider", NAME, primary_key=True),
-    Column("region", NAME, primary_key=True),
-    Column("bucket", BigInteger, primary_key=True),
+    *_place(),
     Column("team", NAME, primary_key=True),
-    Column("by_fallback", BigInteger, nullable=False),
-    Column("by_retry", BigInteger, nullable=False),
-    Column("lost", BigInteger, nullable=False),
+    *_ends(),
 )
 
 #: How calls for a model group ended that none of its deployments answered at once, by team. ``deployment_id`` is the
@@ -68,9 +75,7 @@ MODEL_CALLS = Table(
     Column("deployment_id", NAME, primary_key=True),
     Column("bucket", BigInteger, primary_key=True),
     Column("team", NAME, primary_key=True),
-    Column("by_fallback", BigInteger, nullable=False),
-    Column("by_retry", BigInteger, nullable=False),
-    Column("lost", BigInteger, nullable=False),
+    *_ends(),
 )
 
 #: The outage state of each model group that ever failed, as in `OUTAGES`. It is a table of its own, because a worker of
@@ -87,9 +92,7 @@ MODEL_OUTAGES = Table(
 OUTAGES = Table(
     "outages",
     METADATA,
-    Column("deployment_id", NAME, primary_key=True),
-    Column("provider", NAME, primary_key=True),
-    Column("region", NAME, primary_key=True),
+    *_target(),
     #: 0 while there is no outage.
     Column("level", Integer, nullable=False, index=True),
     #: The epoch second before which every outage has ended for good.
@@ -102,10 +105,7 @@ OUTAGES = Table(
 FAILING_KEYS = Table(
     "deployment_failing_keys",
     METADATA,
-    Column("deployment_id", NAME, primary_key=True),
-    Column("provider", NAME, primary_key=True),
-    Column("region", NAME, primary_key=True),
-    Column("bucket", BigInteger, primary_key=True),
+    *_place(),
     Column("key_hash", NAME, primary_key=True),
     Column("model", NAME, nullable=False),
     Column("failed", BigInteger, nullable=False),

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import Response
 
 from alertworker.alerts.catalogue import Severity
-from alertworker.health import CheckState
+from alertworker.health import DROPPED_BY_PUBLISHERS, CheckState
 from alertworker.ledger.reader import Days
+from alertworker.ports import CounterName
 from alertworker.web.pages.views import Visit, page
 
 #: How many alerts the overview shows.
 _MOST: Final = 20
 _SEVERITIES: Final = tuple(severity.value for severity in reversed(Severity))
 #: A label for each counter. A counter without a label is shown by its name.
-COUNTERS: Final = {
-    "muted": "Suppressed messages, by reason",
-    "merged": "Messages merged into another message",
-    "dropped": "Messages dropped before they were sent",
-    "no_route": "Alerts without a route to a channel, by type",
-    "not_taken": "Messages that no channel of their route accepts, by type",
-    "delivery_retries": "Failed attempts that were retried",
-    "dead_letters": "Dead letters written so far, by kind",
-    "unknown_values": "Stored values from a newer version",
-    "clamped": "Events from a clock that is ahead",
-    "late_attempts": "Attempts that arrived too late to count in an outage",
-    "dropped by publishers": "Events that publishers dropped before sending",
+COUNTERS: Final[Mapping[str, str]] = {
+    CounterName.MUTED: "Suppressed messages, by reason",
+    CounterName.MERGED: "Messages merged into another message",
+    CounterName.DROPPED: "Messages dropped before they were sent",
+    CounterName.NO_ROUTE: "Alerts without a route to a channel, by type",
+    CounterName.NOT_TAKEN: "Messages that no channel of their route accepts, by type",
+    CounterName.DELIVERY_RETRIES: "Failed attempts that were retried",
+    CounterName.SPEND_TRACKED: "Sent messages about the cost of single calls",
+    CounterName.DEAD_LETTERS: "Dead letters written so far, by kind",
+    CounterName.UNKNOWN_VALUES: "Stored values from a newer version",
+    CounterName.CLAMPED: "Events from a clock that is ahead",
+    CounterName.LATE_ATTEMPTS: "Attempts that arrived too late to count in an outage",
+    DROPPED_BY_PUBLISHERS: "Events that publishers dropped before sending",
 }
 
 

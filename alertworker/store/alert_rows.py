@@ -1,0 +1,67 @@
+"""The rows of alerts: what is stored of an alert, and how it is read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.stored import StoredReader
+from alertworker.alerts.suppression import Suppression
+from alertworker.ports.alert_search import AlertRow
+
+
+def open_alert(row: AlertRow, stored: StoredReader, *, opened: bool) -> OpenAlert:
+    """Return a row's alert of a known type. ``stored`` collects the values that were replaced."""
+    return OpenAlert(
+        id=row.id,
+        type=AlertType(row.type),
+        kind=stored.kind(row.kind),
+        severity=stored.severity(row.severity),
+        headline=row.headline,
+        labels=row.labels,
+        facts=row.facts,
+        metadata=row.metadata,
+        figures=stored.figures(row.figures),
+        tables=stored.tables(row.tables),
+        chart=stored.chart(row.chart),
+        count=row.count,
+        notified_count=row.notified_count,
+        notified_at=row.notified_at,
+        summaries=row.summaries,
+        first_at=row.first_at,
+        last_at=row.last_at,
+        fingerprint=row.fingerprint,
+        suppression=Suppression.parse(row.suppressed_by) if row.suppressed_by is not None else None,
+        deferred_channels=tuple(row.deferred_channels or ()),
+        repeat_at=row.repeat_at,
+        level=row.level,
+        opened=opened,
+    )
+
+
+def opened_row(alert_id: str, alert: Alert, *, next_summary_at: datetime, now: datetime) -> dict[str, object]:
+    """Return the row of a new generation."""
+    return {
+        "id": alert_id,
+        "fingerprint": alert.fingerprint,
+        "open_fingerprint": alert.fingerprint,
+        "type": alert.type.value,
+        "kind": alert.kind.value,
+        "severity": alert.severity.value,
+        "level": alert.level,
+        "headline": alert.headline,
+        "labels": dict(alert.identity) | dict(alert.labels),
+        "facts": dict(alert.facts),
+        "metadata": dict(alert.metadata),
+        "figures": alert.figures.model_dump(mode="json") if alert.figures else None,
+        "tables": [table.model_dump(mode="json") for table in alert.tables] or None,
+        "chart": alert.chart.model_dump(mode="json") if alert.chart else None,
+        "count": alert.count,
+        "notified_count": 0,
+        "summaries": 0,
+        "first_at": alert.first_at,
+        "last_at": alert.last_at,
+        "opened_at": now,
+        "next_summary_at": next_summary_at,
+    }
