@@ -74,11 +74,15 @@ def _severity(event: RequestFailed) -> Severity:
     """Return Low for a failure that a deployment answers for: whether it hurts is for outages to judge, by all calls.
 
     So is a call for which the router found no deployment, because all of them failed before. Nothing else judges the
-    proxy's own failures, so they are High.
+    proxy's own failures, so they are High. A provider's failure without a deployment is Medium: no outage judges it,
+    and one such call is no reason to wake anybody.
     """
     failure = event.failure
-    is_judged = failure.origin is Origin.PROVIDER and event.deployment_id
-    return Severity.LOW if is_judged or failure.error_class.startswith(NO_DEPLOYMENTS) else Severity.HIGH
+    if failure.error_class.startswith(NO_DEPLOYMENTS):
+        return Severity.LOW
+    if failure.origin is not Origin.PROVIDER:
+        return Severity.HIGH
+    return Severity.LOW if event.deployment_id else Severity.MEDIUM
 
 
 def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
