@@ -17,10 +17,11 @@ from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.events import AttemptFailed
 from alertworker.events.attribution import TARGET_LABELS
 from alertworker.outages.evidence import evidence
+from alertworker.outages.facts import titles_of
 from alertworker.outages.sparse import judge_any
 from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import Bucket, Limits
-from alertworker.text.names import deployment_title, with_id
+from alertworker.text.names import short_id
 
 #: The maximum number of failing keys that count in one bucket of a deployment: the smallest hashes.
 MAX_KEYS: Final = 20
@@ -154,6 +155,7 @@ def describe(
     team = f" ({labels['team']})" if "team" in labels else ""
     models = _names({model for one in suspects for model in one.models if model})
     failed = max(len(events), worst.failed)
+    titles = titles_of(names, events)
     return Alert(
         type=AlertType.CALLER_ERRORS,
         severity=Severity.LOW,
@@ -163,8 +165,8 @@ def describe(
         last_at=last.occurred_at,
         count=len(events) if is_open else failed,
         labels=labels | {"key": named},
-        facts=_facts(suspects, last, worst, titles_of(names, events)),
-        members=tuple(_member(event) for event in events[:MAX_MEMBERS]),
+        facts=_facts(suspects, last, worst, titles),
+        members=tuple(_member(event, titles) for event in events[:MAX_MEMBERS]),
         metadata=newest_metadata(events),
     )
 
@@ -174,26 +176,17 @@ def _facts(
 ) -> dict[str, str]:
     whose, failure = last.attribution, last.failure
     status = f" {failure.status_code}" if failure.status_code else ""
-    where = _names(titles.get(one, one) for one in worst.deployments)
+    where = _names(titles.get(one) or short_id(one) for one in worst.deployments)
     facts = {
         "Attempts": f"{worst.failed} of the {worst.calls} calls on {where} failed, all of this key",
         "Other keys": "their calls succeed, so this is not an outage",
         "Key Name": whose.key_alias,
         "Team": whose.name_of("team"),
-        "Deployments": _names({titles.get(name, name) for one in suspects for name in one.deployments}),
+        "Deployments": _names({titles.get(one) or short_id(one) for each in suspects for one in each.deployments}),
         "Last error": f"{failure.error_class}{status}",
         "Error": failure.message,
     }
     return {label: text for label, text in facts.items() if text}
-
-
-def titles_of(names: Mapping[str, str], events: Iterable[AttemptFailed]) -> dict[str, str]:
-    """Return the titles of deployments by id: from their failed calls, else from their known names."""
-    return {identity: with_id(name, identity) for identity, name in names.items()} | {
-        event.deployment_id: deployment_title(event.deployment_id, event.model, event.provider, event.region)
-        for event in events
-        if event.deployment_id and event.model
-    }
 
 
 def _identity(key_hash: str) -> Mapping[str, str]:
@@ -219,7 +212,7 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(ranked[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _member(event: AttemptFailed) -> str:
+def _member(event: AttemptFailed, titles: Mapping[str, str]) -> str:
     status = f" {event.failure.status_code}" if event.failure.status_code else ""
     error = f"{event.failure.error_class}{status}"
-    return name_call(event.call_id, error, event.deployment_id, metadata=event.alerting_metadata)
+    return name_call(event.call_id, error, titles.get(event.deployment_id or ""), metadata=event.alerting_metadata)

@@ -112,8 +112,7 @@ def _names_of(tx: Transaction, buckets: Sequence[Bucket]) -> Mapping[str, str]:
 
 def names_of(tx: Transaction, deployments: Collection[str]) -> Mapping[str, str]:
     """Return the known names of deployments, by id."""
-    names = tx.aliases.newest_names(("deployment", name) for name in sorted(deployments)) if deployments else {}
-    return {name: text for (_, name), text in names.items()}
+    return tx.aliases.deployment_titles(deployments) if deployments else {}
 
 
 def _current_outage(tx: Transaction, alert: _S, now: datetime) -> _S:

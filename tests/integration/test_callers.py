@@ -50,7 +50,7 @@ def test_failures_of_one_key_are_its_problem(runtime: Runtime, outbox: Outbox) -
     assert (message.type, message.severity, message.step) == (AlertType.CALLER_ERRORS, Severity.LOW, Step.FIRING)
     assert message.headline == HEADLINE
     assert message.labels == {"entity": OWN, "key": "app-7", "team": "search"}
-    assert message.facts["Attempts"] == "10 of the 40 calls on gpt-4o (d1) failed, all of this key"
+    assert message.facts["Attempts"] == "10 of the 40 calls on azure/gpt-4o (d1) failed, all of this key"
     assert message.since == after(0)
 
     pass_time(runtime, 60)
@@ -69,8 +69,11 @@ def test_it_names_its_deployments_and_begins_at_the_first_failure(runtime: Runti
     hear(runtime, *others(0, 30, hash_id), *failures, at=30)
     run_until_quiet(runtime, after(30))
     (message,) = outbox.sent
-    assert message.facts["Deployments"] == "vertex_ai/gemini-pro in us-central1"
-    assert message.facts["Attempts"].startswith("9 of the 39 calls on vertex_ai/gemini-pro in us-central1 failed")
+    assert message.facts["Deployments"] == "vertex_ai/gemini-pro in us-central1 (3f3f3f3f…)"
+    assert message.facts["Attempts"].startswith("9 of the 39 calls on vertex_ai/gemini-pro in us-central1 (3f3f3f3f…) ")
+    assert {one.partition(" · ")[2] for one in message.members} == {
+        "ServiceUnavailableError 503 · vertex_ai/gemini-pro in us-central1 (3f3f3f3f…)"
+    }
     assert message.since == after(3)
 
 
