@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
-from alertworker.alerts.alert import Alert, fingerprint_of
+from alertworker.alerts.alert import Alert, Subject, fingerprint_of
 from alertworker.alerts.call_description import key_label, name_call, newest_metadata
 from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.events import AttemptFailed
@@ -22,6 +22,8 @@ from alertworker.outages.sparse import judge_any
 from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import Bucket, Limits
 from alertworker.text.names import short_id
+
+_S = TypeVar("_S", bound=Subject)
 
 #: The maximum number of failing keys that count in one bucket of a deployment: the smallest hashes.
 MAX_KEYS: Final = 20
@@ -171,22 +173,51 @@ def describe(
     )
 
 
+def total(alert: _S, rows: Sequence[KeyRow], buckets: Iterable[Bucket], names: Mapping[str, str]) -> _S:
+    """Return a caller's problem with its totals. ``rows`` are the failures of its key since it began.
+
+    ``buckets`` are those of the deployments on which they happened. ``names`` are those of deployments, by id.
+    """
+    if not rows:  # they are deleted
+        return alert
+    since, until = min(row.bucket for row in rows), max(row.bucket for row in rows)
+    within = [bucket for bucket in buckets if since <= bucket.start <= until]
+    own, failed = sum(row.failed for row in rows), sum(bucket.failed for bucket in within)
+    calls = failed + sum(bucket.succeeded for bucket in within)
+    where = _where({row.deployment_id for row in rows}, titles_of(names))
+    facts = {"Attempts": _attempts(own, failed, calls, where), "Deployments": where}
+    return replace(alert, facts={**alert.facts, **facts})
+
+
 def _facts(
     suspects: Sequence[Suspect], last: AttemptFailed, worst: Suspect, titles: Mapping[str, str]
 ) -> dict[str, str]:
     whose, failure = last.attribution, last.failure
     status = f" {failure.status_code}" if failure.status_code else ""
-    where = _names(titles.get(one) or short_id(one) for one in worst.deployments)
     facts = {
-        "Attempts": f"{worst.failed} of the {worst.calls} calls on {where} failed, all of this key",
+        "Attempts": _attempts(worst.failed, worst.all_failed, worst.calls, _where(worst.deployments, titles)),
         "Other keys": "their calls succeed, so this is not an outage",
         "Key Name": whose.key_alias,
         "Team": whose.name_of("team"),
-        "Deployments": _names({titles.get(one) or short_id(one) for each in suspects for one in each.deployments}),
+        "Deployments": _where({name for one in suspects for name in one.deployments}, titles),
         "Last error": f"{failure.error_class}{status}",
         "Error": failure.message,
     }
     return {label: text for label, text in facts.items() if text}
+
+
+def _attempts(own: int, failed: int, calls: int, where: str) -> str:
+    """Return how many calls failed, and how many of them are the key's.
+
+    >>> _attempts(9, 9, 40, "dep-3"), _attempts(9, 10, 40, "dep-3")
+    ('9 of the 40 calls on dep-3 failed, all of this key', '10 of the 40 calls on dep-3 failed, 9 of them of this key')
+    """
+    part = "all" if own >= failed else f"{own:,} of them"
+    return f"{failed:,} of the {calls:,} calls on {where} failed, {part} of this key"
+
+
+def _where(deployments: Iterable[str], titles: Mapping[str, str]) -> str:
+    return _names(titles.get(one) or short_id(one) for one in deployments)
 
 
 def _identity(key_hash: str) -> Mapping[str, str]:
