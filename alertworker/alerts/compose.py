@@ -30,6 +30,10 @@ class Installation:
     public_url: str | None = None
     zone: str = "UTC"
 
+    def page_of(self, subject: Subject) -> str | None:
+        """Return the URL of an alert's page."""
+        return f"{self.public_url.rstrip('/')}/alerts/{subject.id}" if self.public_url else None
+
 
 _UNKNOWN: Final = Installation()
 #: Outages: many calls fail on one target.
@@ -47,13 +51,10 @@ def compose(
 ) -> Message:
     """Return the message for a step. It counts only what no earlier message has counted.
 
-    ``members`` name occurrences and ``parts`` count them by team. Reminders and ends of outages name no calls: those
-    known are old, and the facts count all.
+    ``members`` name occurrences and ``parts`` count them by team.
     """
     subject = of_all(subject, step, parts)
-    count = subject.count - subject.notified_count
-    if step in (Step.REMINDER, Step.RESOLVED) and subject.type in _OF_TARGETS:
-        members = ()
+    count, named = subject.count - subject.notified_count, _named(subject, step, members)
     return Message(
         alert_id=subject.id,
         type=subject.type,
@@ -66,11 +67,11 @@ def compose(
         count=count,
         total=subject.count,
         facts=_breakdown(parts) | _ends(subject) | dict(subject.facts),
-        members=_distinct(members),
-        members_more=max(0, count - len(members)) if members else 0,
+        members=_distinct(named),
+        members_more=max(0, count - len(named)) if named else 0,
         metadata=dict(subject.metadata),
         proxy_url=here.proxy_url,
-        page_url=f"{here.public_url.rstrip('/')}/alerts/{subject.id}" if here.public_url else None,
+        page_url=here.page_of(subject),
         what_to_do=advise_in(step, subject.type, subject.severity, subject.labels),
         zone=here.zone,
         fingerprint=subject.fingerprint,
@@ -115,6 +116,13 @@ def _hanging_now(subject: Subject) -> str:
     """Return the headline of calls that hang now. Some of those that hung at first have ended."""
     calls = "1 call" if subject.running == 1 else f"{subject.running} calls"
     return f"Requests are hanging - {calls} without progress on {subject.labels.get('model', 'a model')}"
+
+
+def _named(subject: Subject, step: Step, members: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the occurrences to name. Reminders and ends of outages name no calls: those known are old, and the facts
+    count all.
+    """
+    return () if step in (Step.REMINDER, Step.RESOLVED) and subject.type in _OF_TARGETS else members
 
 
 def _distinct(members: tuple[str, ...]) -> tuple[str, ...]:

@@ -131,5 +131,7 @@ def show(cell: Cell, unit: Unit) -> str:
         return spell_dollars(int(cell))
     if unit is Unit.CHANGE and cell > _MUCH:
         return f"> {_MUCH:,} %"
+    if unit is Unit.CHANGE and not round(cell):
+        return "0 %"
     forms = {Unit.COUNT: "{:,}", Unit.CHANGE: "{:+,.0f} %", Unit.PERCENT: "{:.1f} %", Unit.SECONDS: "{:.3g} s"}
     return forms[unit].format(cell) if unit in forms else str(cell)

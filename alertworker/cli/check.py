@@ -34,7 +34,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     values = {name: _shown(settings, name) for name in Settings.model_fields if name not in _APART}
     router, owners = settings.router(), build_owner_mail(settings.channels)
     reachable = {
-        alert_type.value: router.reachable_if(alert_type)
+        alert_type.value: router.possible_if(alert_type)
         for alert_type in AlertType
         if alert_type in settings.alert_types
     }

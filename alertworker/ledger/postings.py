@@ -12,11 +12,12 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from alertworker.events import AttemptFailed, Attribution, EndEvent, RequestFailed, RequestSucceeded
-from alertworker.events.base import MAX_SECONDS
+from alertworker.events.base import MAX_NAME, MAX_SECONDS
 from alertworker.ledger.histogram import bucket_of
 from alertworker.ledger.rows import (
     MAX_PART,
     SUCCEEDED,
+    TITLES,
     AliasKey,
     AliasSpan,
     FallbackKey,
@@ -28,6 +29,7 @@ from alertworker.ledger.rows import (
     SpendKey,
     SpendSums,
 )
+from alertworker.text.names import model_and_region
 from alertworker.text.shorten import shorten_id
 
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -128,8 +130,12 @@ class Postings:
 
     def _deployment(self, event: EndEvent | AttemptFailed) -> None:
         served_by = event.model or event.model_group
-        if event.deployment_id and served_by:
-            self._seen(AliasKey("deployment", event.deployment_id, served_by), event.occurred_at)
+        if not event.deployment_id or not served_by:
+            return
+        self._seen(AliasKey("deployment", event.deployment_id, served_by), event.occurred_at)
+        if event.provider or event.region:
+            title = shorten_id(model_and_region(served_by, event.provider, event.region), MAX_NAME)
+            self._seen(AliasKey(TITLES, event.deployment_id, title), event.occurred_at)
 
     def _seen(self, key: AliasKey, at: datetime) -> None:
         span = self.aliases.get(key)

@@ -30,6 +30,7 @@ class SpendRow:
 class DeploymentDays:
     """A deployment over some days: its attempts by outcome ("succeeded", classes of errors), and its latency.
 
+    ``alias`` is its model, and ``title`` also has its provider and region. Both are "" if they are unknown.
     ``per_token`` is in seconds per output token, ``first_token`` in seconds until the first one.
     """
 
@@ -38,6 +39,7 @@ class DeploymentDays:
     attempts: Mapping[str, int]
     per_token: Latency
     first_token: Latency
+    title: str = ""
 
     @property
     def failed(self) -> int:

@@ -21,6 +21,8 @@ DIMENSIONS: Final = (
     "user/model",
     "user/key",
 )
+#: The dimension under which deployments have names with their provider and region. Their aliases are models alone.
+TITLES: Final = "deployment title"
 #: The outcome of an attempt that was answered. All other outcomes are classes of errors.
 SUCCEEDED: Final = "succeeded"
 #: The maximum length of the second half of a pair, in characters: PostgreSQL indexes no key longer than 2,704 bytes.

@@ -12,13 +12,13 @@ from alertworker.alerts.call_description import deployment_facts, name_call, new
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.events import AttemptFailed
 from alertworker.outages.ending import End, Ending
-from alertworker.outages.facts import Totals, current_facts, renewed, spell_calls, spell_threshold
+from alertworker.outages.facts import Totals, current_facts, renewed, spell_calls, spell_threshold, titles_of
 from alertworker.outages.grade import Grade
 from alertworker.outages.rows import CallKey, CallSums
 from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import Bucket, Calls, Limits, OutagePolicy, Target, targets_of
 from alertworker.text.format import spell
-from alertworker.text.names import deployment_title, model_and_region
+from alertworker.text.names import deployment_title
 
 _S = TypeVar("_S", bound=Subject)
 
@@ -148,7 +148,7 @@ def total(alert: _S, buckets: Sequence[Bucket], calls: Calls, names: Mapping[str
     totals = Totals.of(buckets)
     if not totals.failed:  # its buckets are deleted, or all failed calls found no deployment
         return alert if calls == Calls() else replace(alert, facts={**alert.facts, **spell_calls(calls)})
-    of_region = None if target_of(alert).deployment_id else names
+    of_region = None if target_of(alert).deployment_id else titles_of(names)
     facts = renewed(alert.facts, current_facts(totals, calls, of_region, is_over=is_over))
     return replace(alert, count=max(totals.failed, alert.notified_count), facts=facts)
 
@@ -207,7 +207,7 @@ def _facts(
     limits: Limits,
 ) -> dict[str, str]:
     last = max(events, key=lambda event: event.occurred_at)
-    facts = verdict_facts(verdict, grade, calls, names_in(events) if not target.deployment_id else None, limits)
+    facts = verdict_facts(verdict, grade, calls, None if target.deployment_id else titles_of({}, events), limits)
     if target.deployment_id:
         where = deployment_facts(last)
         named = {"Provider", "Region"} if last.model else set()  # the deployment's name has both
@@ -220,18 +220,12 @@ def _facts(
 
 
 def verdict_facts(
-    verdict: WindowVerdict, grade: Grade, calls: Calls, names: Mapping[str, str] | None, limits: Limits
+    verdict: WindowVerdict, grade: Grade, calls: Calls, titles: Mapping[str, str] | None, limits: Limits
 ) -> dict[str, str]:
-    """Return the facts of a verdict. ``names`` are those of several deployments by id, ``None`` for a deployment."""
+    """Return the facts of a verdict. ``titles`` are those of several deployments by id, ``None`` for a deployment."""
     threshold = limits.major if grade.is_major and not verdict.is_dead else limits.minor
-    facts = current_facts(Totals.of_verdict(verdict), calls, names)
+    facts = current_facts(Totals.of_verdict(verdict), calls, titles)
     return facts | {"Threshold": spell_threshold(threshold, limits)}
-
-
-def names_in(events: Iterable[AttemptFailed]) -> dict[str, str]:
-    """Return the names of the deployments that failed calls, by id."""
-    names = {event.deployment_id or "": model_and_region(event.model, event.provider, None) for event in events}
-    return {identity: name for identity, name in names.items() if name}
 
 
 def details(events: Sequence[AttemptFailed], policy: OutagePolicy, kept: int) -> tuple[str, ...]:

@@ -9,18 +9,21 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
-from alertworker.alerts.alert import Alert, fingerprint_of
+from alertworker.alerts.alert import Alert, Subject, fingerprint_of
 from alertworker.alerts.call_description import key_label, name_call, newest_metadata
 from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.events import AttemptFailed
 from alertworker.events.attribution import TARGET_LABELS
 from alertworker.outages.evidence import evidence
+from alertworker.outages.facts import titles_of
 from alertworker.outages.sparse import judge_any
 from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import Bucket, Limits
-from alertworker.text.names import deployment_title, with_id
+from alertworker.text.names import short_id
+
+_S = TypeVar("_S", bound=Subject)
 
 #: The maximum number of failing keys that count in one bucket of a deployment: the smallest hashes.
 MAX_KEYS: Final = 20
@@ -154,6 +157,7 @@ def describe(
     team = f" ({labels['team']})" if "team" in labels else ""
     models = _names({model for one in suspects for model in one.models if model})
     failed = max(len(events), worst.failed)
+    titles = titles_of(names, events)
     return Alert(
         type=AlertType.CALLER_ERRORS,
         severity=Severity.LOW,
@@ -163,10 +167,26 @@ def describe(
         last_at=last.occurred_at,
         count=len(events) if is_open else failed,
         labels=labels | {"key": named},
-        facts=_facts(suspects, last, worst, titles_of(names, events)),
-        members=tuple(_member(event) for event in events[:MAX_MEMBERS]),
+        facts=_facts(suspects, last, worst, titles),
+        members=tuple(_member(event, titles) for event in events[:MAX_MEMBERS]),
         metadata=newest_metadata(events),
     )
+
+
+def total(alert: _S, rows: Sequence[KeyRow], buckets: Iterable[Bucket], names: Mapping[str, str]) -> _S:
+    """Return a caller's problem with its totals. ``rows`` are the failures of its key since it began.
+
+    ``buckets`` are those of the deployments on which they happened. ``names`` are those of deployments, by id.
+    """
+    if not rows:  # they are deleted
+        return alert
+    since, until = min(row.bucket for row in rows), max(row.bucket for row in rows)
+    within = [bucket for bucket in buckets if since <= bucket.start <= until]
+    own, failed = sum(row.failed for row in rows), sum(bucket.failed for bucket in within)
+    calls = failed + sum(bucket.succeeded for bucket in within)
+    where = _where({row.deployment_id for row in rows}, titles_of(names))
+    facts = {"Attempts": _attempts(own, failed, calls, where), "Deployments": where}
+    return replace(alert, facts={**alert.facts, **facts})
 
 
 def _facts(
@@ -174,26 +194,30 @@ def _facts(
 ) -> dict[str, str]:
     whose, failure = last.attribution, last.failure
     status = f" {failure.status_code}" if failure.status_code else ""
-    where = _names(titles.get(one, one) for one in worst.deployments)
     facts = {
-        "Attempts": f"{worst.failed} of the {worst.calls} calls on {where} failed, all of this key",
+        "Attempts": _attempts(worst.failed, worst.all_failed, worst.calls, _where(worst.deployments, titles)),
         "Other keys": "their calls succeed, so this is not an outage",
         "Key Name": whose.key_alias,
         "Team": whose.name_of("team"),
-        "Deployments": _names({titles.get(name, name) for one in suspects for name in one.deployments}),
+        "Deployments": _where({name for one in suspects for name in one.deployments}, titles),
         "Last error": f"{failure.error_class}{status}",
         "Error": failure.message,
     }
     return {label: text for label, text in facts.items() if text}
 
 
-def titles_of(names: Mapping[str, str], events: Iterable[AttemptFailed]) -> dict[str, str]:
-    """Return the titles of deployments by id: from their failed calls, else from their known names."""
-    return {identity: with_id(name, identity) for identity, name in names.items()} | {
-        event.deployment_id: deployment_title(event.deployment_id, event.model, event.provider, event.region)
-        for event in events
-        if event.deployment_id and event.model
-    }
+def _attempts(own: int, failed: int, calls: int, where: str) -> str:
+    """Return how many calls failed, and how many of them are the key's.
+
+    >>> _attempts(9, 9, 40, "dep-3"), _attempts(9, 10, 40, "dep-3")
+    ('9 of the 40 calls on dep-3 failed, all of this key', '10 of the 40 calls on dep-3 failed, 9 of them of this key')
+    """
+    part = "all" if own >= failed else f"{own:,} of them"
+    return f"{failed:,} of the {calls:,} calls on {where} failed, {part} of this key"
+
+
+def _where(deployments: Iterable[str], titles: Mapping[str, str]) -> str:
+    return _names(titles.get(one) or short_id(one) for one in deployments)
 
 
 def _identity(key_hash: str) -> Mapping[str, str]:
@@ -219,7 +243,7 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(ranked[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _member(event: AttemptFailed) -> str:
+def _member(event: AttemptFailed, titles: Mapping[str, str]) -> str:
     status = f" {event.failure.status_code}" if event.failure.status_code else ""
     error = f"{event.failure.error_class}{status}"
-    return name_call(event.call_id, error, event.deployment_id, metadata=event.alerting_metadata)
+    return name_call(event.call_id, error, titles.get(event.deployment_id or ""), metadata=event.alerting_metadata)

@@ -15,9 +15,8 @@ from alertworker.alerts.alert import Alert, Subject, fingerprint_of
 from alertworker.alerts.call_description import name_call, newest_metadata
 from alertworker.alerts.catalogue import AlertType, OutageScope
 from alertworker.events import AttemptFailed
-from alertworker.outages.callers import titles_of
 from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
-from alertworker.outages.facts import MAX_NAMES, spell_calls
+from alertworker.outages.facts import MAX_NAMES, spell_calls, titles_of
 from alertworker.outages.grade import Grade
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import Threshold, WindowVerdict
@@ -199,7 +198,7 @@ def describe(
         # Workers of the version before read this label of every outage.
         labels={"deployment": ""},
         facts={label: text for label, text in facts.items() if text},
-        members=tuple(_member(event) for event in events[:members]),
+        members=tuple(_member(event, titles) for event in events[:members]),
         metadata=newest_metadata(events),
         level=1 + severity.is_high,
     )
@@ -213,7 +212,7 @@ def total(alert: _S, report: Report, names: Mapping[str, str], *, is_over: bool 
     verdict = _verdict(report.rows)
     if not verdict.crossed:  # its rows are deleted
         return alert
-    facts = _facts(report, verdict, titles_of(names, ()), is_over=is_over)
+    facts = _facts(report, verdict, titles_of(names), is_over=is_over)
     kept = {label: text for label, text in alert.facts.items() if label not in {*facts, "Calls saved"}}
     return replace(alert, count=max(verdict.failed, alert.notified_count), facts=facts | kept)
 
@@ -257,6 +256,6 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _member(event: AttemptFailed) -> str:
+def _member(event: AttemptFailed, titles: Mapping[str, str]) -> str:
     status = f"{event.failure.error_class} {event.failure.status_code}"
-    return name_call(event.call_id, status, event.deployment_id, metadata=event.alerting_metadata)
+    return name_call(event.call_id, status, titles.get(event.deployment_id or ""), metadata=event.alerting_metadata)

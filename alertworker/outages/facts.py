@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from alertworker.events import AttemptFailed
 from alertworker.outages.verdict import WindowVerdict, count_by_deployment, count_calls
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits
 from alertworker.text.format import spell
-from alertworker.text.names import with_id
+from alertworker.text.names import model_and_region, short_id, with_id
 
 #: The maximum number of a region's deployments, or of teams, that a message names while the outage lasts.
 MAX_NAMES: Final = 5
@@ -60,12 +61,27 @@ class Totals:
         return cls(verdict.failed, verdict.calls, verdict.causes, verdict.failures, verdict.first_failure, end)
 
 
+def titles_of(names: Mapping[str, str], events: Iterable[AttemptFailed] = ()) -> dict[str, str]:
+    """Return what deployments are, by id: by their failed calls, else by their known ``names``, with the id after it.
+
+    >>> titles_of({"3f" * 32: "openai/gpt-4o-mini in eastus"})["3f" * 32]
+    'openai/gpt-4o-mini in eastus (3f3f3f3f…)'
+    """
+    seen = {
+        event.deployment_id: model_and_region(event.model or event.model_group, event.provider, event.region)
+        for event in events
+        if event.deployment_id
+    }
+    known = {**names, **{identity: name for identity, name in seen.items() if name}}
+    return {identity: with_id(name, identity) for identity, name in known.items()}
+
+
 def current_facts(
-    totals: Totals, calls: Calls, names: Mapping[str, str] | None = None, *, is_over: bool = False
+    totals: Totals, calls: Calls, titles: Mapping[str, str] | None = None, *, is_over: bool = False
 ) -> dict[str, str]:
     """Return the facts that change while an outage lasts.
 
-    ``names`` are those of a region's or model's deployments by id, ``None`` for a deployment. At the end all teams and
+    ``titles`` are those of a region's or model's deployments by id, ``None`` for a deployment. At the end all teams and
     deployments are named.
     """
     most = None if is_over else MAX_NAMES
@@ -74,8 +90,8 @@ def current_facts(
         lasted = timedelta(milliseconds=max(1_000, totals.last_failure - totals.first_failure))
         facts["Attempts"] = f"{totals.failed:,} of {totals.calls:,} failed in {spell(lasted)}"
         facts["Causes"] = _counted(totals.causes)
-    if names is not None and totals.by_deployment:
-        named = {with_id(names.get(name, ""), name): counts for name, counts in totals.by_deployment.items()}
+    if titles is not None and totals.by_deployment:
+        named = {titles.get(one) or short_id(one): counts for one, counts in totals.by_deployment.items()}
         facts["Deployments"] = _spell_deployments(named, most)
     return facts
 

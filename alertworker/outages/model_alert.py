@@ -11,8 +11,9 @@ from alertworker.alerts.alert import Alert, OpenAlert, Subject, fingerprint_of
 from alertworker.alerts.call_description import newest_metadata
 from alertworker.alerts.catalogue import AlertType, OutageScope
 from alertworker.events import AttemptFailed
-from alertworker.outages.alert import began_at, closing, details, names_in, total, verdict_facts
+from alertworker.outages.alert import began_at, closing, details, total, verdict_facts
 from alertworker.outages.ending import Ending
+from alertworker.outages.facts import titles_of
 from alertworker.outages.grade import Grade
 from alertworker.outages.model import JudgedModel
 from alertworker.outages.verdict import WindowVerdict
@@ -134,7 +135,7 @@ def _labels(judged: JudgedModel) -> dict[str, str]:
 def _facts(
     model: str, judged: JudgedModel, grade: Grade, events: Sequence[AttemptFailed], policy: OutagePolicy
 ) -> dict[str, str]:
-    facts = verdict_facts(judged.verdict, grade, judged.calls, names_in(events), policy.model)
+    facts = verdict_facts(judged.verdict, grade, judged.calls, titles_of({}, events), policy.model)
     facts["Request Model"] = model
     error = max(events, key=lambda event: event.occurred_at).failure.message if events else ""
     return facts | ({"Error": error} if error else {})

@@ -18,7 +18,7 @@ from alertworker.outages.model import JudgedModel
 from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Limits, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
-from alertworker.pipeline.current import names_of
+from alertworker.pipeline.current import caller_total, names_of
 from alertworker.pipeline.explained import settle_explained
 from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
@@ -123,7 +123,8 @@ class CallerProblems:
         for key_hash, alert in sorted(opened.items()):
             if not tx.callers.fails_elsewhere(key_hash, since=bucket_of(alert.first_at.timestamp())):
                 other = {"Other keys": "their calls fail, too: see the outage of the deployment"}
-                resolve(tx, replace(alert, facts={**alert.facts, **other}), runtime, now=now)
+                last = caller_total(tx, alert)
+                resolve(tx, replace(last, facts={**last.facts, **other}), runtime, now=now)
 
 
 def label_cooldowns(context: BatchContext, alerts: Iterable[Alert]) -> list[Alert]:
@@ -161,7 +162,7 @@ def end_callers(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     # Another worker may have counted a failure before the lock.
     over = [alert for _, alert in sorted(opened.items()) if alert.last_at < before]
     for alert in over:
-        facts = {label: text for label, text in alert.facts.items() if label != "Error"}
+        facts = {label: text for label, text in caller_total(tx, alert).facts.items() if label != "Error"}
         state = {"State": f"for {spell(QUIET)} no failures pointed to this key alone"}
         resolve(tx, replace(alert, facts=facts | state, ended_at=alert.last_at), runtime, now=now)
     settle_explained(tx, "key", (alert.labels.get("key", "") for alert in over), now=now)

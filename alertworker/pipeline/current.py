@@ -21,12 +21,12 @@ from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.user_thresholds import explained
 from alertworker.events import BudgetScope
 from alertworker.outages import alert as outages
-from alertworker.outages import flapping
+from alertworker.outages import callers, flapping
 from alertworker.outages.credentials import key_of, total
 from alertworker.outages.model import EndedCalls, add_up
 from alertworker.outages.model_alert import is_about_model, total_of_model
 from alertworker.outages.rows import CredentialKey
-from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, bucket_of
+from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Target, bucket_of
 from alertworker.pipeline.counted_calls import CountedCalls, RegionScope
 from alertworker.pipeline.credential_reports import reports_since
 from alertworker.ports import Transaction
@@ -41,6 +41,8 @@ def current(tx: Transaction, alert: _S, *, zone: ZoneInfo, now: datetime) -> _S:
         return alert
     if alert.type in (AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS):
         return _current_outage(tx, alert, now)
+    if alert.type is AlertType.CALLER_ERRORS:
+        return alert if isinstance(alert, OpenAlert) and alert.opened else caller_total(tx, alert)
     if alert.type is AlertType.BUDGET_ALERTS:
         return _current_budget(tx, alert, zone, now)
     if alert.type is AlertType.CHANNEL_BROKEN:
@@ -110,10 +112,18 @@ def _names_of(tx: Transaction, buckets: Sequence[Bucket]) -> Mapping[str, str]:
     return names_of(tx, {row.deployment_id for row in buckets if row.failed})
 
 
+def caller_total(tx: Transaction, alert: _S) -> _S:
+    """Return a caller's problem with its totals since it began."""
+    start = bucket_of(alert.first_at.timestamp())
+    rows = tx.callers.failures_of(alert.labels["entity"], since=start)
+    deployments = sorted({row.deployment_id for row in rows})
+    found = tx.outages.buckets_of({Target(name): start for name in deployments})
+    return callers.total(alert, rows, (row for own in found.values() for row in own), names_of(tx, deployments))
+
+
 def names_of(tx: Transaction, deployments: Collection[str]) -> Mapping[str, str]:
     """Return the known names of deployments, by id."""
-    names = tx.aliases.newest_names(("deployment", name) for name in sorted(deployments)) if deployments else {}
-    return {name: text for (_, name), text in names.items()}
+    return tx.aliases.deployment_titles(deployments) if deployments else {}
 
 
 def _current_outage(tx: Transaction, alert: _S, now: datetime) -> _S:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 
@@ -11,6 +11,10 @@ class AliasPort(Protocol):
 
     def newest_names(self, entities: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """Return the current names of entities, by dimension and id; an entity without a name is left out."""
+        ...
+
+    def deployment_titles(self, deployments: Collection[str]) -> dict[str, str]:
+        """Return what deployments are, by id: the model with provider and region, as far as they are known."""
         ...
 
     def ids_by_alias(self, dimension: str, names: Iterable[str]) -> dict[str, list[str]]:

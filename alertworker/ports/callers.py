@@ -17,6 +17,10 @@ class CallerPort(Protocol):
         """Return the failures by key of a target's buckets from the epoch second ``start`` until before ``end``."""
         ...
 
+    def failures_of(self, key_hash: str, *, since: int) -> list[KeyRow]:
+        """Return the failures of one key on all deployments from the epoch second ``since`` on."""
+        ...
+
     def model_use(self, model: str, key_hash: str, *, since: date) -> ModelUse:
         """Return how many keys used a model since a day, how often, and how often one of them did."""
         ...

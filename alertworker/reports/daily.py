@@ -14,6 +14,7 @@ from alertworker.reports.report import Report, ReportKind, Section, short
 from alertworker.reports.spend import report
 from alertworker.reports.tables import plain_table
 from alertworker.text.names import short_id, with_id
+from alertworker.text.shorten import ELLIPSIS, shorten
 
 #: The number of deployments in each list, as in LiteLLM's report.
 MAX_DEPLOYMENTS: Final = 5
@@ -21,6 +22,8 @@ MAX_DEPLOYMENTS: Final = 5
 MIN_CALLS: Final = 10
 _SLOWEST: Final = "Slowest, per output token"
 _FAILING: Final = "Most failed attempts"
+#: The maximum length of a deployment's title, in characters: its region comes last.
+_MAX_TITLE: Final = 60
 _NAME: Final = Column(name="Deployment")
 _CALLS: Final = Column(name="Calls", unit=Unit.COUNT)
 _ATTEMPTS: Final = Column(name="Attempts", unit=Unit.COUNT)
@@ -93,8 +96,4 @@ def _rate(one: DeploymentDays) -> str:
 def _name(one: DeploymentDays) -> str:
     if not one.deployment_id:
         return "no deployment"
-    return (
-        with_id(short(one.alias), short(short_id(one.deployment_id)))
-        if one.alias
-        else short(short_id(one.deployment_id))
-    )
+    return with_id(shorten(one.title, _MAX_TITLE, ELLIPSIS), short(short_id(one.deployment_id)))

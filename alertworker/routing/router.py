@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alertworker.alerts.advice import NO_ANNOTATIONS, Annotations
-from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.catalogue import AlertType, severities_of
 from alertworker.routing.matchers import Matcher, all_pass
 from alertworker.routing.time_intervals import TimeInterval
 
@@ -162,6 +162,21 @@ class Router:
                 found.setdefault(name, []).append(condition)
         return {name: tuple(dict.fromkeys(conditions)) for name, conditions in found.items()}
 
+    def possible_if(self, alert_type: AlertType) -> dict[str, tuple[Condition, ...]]:
+        """Return what `reachable_if` does, for the severities that our own alerts of the type can have.
+
+        A condition on the severity that none of them meets is left out, and so is one that all of them meet.
+        """
+        severities = [one.value for one in severities_of(alert_type)]
+        by_severity = [self.reachable_if(alert_type, severity=one) for one in severities]
+        found: dict[str, tuple[Condition, ...]] = {}
+        for name, conditions in self.reachable_if(alert_type).items():
+            own = [reached.get(name, ()) for reached in by_severity]
+            possible = tuple(one for one in conditions if any(_may_have(one, severity) for severity in severities))
+            if shown := own[0] if len(set(own)) == 1 else possible:
+                found[name] = shown
+        return found
+
     def _walk(
         self, node: Route, labels: Mapping[str, str], parent: _Place, now: datetime
     ) -> list[tuple[Route, _Place]]:
@@ -186,6 +201,11 @@ def reached_receivers(root: Route) -> frozenset[str]:
     """Return the receivers that some alert can reach in a tree, whatever types are enabled."""
     possible = (_possible(root, {"alert_type": alert_type.value}, "", ()) for alert_type in AlertType)
     return frozenset(receiver for found in possible for receiver, _ in found)
+
+
+def _may_have(condition: Condition, severity: str) -> bool:
+    """Return whether alerts of a severity may meet a condition."""
+    return all_pass([matcher for matcher in condition if matcher.label == "severity"], {"severity": severity})
 
 
 def _asked(node: Route) -> Iterator[str]:

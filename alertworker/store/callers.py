@@ -70,6 +70,13 @@ class CallerStatements(Statements, CallerPort):
         ]
 
     @override
+    def failures_of(self, key_hash: str, *, since: int) -> list[KeyRow]:
+        table = FAILING_KEYS.c
+        columns = (table.bucket, table.deployment_id, table.key_hash, table.model, table.failed)
+        statement = select(*columns).where(table.key_hash == key_hash, table.bucket >= since)
+        return [KeyRow._make(row) for row in self.connection.execute(statement.order_by(*_PLACE))]
+
+    @override
     def model_use(self, model: str, key_hash: str, *, since: date) -> ModelUse:
         table = SPEND.c
         lately = (table.day >= since) & (table.dimension == "key/model") & (table.part == model)

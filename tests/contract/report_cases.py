@@ -94,6 +94,7 @@ def deployments() -> list[DeploymentDays]:
             {"succeeded": 900, "Timeout": 20 * place, "RateLimitError": place},
             latency(*[20 + 30 * place] * 12),
             latency(),
+            name,
         )
         for place, (one, name) in enumerate(names.items())
     ]

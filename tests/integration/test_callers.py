@@ -50,7 +50,7 @@ def test_failures_of_one_key_are_its_problem(runtime: Runtime, outbox: Outbox) -
     assert (message.type, message.severity, message.step) == (AlertType.CALLER_ERRORS, Severity.LOW, Step.FIRING)
     assert message.headline == HEADLINE
     assert message.labels == {"entity": OWN, "key": "app-7", "team": "search"}
-    assert message.facts["Attempts"] == "10 of the 40 calls on gpt-4o (d1) failed, all of this key"
+    assert message.facts["Attempts"] == "10 of the 40 calls on azure/gpt-4o (d1) failed, all of this key"
     assert message.since == after(0)
 
     pass_time(runtime, 60)
@@ -61,6 +61,21 @@ def test_failures_of_one_key_are_its_problem(runtime: Runtime, outbox: Outbox) -
     assert outbox.sent[1].facts["State"] == "for 15 min no failures pointed to this key alone"
 
 
+def test_reminders_and_the_end_have_the_totals(runtime: Runtime, outbox: Outbox) -> None:
+    """The last window that was judged is a part of the problem, and one deployment of several."""
+    hear(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
+    run_until_quiet(runtime, after(30))
+    hear(runtime, *others(120), *[bad(120 + n) for n in range(0, 30, 3)], at=150)
+    hear(runtime, *others(300, 60, "d2"), *[bad(300 + n, deployment="d2") for n in range(0, 30, 3)], at=360)
+    hear(runtime, bad(362, KEYS[1]), at=362)
+    run_until_quiet(runtime, after(400))
+    pass_time(runtime, 2_000)
+    assert [message.step for message in outbox.sent] == [Step.FIRING, Step.RESOLVED]
+    where = "azure/gpt-4o (d1), azure/gpt-4o (d2)"
+    assert outbox.sent[1].facts["Deployments"] == where
+    assert outbox.sent[1].facts["Attempts"] == f"30 of the 120 calls on {where} failed, all of this key"
+
+
 def test_it_names_its_deployments_and_begins_at_the_first_failure(runtime: Runtime, outbox: Outbox) -> None:
     """An id means nothing to a reader."""
     named = {"model": "vertex_ai/gemini-pro", "provider": "vertex_ai", "region": "us-central1"}
@@ -69,8 +84,11 @@ def test_it_names_its_deployments_and_begins_at_the_first_failure(runtime: Runti
     hear(runtime, *others(0, 30, hash_id), *failures, at=30)
     run_until_quiet(runtime, after(30))
     (message,) = outbox.sent
-    assert message.facts["Deployments"] == "vertex_ai/gemini-pro in us-central1"
-    assert message.facts["Attempts"].startswith("9 of the 39 calls on vertex_ai/gemini-pro in us-central1 failed")
+    assert message.facts["Deployments"] == "vertex_ai/gemini-pro in us-central1 (3f3f3f3f…)"
+    assert message.facts["Attempts"].startswith("9 of the 39 calls on vertex_ai/gemini-pro in us-central1 (3f3f3f3f…) ")
+    assert {one.partition(" · ")[2] for one in message.members} == {
+        "ServiceUnavailableError 503 · vertex_ai/gemini-pro in us-central1 (3f3f3f3f…)"
+    }
     assert message.since == after(3)
 
 

@@ -62,6 +62,19 @@ def test_a_revoked_key_is_one_condition(runtime: Runtime, outbox: Outbox) -> Non
     assert outbox.sent[0].what_to_do.startswith("Rotate the key")
 
 
+def test_it_names_its_deployments_by_provider_and_region(runtime: Runtime, outbox: Outbox) -> None:
+    """So does each of its calls. The end has the same names, although it has no call of its own."""
+    named = "0c5b1f0a-7f0e-4f7b-9a55-0d6b7a1c2e3f"
+    hear(runtime, accepted(0, named, region="eastus"), *[refused(60 + n, named, region="eastus") for n in range(6)])
+    run_until_quiet(runtime, after(70))
+    hear(runtime, accepted(130, named, region="eastus"), at=130)
+    pass_time(runtime, 200)
+    firing, resolved = outbox.sent
+    title = "azure/gpt-4o in eastus (0c5b1f0a…)"
+    assert (firing.facts["Deployments"], resolved.facts["Deployments"]) == (title, title)
+    assert firing.members[0] == f"call-60 · ServiceUnavailableError 401 · {title}"
+
+
 def test_it_rises_if_calls_are_lost(runtime: Runtime, outbox: Outbox) -> None:
     """Also if their ends come in a later batch."""
     hear(runtime, *[refused(n) for n in range(6)])

@@ -234,6 +234,30 @@ def test_the_ledger_has_the_results_of_deployments(runtime: Runtime, book: SqlLe
     assert book.deployments(Days(date(2020, 1, 1), date(2020, 1, 2))) == []
 
 
+def test_a_deployment_has_a_title_with_its_provider_and_region(runtime: Runtime, book: SqlLedgerReader) -> None:
+    """A model's deployments differ only in these, and an event without them hides neither.
+
+    Budgets match the alias, which is the model alone.
+    """
+    good = answered("a").model_copy(update={"model": "gpt-4o", "provider": "openai", "region": "eastus"})
+    placeless = answered("b", deployment_id="d2").model_copy(update={"model": "gpt-4o"})
+    later = good.model_copy(update={"occurred_at": NOW + timedelta(seconds=1), "region": None})
+    ingest(batch(good, placeless, later), runtime, now=NOW)
+    assert [(one.alias, one.title) for one in book.deployments(DAYS)] == [
+        ("gpt-4o", "openai/gpt-4o in eastus"),
+        ("gpt-4o", "gpt-4o"),
+    ]
+
+
+def test_a_long_title_is_cut(runtime: Runtime, book: SqlLedgerReader) -> None:
+    """Producers choose all parts of it, and each may be as long as the column."""
+    place = {"model": "m" * 256, "provider": "p" * 256, "region": "r" * 256}
+    ingest(batch(answered("a").model_copy(update=place)), runtime, now=NOW)
+    (deployment,) = book.deployments(DAYS)
+    assert len(deployment.title) == 256
+    assert deployment.title.startswith("ppp")
+
+
 def test_fallbacks_are_counted_by_day(store: SqlStore, runtime: Runtime) -> None:
     """The row has the requested and the used model, and the result. Batches add up."""
     via = {"fallbacks": 1, "original_model_group": "gpt-4o", "model_group": "claude"}

@@ -95,7 +95,9 @@ def test_a_model_that_is_down_is_one_message_until_it_answers(
     assert message.headline == "Major Service Outage: model gpt-4o is down for users (6 calls lost)"
     assert (message.severity, message.labels["scope"], message.labels["model"]) == (Severity.HIGH, "model", "gpt-4o")
     assert message.facts["Calls lost"] == "6 (search ×6)"
-    assert message.facts["Deployments"] == ", ".join(f"gpt-4o ({name}): 6 of 6 failed" for name in ("d1", "d2", "d3"))
+    assert message.facts["Deployments"] == ", ".join(
+        f"azure/gpt-4o in r-{name} ({name}): 6 of 6 failed" for name in THREE
+    )
 
     hear(runtime, *(answered(f"g{n}", 60 + n, f"d{n % 2 + 1}") for n in range(20)), at=80)
     for second in (100, 140, 150):
@@ -110,6 +112,22 @@ def test_a_model_that_is_down_is_one_message_until_it_answers(
     assert {row.labels.get("deployment") for row in rows(store, ALERTS) if row.labels.get("scope") is None} == set(
         THREE
     )
+
+
+def test_it_names_its_deployments_by_provider_and_region(runtime: Runtime, outbox: Outbox) -> None:
+    """All of them serve the same model, so its name alone would not distinguish them. The end has the same names."""
+    two = ("0c5b1f0a-7f0e-4f7b-9a55-0d6b7a1c2e3f", "4e8f6a11-1b2c-4d5e-8f90-a1b2c3d4e5f6")
+    hear(runtime, *down(6, on=two))
+    run_until_quiet(runtime, after(6))
+    hear(runtime, *(answered(f"g{n}", 60 + n, two[n % 2]) for n in range(20)), at=80)
+    for second in (100, 140, 150):
+        pass_time(runtime, second)
+    titles = [f"azure/gpt-4o in r-{name} ({name[:8]}…)" for name in two]
+    shown = ", ".join(f"{title}: 6 of 6 failed" for title in titles)
+    assert [(message.step, message.facts["Deployments"]) for message in outbox.sent] == [
+        (Step.FIRING, shown),
+        (Step.RESOLVED, shown),
+    ]
 
 
 def test_a_fallback_that_answers_is_counted_and_no_user_is_hurt(runtime: Runtime, outbox: Outbox) -> None:

@@ -438,7 +438,9 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
     hear(runtime, attempt(6, region="eu"), lost(6), at=6)
     run_until_quiet(runtime, after(6))
     assert [message.headline for message in outbox.sent] == ["Minor Service Outage: region eu (azure)"]
-    assert outbox.sent[0].facts["Deployments"] == "gpt-4o (d1): 5 of 5 failed, gpt-4o (d2): 4 of 4 failed"
+    assert outbox.sent[0].facts["Deployments"] == (
+        "azure/gpt-4o in eu (d1): 5 of 5 failed, azure/gpt-4o in eu (d2): 4 of 4 failed"
+    )
 
     hear(runtime, *(attempt(n, region="eu") for n in range(70, 75)), at=75)
     run_until_quiet(runtime, after(76))

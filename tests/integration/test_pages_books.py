@@ -100,11 +100,22 @@ def test_proxies_and_deployments_are_shown_with_their_troubles(runtime: Runtime,
     failure = failed("a").failure
     tried = AttemptFailed(call_id="a", started_at=now, occurred_at=now, failure=failure, deployment_id="d<1>")
     good = answered("b", deployment_id="d<1>").model_copy(
-        update={"started_at": now, "ended_at": now, "occurred_at": now}
+        update={"started_at": now, "ended_at": now, "occurred_at": now, "provider": "openai", "region": "eastus"}
     )
     ingest(batch(tried, good), runtime, now=now)
 
     page = browser.get("/proxies?days=7+days")
-    for expected in ("<live>", "<quiet>", "live", "silent", "1,234", "full 7", "d<1>", "APIError ×1", "50.0 %"):
+    for expected in (
+        "<live>",
+        "<quiet>",
+        "live",
+        "silent",
+        "1,234",
+        "full 7",
+        "d<1>",
+        "APIError ×1",
+        "50.0 %",
+        "openai/gpt-4o in eastus",
+    ):
         assert expected in page.text
     assert browser.get("/proxies?days=nonsense").status == 200

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import func, select, tuple_
 from typing_extensions import override
 
-from alertworker.ledger.rows import AliasKey, AliasSpan
+from alertworker.ledger.rows import TITLES, AliasKey, AliasSpan
 from alertworker.ports import AliasPort
 from alertworker.store.schema.ledger import ALIASES
 from alertworker.store.upsert import Statements, insert_or
@@ -28,7 +28,16 @@ class AliasStatements(Statements, AliasPort):
 
     @override
     def newest_names(self, entities: Iterable[Entity]) -> dict[Entity, str]:
-        return {key[:2]: key.alias for key, _ in sorted(self._names(entities).items(), key=_age)}
+        return {key[:2]: key.alias for key in self._by_age(entities)}
+
+    @override
+    def deployment_titles(self, deployments: Collection[str]) -> dict[str, str]:
+        titles = {key.entity: key.alias for key in self._by_age(("deployment", one) for one in deployments)}
+        for key in self._by_age((TITLES, one) for one in deployments):
+            # Some producers report the region with only some of the events.
+            if not titles.get(key.entity, "").startswith(f"{key.alias} in "):
+                titles[key.entity] = key.alias
+        return titles
 
     @override
     def ids_by_alias(self, dimension: str, names: Iterable[str]) -> dict[str, list[str]]:
@@ -59,6 +68,10 @@ class AliasStatements(Statements, AliasPort):
         }
         upsert = statement.on_conflict_do_update(index_elements=list(ALIASES.primary_key), set_=spans)
         self.connection.execute(upsert, [key._asdict() | asdict(news[key]) for key in sorted(news)])
+
+    def _by_age(self, entities: Iterable[Entity]) -> list[AliasKey]:
+        """Return the names of entities from the oldest to the current ones."""
+        return [key for key, _ in sorted(self._names(entities).items(), key=_age)]
 
     def _names(self, entities: Iterable[Entity]) -> dict[AliasKey, AliasSpan]:
         known: dict[AliasKey, AliasSpan] = {}

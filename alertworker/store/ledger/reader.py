@@ -161,7 +161,9 @@ def _deployments(connection: Connection, days: Days) -> list[DeploymentDays]:
     for deployment_id, measure, bucket, count, spent in connection.execute(latencies):
         buckets.setdefault((deployment_id, measure), {})[bucket] = LatencySums(int(count), int(spent))
 
-    names = AliasStatements(connection).newest_names(("deployment", one) for one in attempts)
+    aliases = AliasStatements(connection)
+    names = aliases.newest_names(("deployment", one) for one in attempts)
+    titles = aliases.deployment_titles(attempts)
     return [
         DeploymentDays(
             one,
@@ -169,6 +171,7 @@ def _deployments(connection: Connection, days: Days) -> list[DeploymentDays]:
             attempts[one],
             Latency(buckets.get((one, "per_token"), {})),
             Latency(buckets.get((one, "first_token"), {})),
+            titles.get(one, ""),
         )
         for one in sorted(attempts)
     ]

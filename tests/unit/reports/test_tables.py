@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -121,3 +122,12 @@ def test_a_name_is_no_formula_and_a_number_stays_one() -> None:
 def test_columns_that_are_named_have_their_line_without_rows() -> None:
     """A program that reads the file then knows them."""
     assert (csv_of([], ["entity", "spend"]), csv_of([])) == ("entity,spend\r\n", "")
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [(0.0, "0 %"), (-0.0, "0 %"), (0.4, "0 %"), (-0.4, "0 %"), (0.6, "+1 %"), (-0.6, "-1 %"), (-31.4, "-31 %")],
+)
+def test_no_change_has_no_sign(change: float, shown: str) -> None:
+    """A change that rounds to 0 went neither up nor down."""
+    assert show(change, Unit.CHANGE) == shown

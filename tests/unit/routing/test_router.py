@@ -314,6 +314,24 @@ def test_a_channel_is_reachable_under_the_conditions_of_its_routes() -> None:
     assert () in router.reachable_if(AlertType.DAILY_REPORTS)["y"]
 
 
+def test_a_condition_that_no_alert_of_the_type_meets_is_left_out() -> None:
+    """The severity of most types never differs. A condition that all of them meet is no condition."""
+    routes = (Route((parse('severity="High"'),), "oncall"), Route((parse('team="search"'),), "search"))
+    receivers = {"a": ("desk",), "oncall": ("pager",), "search": ("chat",)}
+    router = replace(ROUTER, root=Route(receiver="a", routes=routes), receivers=receivers)
+
+    def found(alert_type: AlertType) -> dict[str, list[str]]:
+        conditions = router.possible_if(alert_type).items()
+        return {name: [" ".join(map(str, one)) for one in ones] for name, ones in conditions}
+
+    assert found(AlertType.LLM_TOO_SLOW) == {"chat": ['team="search"'], "desk": [""]}  # always Low
+    assert found(AlertType.DB_EXCEPTIONS) == {"pager": [""]}  # always High
+    assert found(AlertType.OUTAGE_ALERTS) == {"pager": ['severity="High"'], "chat": ['team="search"'], "desk": [""]}
+
+    low = replace(router, root=Route(receiver="a", routes=(Route((parse('severity="Low"'),), "oncall"), *routes)))
+    assert low.possible_if(AlertType.OUTAGE_ALERTS)["pager"] == ((parse('severity="High"'),),)
+
+
 def test_the_silence_that_ends_last_mutes() -> None:
     """Only those in force, and only what passes all their matchers."""
     both = (parse('team="search"'), parse('severity="High"'))
