@@ -57,14 +57,12 @@ def grade(verdict: WindowVerdict, lost: int, limits: Limits) -> Grade | None:
     """
     if not verdict.crossed:
         return None
-    major = verdict.crossed is Threshold.MAJOR
+    major = verdict.is_dead or verdict.crossed is Threshold.MAJOR
     if not limits.share:
         return Grade(major, major)
-    harm = lost >= HARM and lost >= _HARM_SHARE * verdict.calls
-    if not harm and not verdict.is_dead and _is_rate_limited(verdict, limits):
+    harm = lost >= max(HARM, _HARM_SHARE * verdict.calls) or (verdict.is_dead and lost >= _HARM_IF_DEAD)
+    if not harm and _is_rate_limited(verdict, limits):
         return Grade(major, is_high=False) if verdict.limited_seconds >= _RATE_LIMITED_SECONDS else None
-    if verdict.is_dead:
-        return Grade(is_major=True, is_high=harm or lost >= _HARM_IF_DEAD)
     return Grade(major and (harm or verdict.failed >= _MAJOR_SHARE * verdict.calls), harm)
 
 

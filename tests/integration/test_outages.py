@@ -183,6 +183,7 @@ def test_a_batch_that_crosses_two_levels_is_one_message(runtime: Runtime, outbox
         [attempt(1, first=n == 0) for n in range(20)],
         [attempt(n, health_check=True) for n in range(20)],
         [attempt(n, status=429) for n in range(20)],
+        [attempt(20 * n, status=429) for n in range(15)],
     ],
     ids=[
         "bad requests",
@@ -193,6 +194,7 @@ def test_a_batch_that_crosses_two_levels_is_one_message(runtime: Runtime, outbox
         "retries of one call",
         "health checks",
         "rate limits of calls that are saved",
+        "rate limits of a deployment that answers nothing for less than five minutes",
     ],
 )
 def test_few_or_unrelated_failures_are_not_an_outage(
