@@ -60,7 +60,7 @@ class Truth:
     """The ground truth since the warm-up: when calls failed on deployments, and which calls were lost."""
 
     calls: int = 0
-    #: By deployment, when it first failed each call.
+    #: By deployment, when its first failure of each call was sent: at once, unless the host is cut off.
     failures: dict[str, list[float]] = field(default_factory=dict)
     #: When a call was lost, by the group that was asked for and the key.
     lost: list[tuple[float, str, str]] = field(default_factory=list)
@@ -198,7 +198,7 @@ class Calls:
         self._publish(process, moment, self._wire.attempt_failed(call, deployment, error, clock))
         if error.origin is Origin.PROVIDER:
             if deployment.id not in call.failed_on and moment >= self._zero:
-                self.truth.failures.setdefault(deployment.id, []).append(moment - self._zero)
+                self.truth.failures.setdefault(deployment.id, []).append(self._proxies.sent_at(process, moment))
             call.failed_on[deployment.id] = deployment
             seconds = self._router.failed(deployment, error, moment) if error is not faults.BROKEN_STREAM else 0.0
             if seconds:

@@ -73,6 +73,11 @@ class Proxies:
         """Have a process publish an event at a moment, if it still lives then."""
         process.due.setdefault(int(moment // _SLOT), []).append((moment, event))
 
+    def sent_at(self, process: Process, moment: float) -> float:
+        """Return when a process sends what it publishes at a moment, in seconds after ``zero``."""
+        at = moment - self._zero
+        return max([at, *(one.end for one in self._delays if one.host == process.host and one.start <= at < one.end)])
+
     def advance(self, begin: float, until: float) -> Iterator[tuple[Process, list[str]]]:
         """Yield what each process sends in a step; processes end and start on the way."""
         ended = self._change_hosts(until)
@@ -140,5 +145,4 @@ class Proxies:
         return sum(one.ahead for one in self._changes if one.host == process.host and one.start <= at < one.end)
 
     def _is_cut_off(self, process: Process, moment: float) -> bool:
-        at = moment - self._zero
-        return any(one.host == process.host and one.start <= at < one.end for one in self._delays)
+        return self.sent_at(process, moment) > moment - self._zero

@@ -10,19 +10,20 @@ from random import Random
 from typing import Final
 
 from bench.simulate.calls import Calls, Truth
-from bench.simulate.faults import DAY, RATE_LIMIT, Fault
+from bench.simulate.faults import DAY, MINUTE, RATE_LIMIT, Fault
 from bench.simulate.pipeline import Pipeline, Sent
 from bench.simulate.proxies import Proxies
-from bench.simulate.scenario import Scenario, Traffic
+from bench.simulate.scenario import Incident, Scenario, Traffic
 from bench.simulate.wire import Wire, WireFields, batch_of
 from bench.simulate.world import World, make_world
 
 #: How often the world and the pipeline take turns, in seconds: while something happens, while its end may be sent late,
-#: and otherwise. A turn costs more than the calls in it.
+#: and otherwise. A turn costs more than the calls in it. A canary returns in the next turn, and hosts are not judged if
+#: that takes 45 s: in idle turns their end is never sent.
 _BUSY: Final = 15.0
 _CALM: Final = 30.0
 _IDLE: Final = 60.0
-#: How long before and after an incident something counts as happening, and until when its end may be sent.
+#: How long before and after an incident something counts as happening, and for how long its end may be sent at least.
 _BEFORE, _AFTER, _LATE = 60.0, 180.0, 780.0
 #: Short bursts of 429 that each deployment has on a healthy day; how long they are, in seconds, and how dense.
 _BURSTS: Final = 2.0
@@ -70,11 +71,17 @@ def simulate(scenario: Scenario, traffic: Traffic, seed: int, fields: WireFields
 
 def step_at(scenario: Scenario, moment: float) -> float:
     """Return how many seconds the step that begins at a moment takes; what is decided hardly depends on it."""
-    stretches = [(one.start - _BEFORE, one.end) for one in scenario.incidents]
-    stretches += [(one.end - _BEFORE, one.end) for one in scenario.silences]
-    if any(start <= moment < end + _AFTER for start, end in stretches):
+    stretches = [(one.start - _BEFORE, one.end, _late(one)) for one in scenario.incidents]
+    stretches += [(one.end - _BEFORE, one.end, _LATE) for one in scenario.silences]
+    if any(start <= moment < end + _AFTER for start, end, _ in stretches):
         return scenario.step or _BUSY
-    return _CALM if any(start <= moment < end + _LATE for start, end in stretches) else _IDLE
+    return _CALM if any(start <= moment < end + late for start, end, late in stretches) else _IDLE
+
+
+def _late(incident: Incident) -> float:
+    """Return for how long after an incident its end may be sent, and a minute."""
+    within = incident.must.end_within if incident.must is not None else None
+    return max(_LATE, (within or 0) + MINUTE)
 
 
 def rate_at(scenario: Scenario, traffic: Traffic, moment: float) -> float:
