@@ -158,6 +158,34 @@ def test_a_source_is_found_among_ten_thousand(runtime: Runtime, store: SqlStore)
     }
 
 
+def test_sources_of_other_channels_are_not_read(runtime: Runtime, store: SqlStore) -> None:
+    """A rule without equal labels fits all of them, and each new condition makes the transaction read them again."""
+    rule = Inhibition((parse('severity="High"'),), (parse('severity=~"Medium|Low"'),))
+    runtime = replace(runtime, inhibitions=(rule,))
+
+    def claimed(marker: str) -> Work:
+        with counted(store.engine) as work:
+            for n in range(20):
+                labels = {"deployment": f"{marker}{n}"}
+                alert = Alert(AlertType.OUTAGE_ALERTS, Severity.MEDIUM, labels, "h", NOW, NOW)
+                store.run(partial(claim, alert=alert, runtime=runtime, now=NOW))
+        return work
+
+    open_conditions(store, range(8))
+    open_conditions(store, range(8, 16), suppressed_by="silence s1")
+    with store.engine.begin() as connection:
+        connection.execute(NOTIFICATIONS.update().values(channel="other"))
+    few = claimed("a")
+    open_conditions(store, range(16, 1_000))
+    open_conditions(store, range(1_000, 2_000), suppressed_by="silence s1")
+    with store.engine.begin() as connection:
+        old = NOTIFICATIONS.c.channel == "outbox", NOTIFICATIONS.c.message == "{}"
+        connection.execute(NOTIFICATIONS.update().where(*old).values(channel="other"))
+    many = claimed("b")
+
+    assert (many.statements, many.rows) == (few.statements, few.rows)
+
+
 def test_the_filter_of_a_rule_uses_its_index(store: SqlStore) -> None:
     """The planner uses the index of each label."""
     sqlite = store.engine.dialect.name == "sqlite"
