@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import SplitResult, parse_qs, quote, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, urlsplit
 
 from alertworker.host.address_options import option_problem
 from alertworker.host.postgresql_hosts import with_hosts_in_query
@@ -25,7 +25,11 @@ _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 #: A name as DNS allows it, or an IP address. Python raises UnicodeError when it looks up a longer or an empty label.
 _HOST_NAME: Final = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})*\.?|[0-9A-Fa-f:.]+(?:%[\w.-]+)?")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|%[01][0-9A-Fa-f]|%7[Ff]")
-_SQLITE: Final = re.compile(r"(?:/[^?]*)?(?:\?(?P<query>.*))?")
+_SQLITE: Final = re.compile(r"(?P<path>/[^?]*)?(?:\?(?P<query>.*))?")
+_FILE: Final = "sqlite:////var/lib/alertworker/alerts.db"
+#: Paths of databases that SQLite keeps in memory or in a temporary file. The latter two are such with ``uri=true``.
+_IN_MEMORY: Final = frozenset(("", "/", "/:memory:"))
+_URI_IN_MEMORY: Final = frozenset(("/file:", "/file::memory:"))
 _ENCODE: Final = "percent-encode each of # / ? [ ] @ % ; in the user name and the password (# is %23, / is %2F)"
 _SEMICOLON: Final = (
     "a ; separates two addresses, and one of them has no scheme; "
@@ -121,8 +125,15 @@ def _problem(address: str, schemes: tuple[str, ...]) -> str | None:
 def _problem_of_file(rest: str) -> str | None:
     found = _SQLITE.fullmatch(rest)
     if found is None:
-        return "an SQLite address names a file; expected, for example, sqlite:////var/lib/alertworker/alerts.db"
-    return option_problem("sqlite", found["query"] or "")
+        return f"an SQLite address names a file; expected, for example, {_FILE}"
+    if (problem := option_problem("sqlite", found["query"] or "")) is not None:
+        return problem
+    options = set(parse_qsl(found["query"] or ""))
+    path = found["path"] or ""
+    in_memory = path in _IN_MEMORY or not options.isdisjoint({("mode", "memory"), ("vfs", "memdb")})
+    if in_memory or (("uri", "true") in options and path in _URI_IN_MEMORY):
+        return f"each process would have its own database in memory; name a file, for example {_FILE}"
+    return None
 
 
 def _problem_of_parts(address: str, scheme: str) -> str | None:

@@ -39,7 +39,6 @@ def judge_credentials(context: BatchContext) -> None:
     reports = read_reports(context.tx, judged, at)
     for key, standing in sorted(judged.items()):
         _judge(context, standing, reports[key], events[key])
-    context.refused.forget()
 
 
 def count_credentials(context: BatchContext) -> int:
@@ -56,9 +55,10 @@ def label_refused(context: BatchContext) -> list[Alert]:
     folded, alerts = context.folded, list(context.detected)
     refused = _newest_refused(folded.cooled_down) | _newest_refused(folded.failed)
     starved = {event.attribution.model for event in folded.failed if _is_starved(event)}
-    if not (refused or starved) or not context.refused.known():
+    if not (refused or starved):
         return alerts
-    reports = context.refused.reports(context.now)
+    # Any refused credential may be the only one of a starved call's model.
+    reports = context.refused.reports(context.now, None if starved else refused)
     return [_labelled(alert, refused, reports) for alert in alerts]
 
 

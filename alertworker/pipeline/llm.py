@@ -86,7 +86,7 @@ def find_hung(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtime) ->
             continue
         hanging = SourceFilter(frozenset({AlertType.LLM_REQUESTS_HANGING}), frozenset({("model", model)}))
         conditions = chain(
-            tx.inhibitions.open_conditions(hanging, shadow=runtime.shadow),
+            tx.inhibitions.open_conditions(hanging, channels=runtime.channels, shadow=runtime.shadow),
             tx.inhibitions.conditions_at(hanging, alert.last_at, shadow=runtime.shadow),
         )
         if any(one.channels for one in conditions):

@@ -260,12 +260,17 @@ def _inhibited(
 ) -> dict[str, str]:
     """Return the channels that were notified of an alert that explains this one, each with that alert's id."""
     channels = _channels(alert, decision, runtime)
-    sources = partial(_sources, tx, runtime, alert, now)
+    sources = partial(_sources, tx, runtime, alert, frozenset(channels), now)
     return find_inhibited(alert.id, alert.routing_labels, channels, runtime.inhibitions, sources)
 
 
 def _sources(
-    tx: Transaction, runtime: Runtime, alert: OpenAlert, now: datetime, wanted: SourceFilter
+    tx: Transaction,
+    runtime: Runtime,
+    alert: OpenAlert,
+    channels: frozenset[str],
+    now: datetime,
+    wanted: SourceFilter,
 ) -> Iterator[OpenCondition]:
     """Yield the conditions of enabled types that may inhibit an alert.
 
@@ -275,6 +280,6 @@ def _sources(
     on = SourceFilter(wanted.types & runtime.router.types, wanted.labels)
     if not on.types:
         return
-    yield from tx.inhibitions.open_conditions(on, shadow=runtime.shadow)
+    yield from tx.inhibitions.open_conditions(on, channels=channels, shadow=runtime.shadow)
     if alert.kind is Kind.NOTICE and now - alert.last_at > _MAY_BE_PAST:
         yield from tx.inhibitions.conditions_at(on, alert.last_at, shadow=runtime.shadow)

@@ -24,6 +24,13 @@ class CredentialPort(Protocol):
         """Return the credentials that providers refuse, without a lock."""
         ...
 
+    def refusing(self, deployment_ids: Collection[str], *, start: int) -> dict[CredentialKey, set[str]]:
+        """Return the refused credentials of these deployments, each with those that refused it since an epoch second.
+
+        Other refused credentials are not read.
+        """
+        ...
+
     def lock_refused_credentials(self) -> dict[CredentialKey, CredentialState]:
         """Return the credentials that providers refuse, locked; those that another worker has locked are left out."""
         ...

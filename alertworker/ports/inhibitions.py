@@ -13,11 +13,13 @@ from alertworker.routing.inhibitions import OpenCondition, SourceFilter
 class InhibitionPort(Protocol):
     """Open conditions that may suppress other alerts."""
 
-    def open_conditions(self, wanted: SourceFilter, *, shadow: bool) -> Iterable[OpenCondition]:
+    def open_conditions(
+        self, wanted: SourceFilter, *, channels: Collection[str], shadow: bool
+    ) -> Iterable[OpenCondition]:
         """Yield the open conditions that may suppress an alert, in pages, so that a match ends the reading.
 
-        Those of which no channel was notified are left out. Messages suppressed by ``shadow`` count only while it is
-        on.
+        Those of which none of these channels was notified are left out, unless another alert suppresses them.
+        Messages suppressed by ``shadow`` count only while it is on.
         """
         ...
 

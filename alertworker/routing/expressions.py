@@ -11,8 +11,10 @@ import re2
 #: A longer expression, in characters, is refused before RE2 sees it. To match one value takes RE2 time that grows with
 #: the square of the expression: up to 10 ms at this length, and 15 s at 30,000 characters.
 MAX_LENGTH: Final = 1_000
-#: The number of compiled expressions that a process keeps. Each takes 8 MiB at most (RE2's ``max_mem``).
-_KEPT: Final = 4_096
+#: The number of compiled expressions that a process keeps. It must exceed what routes, inhibitions and silences have:
+#: each alert is matched against all of them, in order, so that a smaller cache would compile each one again for each
+#: alert. A usual expression takes 5 KB, and any takes 8 MiB at most (RE2's ``max_mem``).
+_KEPT: Final = 65_536
 #: Half of a character outside the Basic Multilingual Plane. UTF-8 cannot encode it.
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 #: RE2's errors, or the start of one, with a remedy for each.

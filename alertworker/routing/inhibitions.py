@@ -89,10 +89,14 @@ def find_inhibited(
     return muted
 
 
-@lru_cache(maxsize=1_000)
 def _types(source: tuple[Matcher, ...]) -> frozenset[AlertType]:
     """Return the types that a source can have."""
-    named = [matcher for matcher in source if matcher.label == "alert_type"]
+    return _matched_types(tuple(matcher for matcher in source if matcher.label == "alert_type"))
+
+
+@lru_cache(maxsize=1_000)
+def _matched_types(named: tuple[Matcher, ...]) -> frozenset[AlertType]:
+    """Return the types that matchers of the type match. Thousands of rules name the same few."""
     return frozenset(one for one in AlertType if all_pass(named, {"alert_type": one.value}))
 
 

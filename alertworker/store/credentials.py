@@ -71,14 +71,8 @@ class CredentialStatements(Statements, CredentialPort):
     def _hurt(self, ended: Mapping[CallKey, CallSums]) -> set[CredentialKey]:
         """Return the refused credentials of deployments that failed a lost call."""
         lost = [key for key, sums in ended.items() if sums.lost and key.deployment_id]
-        known = self.refused_credentials() if lost else {}
-        if not known:
-            return set()
-        table, start = REFUSALS.c, min(key.bucket for key in lost) - NO_TRAFFIC_SECONDS
-        statement = select(table.provider, table.credential).where(
-            table.deployment_id.in_(sorted({key.deployment_id for key in lost})), table.bucket >= start
-        )
-        return known.keys() & {CredentialKey(*row) for row in self.connection.execute(statement.distinct())}
+        start = min((key.bucket for key in lost), default=0) - NO_TRAFFIC_SECONDS
+        return set(self.refusing({key.deployment_id for key in lost}, start=start))
 
     @override
     def judged_credentials(self) -> dict[CredentialKey, CredentialState]:
@@ -87,6 +81,20 @@ class CredentialStatements(Statements, CredentialPort):
     @override
     def refused_credentials(self) -> dict[CredentialKey, CredentialState]:
         return self._states(CREDENTIALS.c.level > 0)
+
+    @override
+    def refusing(self, deployment_ids: Collection[str], *, start: int) -> dict[CredentialKey, set[str]]:
+        table, found = REFUSALS.c, dict[CredentialKey, set[str]]()
+        same = (table.provider == CREDENTIALS.c.provider) & (table.credential == CREDENTIALS.c.credential)
+        statement = (
+            select(table.provider, table.credential, table.deployment_id)
+            .join(CREDENTIALS, same & (CREDENTIALS.c.level > 0))
+            .where(table.deployment_id.in_(sorted(deployment_ids)), table.bucket >= start)
+            .distinct()
+        )
+        for provider, credential, deployment_id in self.connection.execute(statement) if deployment_ids else ():
+            found.setdefault(CredentialKey(provider, credential), set()).add(deployment_id)
+        return found
 
     @override
     def lock_refused_credentials(self) -> dict[CredentialKey, CredentialState]:

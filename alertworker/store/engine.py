@@ -70,7 +70,8 @@ def explain(error: DBAPIError) -> str:
     """Return why the database does not answer, without its address and without the statement."""
     if _lacks_schema(error):
         return "the database's schema is older than this version; run `alertworker db upgrade`"
-    return f"the database is unavailable ({type(error.orig).__name__})"
+    name = getattr(error.orig, "sqlite_errorname", type(error.orig).__name__)  # SQLITE_FULL: the disk is full
+    return f"the database is unavailable ({name})"
 
 
 def _lacks_schema(error: DBAPIError) -> bool:

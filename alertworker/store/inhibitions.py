@@ -36,6 +36,8 @@ class _Source(AlertLabels):
         return suppression.by if suppression.reason is SuppressionReason.ALERT else None
 
 
+#: How the row of a condition begins that an alert suppresses.
+_BY_ALERT: Final = str(Suppression(SuppressionReason.ALERT))
 #: The number of open conditions that are read at once.
 _PAGE: Final = 100
 
@@ -45,20 +47,23 @@ class InhibitionStatements(Statements, InhibitionPort):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
-        #: The pages that were read, by filter and by the id after which each begins.
-        self._sources: dict[tuple[SourceFilter, str], list[OpenCondition]] = {}
+        #: The pages that were read, by filter, by channels and by the id after which each begins.
+        self._sources: dict[tuple[SourceFilter, frozenset[str], str], list[OpenCondition]] = {}
 
     @override
     def forget_sources(self) -> None:
         self._sources.clear()
 
     @override
-    def open_conditions(self, wanted: SourceFilter, *, shadow: bool) -> Iterator[OpenCondition]:
+    def open_conditions(
+        self, wanted: SourceFilter, *, channels: Collection[str], shadow: bool
+    ) -> Iterator[OpenCondition]:
         after = ""  # each page is read once in a transaction
         while True:
-            if (wanted, after) not in self._sources:
-                self._sources[wanted, after] = self._page_of_sources(wanted, after, shadow=shadow)
-            page = self._sources[wanted, after]
+            key = (wanted, frozenset(channels), after)
+            if key not in self._sources:
+                self._sources[key] = self._page_of_sources(*key, shadow=shadow)
+            page = self._sources[key]
             yield from page
             if len(page) < _PAGE:
                 return
@@ -86,14 +91,19 @@ class InhibitionStatements(Statements, InhibitionPort):
         )
         return self._conditions(read_rows(self.connection, _Source, statement), shadow=shadow)
 
-    def _page_of_sources(self, wanted: SourceFilter, after: str, *, shadow: bool) -> list[OpenCondition]:
+    def _page_of_sources(
+        self, wanted: SourceFilter, channels: frozenset[str], after: str, *, shadow: bool
+    ) -> list[OpenCondition]:
         types = sorted(kind.value for kind in wanted.types)
-        notified = select(NOTIFICATIONS.c.id).where(NOTIFICATIONS.c.alert_id == ALERTS.c.id).exists()
+        own = (NOTIFICATIONS.c.alert_id == ALERTS.c.id) & NOTIFICATIONS.c.channel.in_(sorted(channels))
+        notified = select(NOTIFICATIONS.c.id).where(own).exists()
+        # The channels of a condition that another alert suppresses include those that were notified of that alert.
+        inhibited = ALERTS.c.suppressed_by.startswith(_BY_ALERT)
         statement = (
             select(*columns_of(_Source, ALERTS))
             .where(OPEN, ALERTS.c.kind == Kind.CONDITION.value)
             .where(ALERTS.c.type.in_(types), *_has_labels(wanted.labels), ALERTS.c.id > after)
-            .where(notified | ALERTS.c.suppressed_by.is_not(None))
+            .where(notified | inhibited)
             .order_by(ALERTS.c.id)
             .limit(_PAGE)
         )

@@ -17,6 +17,8 @@ from alertworker.store.schema.alerts import SILENCES
 from alertworker.store.upsert import Statements
 
 _log: Final = logging.getLogger("alertworker.alerts")
+#: The number of silences whose matchers a process keeps. Each batch reads all silences in its transaction.
+_KEPT: Final = 32_768
 
 
 class SilenceStatements(Statements, SilencePort):
@@ -41,14 +43,19 @@ class SilenceStatements(Statements, SilencePort):
 
 def read_silence(row: RowMapping) -> Silence:
     """Return a row's silence; if this version rejects its matchers, it matches nothing and has the ``problem``."""
-    matchers: tuple[Matcher, ...] = ()
-    problem = None
-    try:
-        matchers = tuple(parse(text) for text in row["matchers"])
-    except MatcherError as error:
-        problem = str(error)
+    matchers, problem = _read_matchers(tuple(row["matchers"]))
+    if problem is not None:
         _warn_of_silence(row["id"], problem)
     return Silence(row["id"], matchers, row["starts_at"], row["ends_at"], row["author"], row["reason"], problem)
+
+
+@lru_cache(maxsize=_KEPT)
+def _read_matchers(texts: tuple[str, ...]) -> tuple[tuple[Matcher, ...], str | None]:
+    """Return the matchers of a silence, or none and the reason why this version rejects them."""
+    try:
+        return tuple(parse(text) for text in texts), None
+    except MatcherError as error:
+        return (), str(error)
 
 
 @lru_cache(maxsize=1_000)

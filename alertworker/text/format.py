@@ -50,13 +50,19 @@ def read_duration(text: str) -> timedelta:
 def spell_moment(moment: datetime, zone: tzinfo = UTC) -> str:
     """Return a moment as people read it: date, time to the second, and the zone's abbreviation or offset.
 
+    A moment without a local time in this zone is shown in UTC.
+
     >>> noon = datetime(2026, 11, 30, 12, 0, 0, 5, tzinfo=UTC)
     >>> [spell_moment(noon, ZoneInfo(zone)) for zone in ("UTC", "Europe/Berlin", "America/Sao_Paulo")]
     ['2026-11-30 12:00:00 UTC', '2026-11-30 13:00:00 CET', '2026-11-30 09:00:00 UTC-03:00']
     """
-    local = moment.astimezone(zone)
+    try:
+        local = moment.astimezone(zone)
+    except OverflowError:  # the local time is before the year 1 or after the year 9999
+        local = moment.astimezone(UTC)
     name = local.strftime("%Z")
-    return f"{local:%Y-%m-%d %H:%M:%S} {name if name.isalpha() else f'UTC{local.isoformat()[-6:]}'}"
+    shown = local.replace(tzinfo=None).isoformat(" ", "seconds")
+    return f"{shown} {name if name.isalpha() else f'UTC{local.isoformat()[-6:]}'}"
 
 
 def spell_moment_and_zone(moment: datetime, zone: ZoneInfo) -> str:

@@ -70,4 +70,6 @@ def test_the_lookup_finds_what_a_look_at_all_finds(store: SqlStore, seed: int) -
 
 
 def _found(tx: Any, *, labels: dict[str, str], rule: Inhibition) -> dict[str, str]:
-    return find_inhibited("new", labels, {"outbox"}, (rule,), partial(tx.inhibitions.open_conditions, shadow=False))
+    return find_inhibited(
+        "new", labels, {"outbox"}, (rule,), partial(tx.inhibitions.open_conditions, channels={"outbox"}, shadow=False)
+    )

@@ -20,9 +20,9 @@ from alertworker.pipeline.notify import claim
 from alertworker.pipeline.sweep import PIECE
 from alertworker.ports import Clock
 from alertworker.routing.inhibitions import DEFAULTS, Inhibition
-from alertworker.routing.matchers import parse
+from alertworker.routing.matchers import Matcher, parse
 from alertworker.routing.silences import Silence
-from alertworker.store import AdminStore, SqlStore
+from alertworker.store import AdminStore, SqlStore, silences
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.schema.inhibitions import INDEXED_LABELS
@@ -158,6 +158,34 @@ def test_a_source_is_found_among_ten_thousand(runtime: Runtime, store: SqlStore)
     }
 
 
+def test_sources_of_other_channels_are_not_read(runtime: Runtime, store: SqlStore) -> None:
+    """A rule without equal labels fits all of them, and each new condition makes the transaction read them again."""
+    rule = Inhibition((parse('severity="High"'),), (parse('severity=~"Medium|Low"'),))
+    runtime = replace(runtime, inhibitions=(rule,))
+
+    def claimed(marker: str) -> Work:
+        with counted(store.engine) as work:
+            for n in range(20):
+                labels = {"deployment": f"{marker}{n}"}
+                alert = Alert(AlertType.OUTAGE_ALERTS, Severity.MEDIUM, labels, "h", NOW, NOW)
+                store.run(partial(claim, alert=alert, runtime=runtime, now=NOW))
+        return work
+
+    open_conditions(store, range(8))
+    open_conditions(store, range(8, 16), suppressed_by="silence s1")
+    with store.engine.begin() as connection:
+        connection.execute(NOTIFICATIONS.update().values(channel="other"))
+    few = claimed("a")
+    open_conditions(store, range(16, 1_000))
+    open_conditions(store, range(1_000, 2_000), suppressed_by="silence s1")
+    with store.engine.begin() as connection:
+        old = NOTIFICATIONS.c.channel == "outbox", NOTIFICATIONS.c.message == "{}"
+        connection.execute(NOTIFICATIONS.update().where(*old).values(channel="other"))
+    many = claimed("b")
+
+    assert (many.statements, many.rows) == (few.statements, few.rows)
+
+
 def test_the_filter_of_a_rule_uses_its_index(store: SqlStore) -> None:
     """The planner uses the index of each label."""
     sqlite = store.engine.dialect.name == "sqlite"
@@ -186,6 +214,27 @@ def test_silences_are_read_once_for_a_batch(runtime: Runtime, store: SqlStore) -
         ingest(failures("a"), runtime, now=NOW)
 
     assert 50 <= work.rows < 50 * 5
+
+
+def test_the_matchers_of_a_silence_are_parsed_once(
+    runtime: Runtime, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 5,000 silences, parsing them held the write lock for half a second in each batch."""
+    texts: list[str] = []
+
+    def counting(text: str) -> Matcher:
+        texts.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(silences, "parse", counting)
+    admin = AdminStore(store.engine)
+    for n in range(50):
+        matchers = (parse(f'team=~"{store.engine.dialect.name}{n}|x"'), parse(f'model="m{n}"'))
+        admin.add_silence(Silence(f"s{n}", matchers, NOW, NOW + timedelta(hours=1), "ops", "r"), now=NOW)
+    for marker in "ab":
+        ingest(failures(marker), runtime, now=NOW)
+
+    assert len(texts) == 100
 
 
 def swept(runtime: Runtime, store: SqlStore, seconds: float) -> Work:

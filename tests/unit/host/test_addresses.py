@@ -124,7 +124,8 @@ GOOD_BROKERS = [
 ]
 GOOD_DATABASES = [
     "sqlite:////tmp/a b#c.db",
-    "sqlite://",
+    "sqlite:///alerts.db",
+    "sqlite:///file:alerts.db?uri=true&cache=shared",
     "sqlite:////tmp/a.db?timeout=5",
     "sqlite:///file:/tmp/a.db?uri=true&mode=rwc",
     "postgresql:///alerts?host=/run/a&host=/run/b&target_session_attrs=read-write&connect_timeout=3",
@@ -254,6 +255,27 @@ def test_the_embedded_broker_is_found_in_a_folder_of_any_name() -> None:
     address = default_broker_url(Path("/tmp/a#b?c%d@e"))
     assert address_problem(address, BROKER_SCHEMES) is None
     assert unquote(urlsplit(address).path) == "/tmp/a#b?c%d@e/valkey.sock"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "sqlite://",
+        "sqlite:///",
+        "sqlite://?timeout=5",
+        "sqlite:///:memory:",
+        "sqlite:///:memory:?timeout=5",
+        "sqlite:///file::memory:?uri=true&cache=shared",
+        "sqlite:///file:?uri=true",
+        "sqlite:///file:alerts?mode=memory&uri=true&cache=shared",
+        "sqlite:///file:/alerts?uri=true&vfs=memdb",
+    ],
+)
+def test_an_sqlite_database_in_memory_is_refused(address: str) -> None:
+    """The worker, beat and the pages are processes, and none would see what another one wrote."""
+    problem = address_problem(address, DATABASE_SCHEMES)
+    assert problem is not None
+    assert "name a file, for example sqlite:////" in problem
 
 
 @pytest.mark.parametrize("address", GOOD_DATABASES)

@@ -1,12 +1,13 @@
-"""Durations: one way to show them, and one way to read them."""
+"""Durations and moments: one way to show them, and one way to read them."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertworker.text.format import read_duration, spell
+from alertworker.text.format import read_duration, spell, spell_moment
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,16 @@ def test_an_invalid_duration_is_refused_with_an_example(text: str) -> None:
     """A calendar month is none: its length depends on where it begins."""
     with pytest.raises(ValueError, match="expected, for example, 30m, 2h or 1d"):
         read_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone", "shown"),
+    [
+        (datetime(9999, 12, 31, 23, 59, tzinfo=UTC), "Asia/Tokyo", "9999-12-31 23:59:00 UTC"),
+        (datetime(9999, 12, 31, 23, 59, tzinfo=UTC), "America/New_York", "9999-12-31 18:59:00 EST"),
+        (datetime(1, 1, 1, tzinfo=UTC), "America/New_York", "0001-01-01 00:00:00 UTC"),
+    ],
+)
+def test_a_moment_without_a_local_time_is_shown_in_utc(moment: datetime, zone: str, shown: str) -> None:
+    """A silence may end in the last hours of the year 9999, and the pages list it."""
+    assert spell_moment(moment, ZoneInfo(zone)) == shown

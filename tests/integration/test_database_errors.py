@@ -1,0 +1,33 @@
+"""The reason in a log line or in readiness says what is wrong with the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from alertworker.errors import StoreUnavailable
+from alertworker.store import SqlStore, make_engine
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = make_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE t (x TEXT)"))
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [("PRAGMA max_page_count = 3", "SQLITE_FULL"), ("PRAGMA query_only = 1", "SQLITE_READONLY")],
+)
+def test_a_reason_names_the_error_of_sqlite(engine: Engine, limit: str, reason: str) -> None:
+    """A full disk and a read-only file were both an OperationalError."""
+    with engine.connect() as connection:
+        connection.execute(text(limit))
+    with pytest.raises(StoreUnavailable, match=rf"the database is unavailable \({reason}\)"):
+        SqlStore(engine).run(lambda tx: tx.connection.execute(text("INSERT INTO t VALUES (hex(zeroblob(100000)))")))
