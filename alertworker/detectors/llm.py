@@ -1,7 +1,7 @@
 """Failed, slow and hanging calls.
 
-Severity depends on the cause, not on the status alone. A failure of the proxy itself is High. One that a deployment
-answers for is Low, because an outage of the deployment is judged by all its calls. A caller's mistake raises no alert,
+Severity depends on the cause, not on the status alone. A failure of the proxy itself is High. A failure of a
+deployment is Low, because an outage of the deployment is judged by all its calls. A caller's mistake raises no alert,
 however often it is repeated, so an anonymous client cannot page anyone.
 """
 

@@ -47,8 +47,8 @@ class Review(Protocol):
 def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> OpenAlert:
     """Raise the alert. Write a message if that opens it or raises its level; otherwise only count it.
 
-    A notice that was suppressed so far is announced with its first occurrence that is not. What is suppressed counts as
-    notified, so that no later message counts it.
+    A notice that was suppressed so far is announced with its first occurrence that is not. Suppressed occurrences
+    count as notified, so that no later message counts them.
     """
     alert = replace(alert, headline=shorten_hashes(alert.headline))
     claimed = without_other_keys(tx, tx.alerts.raise_alert(alert, next_summary_at=now, now=now), alert)

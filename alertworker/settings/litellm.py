@@ -25,7 +25,7 @@ _OURS: Final = "ALERTWORKER_SLACK_WEBHOOK_URL"
 _DIRECT: Final = "use the URL of the chat"
 _LEFT: Final = f"leave it to the proxy and set {_OURS}, which comes before it, to the URL of the chat"
 #: Variables that hold a chat's URL, each with LiteLLM's name for it in ``alerting``, and the kind of channel that it is
-#: unless the URL tells another one.
+#: unless the URL shows another one.
 _CHATS: Final = (
     ("slack", _OURS, "slack"),
     ("slack", "SLACK_WEBHOOK_URL", "slack"),
@@ -42,14 +42,14 @@ _MAIL: Final = {
     "sender": "SMTP_SENDER_EMAIL",
     "recipients": "ALERTWORKER_EMAIL_RECIPIENTS",
 }
-#: What pages if ``alerting`` names a pager: urgent conditions at High. LiteLLM's own alerts are notices, so no end
-#: resolves them.
+#: Alerts that page if ``alerting`` names a pager: urgent conditions at High. LiteLLM's own alerts are notices, so no
+#: end resolves them.
 _URGENT: Final = (
     Matcher("severity", "=", Severity.HIGH),
     Matcher("alert_type", "=~", "|".join(sorted(URGENT))),
     Matcher(RELAYED, "=", ""),
 )
-#: What ``alerting`` can name.
+#: The names that ``alerting`` can hold.
 _NAMES: Final = ("slack", "ms_teams", "discord", "webhook", "email", "pagerduty")
 #: The receiver of budget alerts that ``slack_budget_alert_key_aliases`` keeps from Slack.
 _WITHOUT_SLACK: Final = "budget_alerts_without_slack"

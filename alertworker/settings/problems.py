@@ -17,7 +17,7 @@ from alertworker.channels import KINDS
 #: Keys and indexes that lead to a value of the file.
 KeyPath = tuple[str | int, ...]
 
-#: What a value must be, by pydantic's error type.
+#: The requirement on a value, by pydantic's error type.
 _TYPES: Final = {
     "bool_type": "true or false",
     "dict_type": "a mapping",
@@ -28,7 +28,7 @@ _TYPES: Final = {
     "string_type": "a string",
     "tuple_type": "a list",
 }
-#: What is wrong with a value, by pydantic's error type.
+#: The defect of a value, by pydantic's error type.
 _TEXTS: Final = {
     "bool_parsing": "must be true or false",
     "float_parsing": "must be a number",

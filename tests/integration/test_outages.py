@@ -115,7 +115,7 @@ def pass_time(runtime: Runtime, at: float) -> None:
 
 
 def sent_of(outbox: Outbox, alert_type: AlertType = AlertType.OUTAGE_ALERTS) -> list[tuple[Step, str]]:
-    """Return what was sent about outages."""
+    """Return the step and headline of each message of a type."""
     return [(message.step, message.headline) for message in outbox.sent if message.type is alert_type]
 
 
@@ -625,7 +625,7 @@ def test_a_dead_sibling_stays_open_when_its_region_recovers(runtime: Runtime, st
 def test_late_failures_of_a_target_that_has_recovered_open_nothing(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """A proxy was cut off. What it reports of a target that still fails is an outage."""
+    """A proxy was cut off. Its reports of a target that still fails are an outage."""
     models = {"d1": "gpt-4o", "d2": "o3"}
     good = (success(n, deployment=name, model_group=models[name]) for n in range(60, 400, 5) for name in models)
     ingest_at(runtime, *good, at=400)

@@ -16,7 +16,7 @@ TYPES: dict[str, str] = SCHEMA["items"]["discriminator"]["mapping"]
 MOMENT = "2026-11-24T12:00:00Z"
 #: Where a text stands, and how to make an event with it.
 Place = tuple[tuple[str, ...], Callable[[str], Any]]
-#: What identifies, by the name of its field: two of them must never become one.
+#: Identifying values, by the name of their field: two of them must never become one.
 IDENTIFYING = ("_id", "_hash", "model", "model_group", "tags", "provider", "region", "deployment_id", "alias")
 
 
