@@ -24,6 +24,7 @@ _TYPES: Final = {
     "float_type": "a number",
     "int_type": "a whole number",
     "list_type": "a list",
+    "model_attributes_type": "a mapping",
     "model_type": "a mapping",
     "string_type": "a string",
     "tuple_type": "a list",
