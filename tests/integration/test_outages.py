@@ -273,7 +273,7 @@ def test_a_late_batch_does_not_reword_a_major_outage(runtime: Runtime, store: Sq
     assert (alert.headline, alert.facts, alert.level, alert.count) == (before.headline, before.facts, 1, 13)
 
 
-def test_an_outage_ends_only_of_what_no_dead_worker_can_still_have(runtime: Runtime, outbox: Outbox) -> None:
+def test_an_outage_ends_only_once_no_dead_worker_can_hold_its_calls(runtime: Runtime, outbox: Outbox) -> None:
     """A dead worker's batch is redelivered within 30 s, behind the canary."""
     ingest_at(runtime, *(attempt(n) for n in range(10)), success(65))
     run_until_quiet(runtime, after(66))

@@ -408,7 +408,7 @@ def test_a_publisher_that_is_lost_takes_its_calls_along(runtime: Runtime, outbox
     assert sorted(ended) == [(Step.RESOLVED, "1 proxy gone"), (Step.RESOLVED, "2 proxy gone")]
 
 
-def test_its_outage_grows_worse_by_what_comes_now(runtime: Runtime, outbox: Outbox) -> None:
+def test_its_outage_grows_worse_by_new_calls(runtime: Runtime, outbox: Outbox) -> None:
     """The previous version counted five attempts. Five more follow within the same minute, and their calls are lost."""
     attempts = [attempt(number) for number in range(5)]
     lost = [
@@ -432,7 +432,7 @@ def test_its_outage_grows_worse_by_what_comes_now(runtime: Runtime, outbox: Outb
     assert (worse.count, worse.total) == (5, 10)
 
 
-def test_its_budgets_are_used_up_by_what_is_spent_now(runtime: Runtime, outbox: Outbox) -> None:
+def test_its_budgets_are_used_up_by_new_spend(runtime: Runtime, outbox: Outbox) -> None:
     """They are added to its ledger. Notified limits are not notified again. The end of the day resolves."""
     ingest_at(runtime, 5, answered("a", cost_nanos=39 * DOLLAR, tags=("batch",)))
     run_until_quiet(runtime, LATER)
@@ -489,7 +489,7 @@ def test_its_dead_letters_are_listed_and_replayed(
     assert (again.kind, again.reason, again.batch_id) == ("event", BAD, f"replay-{letters['event'].id}")
 
 
-def test_its_books_hold_what_was_spent(store: SqlStore) -> None:
+def test_its_ledger_holds_the_spend(store: SqlStore) -> None:
     """Sums by day, month, deployment and fallback are exact to the nano-dollar, and agree with their parts."""
     teams = {(row.day, row.entity): tuple(row[5:]) for row in rows(store, SPEND) if row.dimension == "team"}
     assert teams == {
@@ -595,7 +595,7 @@ def test_its_spool_is_taken_over_in_order(spool: Path) -> None:
     assert list(spool.iterdir()) == []
 
 
-def test_its_spool_reaches_the_broker_before_what_is_published_now(spool: Path, broker: Broker) -> None:
+def test_its_spool_reaches_the_broker_before_new_batches(spool: Path, broker: Broker) -> None:
     """A new publisher on the same folder sends it."""
     publisher = Publisher(BrokerTransport(broker.url), spool)
     publisher.publish(call(1))

@@ -83,7 +83,7 @@ def problems(config: Path, environ: Mapping[str, str]) -> str:
     return str(caught.value)
 
 
-def test_the_list_is_what_the_settings_read(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_names_the_variables_that_the_settings_read(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each variable can be in a file, and each one in the list is read."""
     read: set[str] = set()
 

@@ -77,7 +77,7 @@ PLACES = [(f"{kind}.{'.'.join(place)}", fill) for kind, ref in TYPES.items() for
 
 
 @pytest.mark.parametrize(("place", "fill"), PLACES, ids=[place for place, _ in PLACES])
-def test_no_string_keeps_what_cannot_be_stored(place: str, fill: Any) -> None:
+def test_no_string_keeps_a_character_that_cannot_be_stored(place: str, fill: Any) -> None:
     """NUL in JSON, and NUL and half a surrogate pair in Python's objects."""
     EVENT.validate_json(json.dumps(fill("fine")))
     for text, event in (
