@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from alertworker.alerts.catalogue import RELAYED, URGENT, AlertType, Severity
-from alertworker.channels import KINDS, recognize
+from alertworker.channels import CONFIGS, recognize
 from alertworker.routing.matchers import Matcher
 from alertworker.routing.router import Route
 from alertworker.settings.budget_aliases import budget_routes
@@ -122,7 +122,7 @@ class _Compiler:
     def _add(self, fields: dict[str, Any], origin: str, origins: Mapping[str, str] | None = None) -> list[str]:
         """Add a channel and return its name in a list, which is empty after a problem; ``origins`` are by field."""
         whole = complete(fields, self.config.allowed())
-        model = KINDS[whole["kind"]]
+        model = CONFIGS[whole["kind"]]
         try:
             return [self.found.add(model.model_validate(whole))]
         except ValidationError as error:
