@@ -21,7 +21,7 @@ from alertworker.publisher import BrokerTransport
 from alertworker.publisher.topology import events_queue, is_amqp
 from alertworker.publisher.transports import unavailable
 
-#: What the clients of brokers raise. kombu translates only the errors after which it would reconnect. RabbitMQ's
+#: Errors that the clients of brokers raise. kombu translates only the errors after which it would reconnect. RabbitMQ's
 #: refusal of one message, or of a queue, is none of them.
 _ERRORS: Final = (OSError, KombuError, AMQPError, MessageNacked, RedisError)
 #: A list that never exists.
@@ -72,7 +72,7 @@ class CeleryBroker:
     def ask(self) -> int:
         """Ask the broker whether it is there and takes writes; return how many batches wait in its queue.
 
-        What workers have is not among them. It asks on a connection of its own.
+        Batches that workers hold do not count. The request uses a connection of its own.
 
         Raises:
             BrokerUnavailable: it does not answer, or it is Redis or Valkey and refuses writes (memory, disk, replica).

@@ -37,16 +37,4 @@ def of_all(subject: _S, step: Step, parts: Mapping[str, int]) -> _S:
         return subject
     differing = _OF_ONE if len(parts) == 1 else _OF_ONE | {"Team"}
     facts = {_EXAMPLES.get(name, name): text for name, text in subject.facts.items() if name not in differing}
-    headline = _headline(subject, summed) if step is Step.SUMMARY else subject.headline
-    return replace(subject, headline=headline, facts=facts)
-
-
-def _headline(subject: Subject, count: int) -> str:
-    """Return a summary's headline without the response time of one call. A notice has that of its slowest call.
-
-    It keeps LiteLLM's words, "Responses are slow - 312.00s response time > Alerting threshold: 300s".
-    """
-    _, marker, limit = subject.headline.partition(" > ")
-    if subject.type is not AlertType.LLM_TOO_SLOW or not marker:
-        return subject.headline
-    return f"Responses are slow - {count} response times > {limit}"
+    return replace(subject, facts=facts)

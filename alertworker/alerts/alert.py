@@ -130,7 +130,7 @@ class OpenAlert(Subject):
     level: int = 1
     opened: bool = False
     rose: bool = False
-    #: What suppresses the firing message; ``None`` once that message is written.
+    #: The suppression of the firing message; ``None`` once that message is written.
     suppression: Suppression | None = None
     #: Channels that are mute at this hour and still have to be notified that the condition fires.
     deferred_channels: tuple[str, ...] = ()

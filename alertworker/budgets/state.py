@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from alertworker.alerts.budget_payload import BudgetEvent
@@ -115,14 +116,32 @@ def reached(reading: Reading) -> Limit | None:
     return max((limit for limit in _amounts(reading) if reading.spend_nanos >= limit.nanos), key=_rank, default=None)
 
 
+class BudgetUse(StrEnum):
+    """How far a budget is used."""
+
+    OPEN = "open"  #: no limit is reached
+    SOFT_BUDGET = "soft budget"
+    SHARE = "share"  #: a share below 100 %
+    USED_UP = "100 %"
+    ENDED = "ended"  #: its period is over
+
+
+def use_of(state: BudgetState) -> BudgetUse:
+    """Return how far a budget is used."""
+    if state.closed:
+        return BudgetUse.ENDED
+    limit = reached(state.reading)
+    if limit is None:
+        return BudgetUse.OPEN
+    if limit.share is None:
+        return BudgetUse.SOFT_BUDGET
+    return BudgetUse.SHARE if limit.share < 100 else BudgetUse.USED_UP
+
+
 def spell_state(state: BudgetState) -> str:
     """Return how far a budget is used: "open", the share that is reached ("85 %"), "soft budget" or "ended"."""
-    limit = reached(state.reading)
-    if state.closed:
-        return "ended"
-    if limit is None:
-        return "open"
-    return f"{limit.share} %" if limit.share is not None else "soft budget"
+    use, limit = use_of(state), reached(state.reading)
+    return f"{limit.share} %" if use is BudgetUse.SHARE and limit is not None else use.value
 
 
 def next_limit(reading: Reading) -> Limit | None:

@@ -34,7 +34,7 @@ def _load(path: str) -> type[BaseChannel[Any]]:
 #: The class of each kind.
 CHANNELS: Final[Mapping[str, type[BaseChannel[Any]]]] = {kind: _load(path) for kind, path in _CLASSES.items()}
 #: The model of each kind's configuration.
-KINDS: Final[Mapping[str, type[ChannelConfig]]] = {kind: channel.config_class for kind, channel in CHANNELS.items()}
+CONFIGS: Final[Mapping[str, type[ChannelConfig]]] = {kind: channel.config_class for kind, channel in CHANNELS.items()}
 
 
 def recognize(url: str) -> str | None:
@@ -52,4 +52,4 @@ def build_channel(config: ChannelConfig) -> Channel:
     return CHANNELS[config.kind](config)
 
 
-__all__ = ["CHANNELS", "KINDS", "ChannelConfig", "build_channel", "recognize"]
+__all__ = ["CHANNELS", "CONFIGS", "ChannelConfig", "build_channel", "recognize"]

@@ -60,7 +60,7 @@ class Discord(HttpChannel[DiscordConfig]):
 
     @advised
     def render(self, message: Message) -> str:
-        """Return the JSON body. What does not fit is left out, visibly."""
+        """Return the JSON body. Parts that do not fit are left out, visibly."""
         title, about = _CHAT.title(message), f"{message.type.value} · alert {message.alert_id}"
         description = "\n".join(fit([counted(message)], _CHAT.entries(message), [], MAX_DESCRIPTION))
         embed = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import click
+from typing_extensions import override
 
 from alertworker.cli.output import configured_zone
 from alertworker.text.format import read_duration
@@ -44,6 +45,27 @@ class Moment(click.ParamType[datetime]):
         except (ValueError, OverflowError):
             example = "2026-11-25T09:00+01:00, or 2h for 2 hours ago"
             self.fail(f"invalid time {value!r}: expected, for example, {example}", param, ctx)
+
+
+class Day(click.DateTime):
+    """A day such as 2026-11-25, at midnight without a zone."""
+
+    name = "day"
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d"])
+
+    @override
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return the form of the value in the help."""
+        return "YYYY-MM-DD"
+
+    def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the day, or fail with an example."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"invalid day {value!r}: expected, for example, 2026-11-25", param, ctx)
 
 
 SINCE = click.option("--since", type=Moment(), help="From this time on: 2026-11-25T09:00Z, or 2h for 2 hours ago.")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import click
 
 from alertworker.channels.console import Console, ConsoleConfig
+from alertworker.cli.params import Day
 from alertworker.errors import AlertWorkerError
 from alertworker.reports import REPORTS, Report, ReportKind, containing
 from alertworker.reports.csv_export import csv_of
@@ -19,7 +20,7 @@ from alertworker.reports.csv_export import csv_of
 @click.option(
     "--period",
     "day",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=Day(),
     help="A day within the period. Default: the last period that has ended.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the messages and their channels. Sends and records nothing.")

@@ -11,6 +11,7 @@ import click
 
 from alertworker.alerts.tables import Unit, show
 from alertworker.cli.output import cell, free, numeric, print_table
+from alertworker.cli.params import Day
 from alertworker.cli.spend_import import import_, reconcile
 from alertworker.ledger.reader import Days, SpendRow
 from alertworker.ledger.rows import DIMENSIONS, SUMS, SpendSums
@@ -18,14 +19,13 @@ from alertworker.money import exact_dollars, spell_dollars
 from alertworker.reports.csv_export import csv_of
 from alertworker.reports.report import change_of
 
-_DAY: Final = click.DateTime(["%Y-%m-%d"])
 _NUMBERS: Final = tuple(name for name in SUMS if name != "spend_nanos")
 
 
 @click.group(invoke_without_command=True)
 @click.option("--by", "dimension", type=click.Choice(DIMENSIONS), default="team", show_default=True)
-@click.option("--since", type=_DAY, help="First day. Default: 6 days before --until.")
-@click.option("--until", type=_DAY, help="Last day, included. Default: today in the configured time zone.")
+@click.option("--since", type=Day(), help="First day. Default: 6 days before --until.")
+@click.option("--until", type=Day(), help="Last day, included. Default: today in the configured time zone.")
 @click.option("--team", "team_id", help='Only the spend of the team with this id. "" is spend without a team.')
 @click.option("--limit", type=click.IntRange(1, 1_000_000), help="Only the highest rows. The total still includes all.")
 @click.option(

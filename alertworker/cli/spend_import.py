@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from alertworker.cli.output import cell, fixed, free, numeric, print_table
+from alertworker.cli.params import Day
 from alertworker.errors import AlertWorkerError
 from alertworker.imports.progress import Left, Page
 from alertworker.imports.progress import Progress as Begun
@@ -23,7 +24,6 @@ from alertworker.money import exact_dollars
 from alertworker.store.ledger.months import month_of
 from alertworker.text.sanitize import one_line
 
-_DAY: Final = click.DateTime(["%Y-%m-%d"])
 _MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
 _URL: Final = click.option(
     "--litellm-database-url",
@@ -45,7 +45,7 @@ _Days = dict[tuple[str, str], tuple[int, int]]
     "--source", help="Name of the source. Each source is imported once. Default: the file's name, or litellm."
 )
 @click.option(
-    "--since", type=_DAY, help="First day to import, in UTC. Only for LiteLLM's database. Default: its first day."
+    "--since", type=Day(), help="First day to import, in UTC. Only for LiteLLM's database. Default: its first day."
 )
 @click.option(
     "--until",
@@ -179,8 +179,8 @@ def _show(name: str, total: int, pages: Iterable[Page]) -> int:
     type=click.Choice(("total", "team", "tag", "key", "user", "customer", "organization")),
     default="total",
 )
-@click.option("--since", type=_DAY, required=True, help="First day.")
-@click.option("--until", type=_DAY, required=True, help="Last day, included.")
+@click.option("--since", type=Day(), required=True, help="First day.")
+@click.option("--until", type=Day(), required=True, help="Last day, included.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, also for days that agree.")
 def reconcile(url: str | None, dimension: str, since: datetime, until: datetime, as_json: bool) -> None:  # noqa: FBT001
     """Compare the ledger's days with LiteLLM's daily tables, and show where they differ.

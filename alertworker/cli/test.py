@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import click
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.channels import KINDS
+from alertworker.channels import CONFIGS
 from alertworker.cli.output import cell, fixed, free, print_table
 from alertworker.errors import AlertWorkerError
 
 
 @click.command()
-@click.argument("service", type=click.Choice(sorted(KINDS)), metavar="SERVICE")
+@click.argument("service", type=click.Choice(sorted(CONFIGS)), metavar="SERVICE")
 @click.option(
     "--alert-type",
     type=click.Choice([alert_type.value for alert_type in AlertType]),

@@ -1,7 +1,7 @@
 """Failed, slow and hanging calls.
 
-Severity depends on the cause, not on the status alone. A failure of the proxy itself is High. One that a deployment
-answers for is Low, because an outage of the deployment is judged by all its calls. A caller's mistake raises no alert,
+Severity depends on the cause, not on the status alone. A failure of the proxy itself is High. A failure of a
+deployment is Low, because an outage of the deployment is judged by all its calls. A caller's mistake raises no alert,
 however often it is repeated, so an anonymous client cannot page anyone.
 """
 
@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.call_description import (
+    UNKNOWN_MODEL,
     call_labels,
     deployment_facts,
     key_label,
@@ -24,7 +25,7 @@ from alertworker.alerts.call_description import (
     owner_facts,
     trace_link,
 )
-from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
+from alertworker.alerts.catalogue import MAX_MEMBERS, RELAYED, AlertType, Severity
 from alertworker.detectors.policy import Policy
 from alertworker.events import CallEvent, EndEvent, Origin, RequestAnnounced, RequestFailed
 from alertworker.events.attribution import OWNER_LABELS
@@ -90,12 +91,11 @@ def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
     for identity, events in _grouped(fold.slow, _call_identity, policy):
         slowest = max(events, key=_seconds)
         seconds = _seconds(slowest)
-        limit = f"Alerting threshold: {policy.threshold_seconds:g}s"
         yield Alert(
             type=AlertType.LLM_TOO_SLOW,
             severity=Severity.LOW,
             identity=identity,
-            headline=f"Responses are slow - {seconds:.2f}s response time > {limit} ({model_of(slowest)})",
+            headline=_slow(f"{seconds:.2f}s response time", model_of(slowest), policy),
             first_at=min(event.occurred_at for event in events),
             last_at=max(event.occurred_at for event in events),
             count=len(events),
@@ -105,6 +105,22 @@ def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
             parts=_by_team(events),
             metadata=newest_metadata(events),
         )
+
+
+def slow_in_sum(alert: OpenAlert, policy: Policy) -> OpenAlert:
+    """Return the alert of a summary of slow calls: its headline has no response time of a single call.
+
+    A notice has the response time of its slowest call.
+    """
+    count = alert.count - alert.notified_count
+    if RELAYED in alert.labels or count < 2:
+        return alert
+    return replace(alert, headline=_slow(f"{count} response times", alert.labels.get("model", UNKNOWN_MODEL), policy))
+
+
+def _slow(times: str, model: str, policy: Policy) -> str:
+    """Return a headline in LiteLLM's words, which people filter for."""
+    return f"Responses are slow - {times} > Alerting threshold: {policy.threshold_seconds:g}s ({model})"
 
 
 def hanging(calls: Sequence[RequestAnnounced], policy: Policy) -> Iterable[tuple[Alert, Sequence[RequestAnnounced]]]:

@@ -17,7 +17,7 @@ from alertworker.folding import Fold
 from alertworker.text.shorten import shorten_id
 
 _KNOWN: Final = {alert_type.value: alert_type for alert_type in AlertType}
-#: What differs between two occurrences of one alert: numbers, ids and memory addresses.
+#: Parts that differ between two occurrences of one alert: numbers, ids and memory addresses.
 _VARIABLE: Final = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8,}(?:-[0-9a-fA-F]{4,})*\b|[0-9]+(?:\.[0-9]+)*")
 #: Our label for each of LiteLLM's.
 _LABELS: Final = {

@@ -87,8 +87,8 @@ def _storable_pairs(value: object) -> object:
     return {_storable(label): _storable(text) for label, text in cast("dict[object, object]", _few(value)).items()}
 
 
-#: For names and addresses, which identify something. One that cannot be stored is refused: a replacement could make two
-#: of them equal. pydantic checks a pattern without a call into Python, and refuses lone surrogates by itself.
+#: For names and addresses, which identify something. A name that cannot be stored is refused: a replacement could make
+#: two of them equal. pydantic checks a pattern without a call into Python, and refuses lone surrogates by itself.
 _NO_NUL: Final = r"^[^\x00]*$"
 #: For texts and metadata, which people read: characters that cannot be stored are replaced.
 Storable: Final = BeforeValidator(_storable)

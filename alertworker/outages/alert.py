@@ -116,6 +116,7 @@ def ongoing(
         first_at=began_at(verdict) if verdict.crossed else standing.first_at,
         last_at=max(event.occurred_at for event in events),
         count=len(events),
+        labels={name: value for name, value in standing.labels.items() if name not in identity},
         facts=standing.facts,
         members=details(events, policy, kept),
         metadata=newest_metadata(events),

@@ -27,7 +27,6 @@ _QUIET: Final = 900
 _WELL: Final = 300
 #: The maximum number of stretches that a state keeps.
 _MAX_STRETCHES: Final = 100
-_HEADLINE: Final = "Flapping: "
 
 
 def opened(standing: Outage, rank: int, *, is_dead: bool, since: int) -> Outage:
@@ -71,9 +70,10 @@ def describe(alert: _A, standing: Outage, *, until: int) -> _A:
     if not standing.is_flapping:
         return alert
     text = spell_stretches(standing.stretches, until=until, is_up=standing.is_up)
+    has_headline = FLAPPING in alert.labels
     return replace(
         alert,
-        headline=_HEADLINE + alert.headline.removeprefix(_HEADLINE),
+        headline=alert.headline if has_headline else f"Flapping: {alert.headline}",
         labels={**alert.labels, FLAPPING: "true"},
         facts={"Flapping": text} | {name: value for name, value in alert.facts.items() if name != "Flapping"},
     )

@@ -92,8 +92,8 @@ class RegionScope:
         """Return how the calls ended that count for a target.
 
         ``buckets`` are those of a region, and ``counting`` are the same without the failures that do not count. Some
-        producers do not report in which region a call failed before it ended. Then the deployment that was the first to
-        fail the call tells.
+        producers do not report in which region a call failed before it ended. Then the region is that of the
+        deployment that failed the call first.
         """
         calls = self._tx.outages.calls_failed_by(target, start=start, end=end)
         if target.deployment_id:

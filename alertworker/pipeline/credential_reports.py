@@ -1,4 +1,4 @@
-"""What the store knows of refused credentials: read for many of them by as many statements as for one."""
+"""Reads refused credentials from the store: as many statements for many of them as for one."""
 
 from __future__ import annotations
 

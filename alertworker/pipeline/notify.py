@@ -16,6 +16,7 @@ from alertworker.alerts.intervals import grows, reminder_interval, summary_inter
 from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.alerts.next_step import WITHOUT_SUMMARIES
 from alertworker.alerts.suppression import Suppression, SuppressionReason
+from alertworker.detectors.llm import slow_in_sum
 from alertworker.pipeline.current import current
 from alertworker.pipeline.explained import without_other_keys
 from alertworker.pipeline.hold import find_hold
@@ -46,8 +47,8 @@ class Review(Protocol):
 def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> OpenAlert:
     """Raise the alert. Write a message if that opens it or raises its level; otherwise only count it.
 
-    A notice that was suppressed so far is announced with its first occurrence that is not. What is suppressed counts as
-    notified, so that no later message counts it.
+    A notice that was suppressed so far is announced with its first occurrence that is not. Suppressed occurrences
+    count as notified, so that no later message counts them.
     """
     alert = replace(alert, headline=shorten_hashes(alert.headline))
     claimed = without_other_keys(tx, tx.alerts.raise_alert(alert, next_summary_at=now, now=now), alert)
@@ -200,6 +201,8 @@ def _compose(
 ) -> Message:
     if step is not Step.RESOLVED:  # the step that ends a condition has composed its last facts
         alert = current(tx, alert, zone=runtime.zone, now=now)
+    if step is Step.SUMMARY and alert.type is AlertType.LLM_TOO_SLOW:
+        alert = slow_in_sum(alert, runtime.policy)
     members = tx.occurrences.members_since(alert.id, alert.notified_count, MAX_MEMBERS)
     return compose(alert, step, members, parts, at=now, here=runtime.installation)
 

@@ -1,4 +1,4 @@
-"""Alerts relayed from LiteLLM's own alerting. What its callback reports, too, is one alert."""
+"""Alerts relayed from LiteLLM's own alerting. If the callback reports the same, the two are one alert."""
 
 from __future__ import annotations
 

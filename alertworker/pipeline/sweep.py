@@ -46,7 +46,7 @@ _UNKNOWN_EVERY: Final = timedelta(minutes=1)
 def sweep(runtime: Runtime, *, now: datetime) -> None:
     """Send what is due, resolve what is over, find publishers that stopped reporting, and wake the lanes.
 
-    One transaction does at most `PIECE` of each. What exceeds `_MOST_PIECES` transactions waits for the next sweep.
+    One transaction does at most `PIECE` of each. Work beyond `_MOST_PIECES` transactions waits for the next sweep.
     """
     _in_pieces(runtime, lambda tx: end_credentials(tx, runtime, limit=PIECE, now=now))
     _in_pieces(runtime, lambda tx: end_outages(tx, runtime, limit=PIECE, now=now))

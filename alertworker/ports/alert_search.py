@@ -91,7 +91,7 @@ class AlertRow:
 
     @property
     def muted_by(self) -> str | None:
-        """What mutes the alert: the `Suppression` of its first message, ``None`` once a message was written.
+        """The `Suppression` of the alert's first message, ``None`` once a message was written.
 
         A notice has no message that waits, so it is muted while all messages about it were suppressed.
         """

@@ -101,7 +101,7 @@ class Transaction(CounterPort, DeadLetterPort, Protocol):
 
     @property
     def occurrences(self) -> OccurrencePort:
-        """What alerts counted."""
+        """The occurrences of alerts."""
         ...
 
     @property

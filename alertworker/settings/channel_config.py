@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Union
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
-from alertworker.channels import KINDS, ChannelConfig, recognize
+from alertworker.channels import CONFIGS, ChannelConfig, recognize
 from alertworker.channels.config import NetworkConfig
 from alertworker.settings.problems import key_error, nearest
 
@@ -35,12 +35,12 @@ def complete(fields: Mapping[str, Any], allowed: Mapping[str, Any]) -> dict[str,
         PydanticCustomError: there is no such kind, or the URL belongs to none.
     """
     kind = fields.get("kind") or recognize(str(fields.get("url", "")))
-    config = KINDS.get(kind) if isinstance(kind, str) else None
+    config = CONFIGS.get(kind) if isinstance(kind, str) else None
     if not kind and "url" in fields and not isinstance(fields["url"], str):
         raise key_error("url", f"must be a string, not {type(fields['url']).__name__}")
     if config is None:
-        known = f"expected one of {', '.join(sorted(KINDS))}"
-        unknown = f"unknown kind {kind!r}{nearest(str(kind), KINDS)}"
+        known = f"expected one of {', '.join(sorted(CONFIGS))}"
+        unknown = f"unknown kind {kind!r}{nearest(str(kind), CONFIGS)}"
         raise key_error("kind", unknown if kind else f"this key is required, because no URL shows the kind; {known}")
     name = fields.get("name") or channel_name(str(kind), _identity(fields))
     return {**(allowed if issubclass(config, NetworkConfig) else {}), **fields, "kind": kind, "name": name}
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 else:
     #: One of the registry's models, chosen by ``kind``. The context of the validation holds the private networks.
     Channel = Annotated[
-        Union[tuple(KINDS.values())],  # noqa: UP007 - the registry knows the members
+        Union[tuple(CONFIGS.values())],  # noqa: UP007 - the registry knows the members
         Field(discriminator="kind"),
         BeforeValidator(_completed),
     ]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from alertworker.alerts.catalogue import RELAYED, URGENT, AlertType, Severity
-from alertworker.channels import KINDS, recognize
+from alertworker.channels import CONFIGS, recognize
 from alertworker.routing.matchers import Matcher
 from alertworker.routing.router import Route
 from alertworker.settings.budget_aliases import budget_routes
@@ -25,7 +25,7 @@ _OURS: Final = "ALERTWORKER_SLACK_WEBHOOK_URL"
 _DIRECT: Final = "use the URL of the chat"
 _LEFT: Final = f"leave it to the proxy and set {_OURS}, which comes before it, to the URL of the chat"
 #: Variables that hold a chat's URL, each with LiteLLM's name for it in ``alerting``, and the kind of channel that it is
-#: unless the URL tells another one.
+#: unless the URL shows another one.
 _CHATS: Final = (
     ("slack", _OURS, "slack"),
     ("slack", "SLACK_WEBHOOK_URL", "slack"),
@@ -42,14 +42,14 @@ _MAIL: Final = {
     "sender": "SMTP_SENDER_EMAIL",
     "recipients": "ALERTWORKER_EMAIL_RECIPIENTS",
 }
-#: What pages if ``alerting`` names a pager: urgent conditions at High. LiteLLM's own alerts are notices, so no end
-#: resolves them.
+#: Alerts that page if ``alerting`` names a pager: urgent conditions at High. LiteLLM's own alerts are notices, so no
+#: end resolves them.
 _URGENT: Final = (
     Matcher("severity", "=", Severity.HIGH),
     Matcher("alert_type", "=~", "|".join(sorted(URGENT))),
     Matcher(RELAYED, "=", ""),
 )
-#: What ``alerting`` can name.
+#: The names that ``alerting`` can hold.
 _NAMES: Final = ("slack", "ms_teams", "discord", "webhook", "email", "pagerduty")
 #: The receiver of budget alerts that ``slack_budget_alert_key_aliases`` keeps from Slack.
 _WITHOUT_SLACK: Final = "budget_alerts_without_slack"
@@ -122,7 +122,7 @@ class _Compiler:
     def _add(self, fields: dict[str, Any], origin: str, origins: Mapping[str, str] | None = None) -> list[str]:
         """Add a channel and return its name in a list, which is empty after a problem; ``origins`` are by field."""
         whole = complete(fields, self.config.allowed())
-        model = KINDS[whole["kind"]]
+        model = CONFIGS[whole["kind"]]
         try:
             return [self.found.add(model.model_validate(whole))]
         except ValidationError as error:

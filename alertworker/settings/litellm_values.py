@@ -41,7 +41,7 @@ _ELSEWHERE: Final = {
     "slack_webhook_url": "the chat is set by the variable SLACK_WEBHOOK_URL",
     "webhook_url": "the webhook is set by the variable WEBHOOK_URL",
 }
-#: What stands for 0 in a key that must be above 0, and what that means. Any other such key becomes 1.
+#: The value that replaces 0 in a key that must be above 0, and its meaning. Any other such key becomes 1.
 _FOR_ZERO: Final = {
     "alerting_threshold": (0.001, "every call is slow"),
     "daily_report_frequency": (3_600.0, "the report is sent every hour"),

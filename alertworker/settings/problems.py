@@ -12,23 +12,24 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from alertworker.channels import KINDS
+from alertworker.channels import CONFIGS
 
 #: Keys and indexes that lead to a value of the file.
 KeyPath = tuple[str | int, ...]
 
-#: What a value must be, by pydantic's error type.
+#: The requirement on a value, by pydantic's error type.
 _TYPES: Final = {
     "bool_type": "true or false",
     "dict_type": "a mapping",
     "float_type": "a number",
     "int_type": "a whole number",
     "list_type": "a list",
+    "model_attributes_type": "a mapping",
     "model_type": "a mapping",
     "string_type": "a string",
     "tuple_type": "a list",
 }
-#: What is wrong with a value, by pydantic's error type.
+#: The defect of a value, by pydantic's error type.
 _TEXTS: Final = {
     "bool_parsing": "must be true or false",
     "float_parsing": "must be a number",
@@ -127,7 +128,7 @@ def _place(models: list[type[BaseModel]], path: KeyPath) -> tuple[list[type[Base
     """Follow a path through the models; return those that read its last mapping, and its last field."""
     field: FieldInfo | None = None
     for part in map(str, path):
-        if (channel := KINDS.get(part)) in models and channel is not None:
+        if (channel := CONFIGS.get(part)) in models and channel is not None:
             models = [channel]
         elif (known := next((_names(one)[part] for one in models if part in _names(one)), None)) is not None:
             models, field = list(_models_in(known.annotation)) or models, known

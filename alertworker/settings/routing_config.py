@@ -133,7 +133,7 @@ class RouteConfig(FileModel):
     mute_time_intervals: tuple[str, ...] = ()
     """Names of the time intervals in which this route is muted."""
     annotations: AnnotationsConfig = AnnotationsConfig()
-    """What to do, and the URL of a runbook, in messages that this route sends."""
+    """The advice, and the URL of a runbook, in messages that this route sends."""
 
 
 class RootConfig(RouteConfig):

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from alertworker.channels import KINDS
+from alertworker.channels import CONFIGS
 from alertworker.settings.file_config import FileConfig, LiteLLMConfig
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -38,7 +38,7 @@ def file_schema() -> dict[str, Any]:
     """Return the JSON Schema of alertworker.yaml, and of LiteLLM's config.yaml with a section of ours."""
     schema = _File.model_json_schema()
     definitions = schema["$defs"]
-    for config in KINDS.values():
+    for config in CONFIGS.values():
         _relax(definitions[config.__name__])
     channels = definitions["ReceiverConfig"]["properties"]["channels"]
     channels["items"] = {"anyOf": channels["items"]["oneOf"]}  # a channel without a kind can be of several

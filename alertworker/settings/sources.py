@@ -227,7 +227,7 @@ def _merged(sources: Sources, environ: Mapping[str, str]) -> dict[str, str]:
 def secret(variable: str, environ: Mapping[str, str], problems: list[str]) -> tuple[str | None, str]:
     """Return a variable, or the content of the file that ``<variable>_FILE`` names, and its origin.
 
-    What is wrong with the variable is added to the problems.
+    Errors of the variable are added to the problems.
     """
     try:
         return read_variable(variable, environ)

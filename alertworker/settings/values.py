@@ -92,7 +92,7 @@ class AnnotationsConfig(FileModel):
     runbook_url: Annotated[PublicUrl | None, Field(examples=["https://wiki.example.com/llm-outage"])] = None
     """URL of a page with instructions. Messages link to it."""
     note: Annotated[str | None, Field(min_length=1, max_length=500)] = None
-    """What to do, in place of the line that alertworker has for the alert type and severity."""
+    """The advice, in place of the line that alertworker has for the alert type and severity."""
 
     def compiled(self) -> Annotations:
         """Return the annotations that messages have."""
@@ -237,7 +237,7 @@ class Values(LiteLLMValues, Allowed):
     annotations: Annotated[
         dict[TypeName, AnnotationsConfig], Field(examples=["{outage_alerts: {note: Call the platform team.}}"])
     ] = Field(default_factory=dict)
-    """What to do, and the URL of a runbook, by alert type."""
+    """The advice, and the URL of a runbook, by alert type."""
     budgets: tuple[OwnBudget, ...] = ()
     """Budgets for entities of the ledger. They notify and enforce nothing."""
     reports: Reports = Reports()

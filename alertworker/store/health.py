@@ -39,7 +39,7 @@ class HealthSnapshot:
     def oldest_seconds(self, queued: int) -> float | None:
         """Return how old the oldest of ``queued`` batches is at most, in seconds; ``None`` if that is not known.
 
-        Batches are served in order. What waits was published after the newest canary that came back, and canaries
+        Batches are served in order. Waiting batches were published after the newest canary that came back, and canaries
         are 5 s apart.
         """
         return self.canary_seconds if queued else 0.0

@@ -8,7 +8,7 @@ from typing import Final
 
 #: The longest key, in characters: the width of the columns that hold ids and names.
 MAX_ID: Final = 256
-#: What PostgreSQL, a log or a terminal does not take: control characters, and halves of surrogate pairs.
+#: Characters that PostgreSQL, a log or a terminal does not take: control characters, and halves of surrogate pairs.
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 

@@ -35,7 +35,7 @@ _ROUNDS: Final = 3
 #: In how many searches the keys that touch each other are found one by one, and how many searches there are at most.
 _ONE_BY_ONE: Final = 3
 _SEARCHES: Final = 12
-#: What keys that touch each other consist of.
+#: The characters of keys that touch each other.
 _GLUED: Final = re.compile(r"[\w.~+/*=|:-]*")
 #: The characters that HTML escapes by name.
 _NAMED: Final = {"amp": "&", "apos": "'", "gt": ">", "lt": "<", "quot": '"'}
@@ -50,7 +50,7 @@ _SPACE: Final = re.compile(r"\s")
 _DIGIT: Final = re.compile("[0-9]")
 #: The query of an address begins behind this.
 _ADDRESS: Final = re.compile(r"/[^\s?/]*\?")
-#: What follows "Basic" in a name and is no part of the name.
+#: Characters that follow "Basic" and are not part of a name.
 _GENERATED: Final = re.compile(r"(?=.*[0-9=])[A-Za-z0-9+/]{8,}={0,2}")
 #: A number or an amount.
 _FIGURE: Final = re.compile(r"[$€£~+-]{0,2}[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?%?(?:`[^0-9]*)?")

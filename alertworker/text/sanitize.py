@@ -12,7 +12,8 @@ from alertworker.text.shorten import CUT
 
 _T = TypeVar("_T")
 
-#: What a terminal obeys: ECMA-48 control sequences, operating system commands that end, and two-character escapes.
+#: Strings that a terminal obeys: ECMA-48 control sequences, operating system commands that end, and escapes of two
+#: characters.
 _TERMINAL: Final = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_]")
 
 
@@ -57,7 +58,7 @@ def units(text: str) -> int:
 def cut(text: str, limit: int, escape: Callable[[str], str] = str) -> str:
     """Cut to ``limit`` UTF-16 units, visibly, and only between graphemes.
 
-    ``escape`` escapes each grapheme. What it adds counts, and is never cut in two.
+    ``escape`` escapes each grapheme. Its additions count, and are never cut in two.
     """
     whole = escape(text)
     if units(whole) <= limit:

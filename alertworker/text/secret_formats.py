@@ -76,7 +76,7 @@ _KEYS: Final = r"""
     | -----BEGIN[ A-Z0-9]+-----[\s\S]*?(?:-----END[ A-Z0-9]+-----|\Z)
     """
 
-#: What stands before "key" or "tokens" in the name of a secret; "sort_key" and "max_tokens" are none.
+#: Words before "key" or "tokens" in the name of a secret; "sort_key" and "max_tokens" are none.
 _KINDS: Final = r"""(?:
         api|access|account|private|subscription|signing|signature|encryption|decryption|master|auth|client|secret|virtual
       | ssh|hmac|shared|service|admin|root|app|application|licen[cs]e|session|security|storage|aes|rsa|pgp|gpg|tls|ssl
@@ -86,7 +86,7 @@ _KINDS: Final = r"""(?:
       |langsmith|voyage|jina|pinecone|stripe|twilio|sendgrid|mailgun|datadog|sentry|slack|github|gitlab|cerebras
       |elevenlabs|tavily|helicone
       )"""
-#: What may follow the name of a secret: a number, a version or an environment ("api_key_prod").
+#: Suffixes of the name of a secret: a number, a version or an environment ("api_key_prod").
 _SUFFIX: Final = r"""(?:[-_]?(?:v?[0-9]{1,3}|prod(?:uction)?|dev(?:elopment)?|stag(?:e|ing)|test|live|primary|secondary
       |default|old|new|backup|value|string|json|eu|us)(?![A-Za-z])){0,3}"""
 #: The last part of a name whose value is a secret. A look-ahead for its end saves most of the time that it takes to try
@@ -109,13 +109,13 @@ _WORD: Final = rf"""(?:(?:
       ){_SUFFIX})"""
 
 _QUOTE: Final = r"""\\{0,3}+["'`]"""
-#: What stands between a name and its value.
+#: The separators between a name and its value.
 _IS: Final = rf"""(?:\s+provided)?(?:{_QUOTE})?+(?:\s*+(?::=|[=-]>|[:=：＝→])\s*+|>)"""
 #: In a text an ordinary word is a name only where it or its value is quoted, or "=" follows; figures are no tokens.
 _NAMED: Final = rf"""(?=(?:{_QUOTE})\s*[:=]|\s*(?::?=|:\s*[\[{{]?\s*{_QUOTE}))(?!(?<=tokens)\W{{1,8}}[0-9.,]+(?!\w))"""
 #: Also what goes on right behind a secret that was removed, or that the search took out ("]]]]").
 _VALUE: Final = r"""(?:(?<=")[^"\n]{4,}|(?<=')[^'\n]{4,}|(?:\[removed\]|\]{4,})*+[^\s"',;&)}\]<]{4,})"""
-#: What stands before the value of a header: HTTP's authentication schemes.
+#: Words before the value of a header: HTTP's authentication schemes.
 _SCHEMES: Final = "(?:bearer|basic|digest|token|api[-_]?key|negotiate|ntlm|hmac|oauth|genie-?key|sso-key)"
 #: The value of such a name, up to the closing quote where it is quoted.
 _LABELLED: Final = rf"""

@@ -19,7 +19,7 @@ from alertworker.worker.opaque import TASKS
 
 
 class Note(NamedTuple):
-    """What kombu wrote into a note."""
+    """The content that kombu wrote into a note."""
 
     message: dict[str, Any]
     exchange: str

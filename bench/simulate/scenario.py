@@ -78,7 +78,7 @@ class Must:
     conditions: int = 1
     #: The messages allowed beside those of each hour, where they are not `MESSAGES` for each condition.
     messages: int | None = None
-    #: What the message may have instead: a model's only deployment is its model.
+    #: Labels that the message may have instead: a model's only deployment is its model.
     or_labels: Mapping[str, str] | None = None
     #: From when on the window for the first message counts, if not from the start: the end of a silence.
     counted_from: float | None = None

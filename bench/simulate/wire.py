@@ -29,7 +29,7 @@ class WireFields:
     health_check: bool = True
 
 
-#: What a callback of an earlier version sets.
+#: Fields that a callback of an earlier version sets.
 EARLIER: Final = WireFields(first_on_deployment=False, credential=False, health_check=False)
 
 

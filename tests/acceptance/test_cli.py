@@ -57,7 +57,7 @@ def test_check_prints_settings_and_sources_as_json(tmp_path: Path) -> None:
     assert said["warnings"] == []
 
 
-def test_check_names_types_that_go_nowhere_and_what_is_probably_misspelt(tmp_path: Path) -> None:
+def test_check_names_types_that_go_nowhere_and_probable_misspellings(tmp_path: Path) -> None:
     """A type with a route for some of its alerts is not listed. None of this is an error."""
     config = """
 general_settings:
@@ -80,7 +80,7 @@ alertworker:
     assert any("did you mean minor_outage_alert_threshold?" in warning for warning in said["warnings"])
 
 
-def test_check_lists_what_pages(tmp_path: Path) -> None:
+def test_check_lists_the_alerts_that_page(tmp_path: Path) -> None:
     """For each pager the types, each with the severities at which it pages; also those that its own routes add."""
     (tmp_path / "config.yaml").write_text("general_settings: {alerting: [slack, pagerduty]}\n")
     environ = {"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/x", "PAGERDUTY_ROUTING_KEY": "k"}
@@ -200,7 +200,7 @@ def test_explain_prints_all_outcomes_and_changes_nothing(tmp_path: Path, slack: 
     assert alertworker(tmp_path, "explain", environ=environ, given=json.dumps(GOOD)).returncode == 0
 
 
-def test_explain_knows_what_is_silenced_now(stack: Stack, slack: Receiver) -> None:
+def test_explain_knows_the_silences_of_now(stack: Stack, slack: Receiver) -> None:
     """The output has the author and the reason. Without the database the message would be sent."""
     silence = ("silences", "add", 'team="search"', "--reason", "moving house", "--by", "ops")
     assert alertworker(stack.folder, *silence, environ=stack.env).returncode == 0

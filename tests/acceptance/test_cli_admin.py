@@ -122,7 +122,7 @@ def test_a_maintenance_window_is_listed_and_ended(tmp_path: Path) -> None:
     assert "ended" in alertworker(tmp_path, "silences", "list", "--all").stdout
 
 
-def test_a_silence_takes_a_list_and_warns_of_what_no_alert_has(tmp_path: Path) -> None:
+def test_a_silence_takes_a_list_and_warns_of_labels_that_no_alert_has(tmp_path: Path) -> None:
     """An expression that RE2 refuses, and a silence without matchers, are refused with the name of the argument."""
     assert alertworker(tmp_path, "db", "upgrade").returncode == 0
     why = ("--reason", "move", "--by", "ops")

@@ -203,7 +203,7 @@ def test_an_alert_about_several_users_keeps_each_of_them(events: list[Event], al
         assert f"User: `{user}`\nSpend Today: `$60.00`" in alert.text
 
 
-def test_changes_name_what_was_changed(events: list[Event]) -> None:
+def test_changes_name_the_changed_entity(events: list[Event]) -> None:
     """This includes several deletions at once."""
     changes = {(event.entity, event.action): event for event in events if isinstance(event, EntityChanged)}
     deleted = changes[Entity.TEAM, Action.DELETED]

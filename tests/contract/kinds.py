@@ -26,7 +26,7 @@ SECRET: Final = "T000-canarySecretOfTheUrl"
 KINDS: Final = tuple(CHANNELS)
 HTTP_KINDS: Final = tuple(kind for kind, channel in CHANNELS.items() if issubclass(channel, HttpChannel))
 FOR_PEOPLE: Final = tuple(kind for kind, channel in CHANNELS.items() if not channel.for_programs)
-#: What the file of a kind must define.
+#: The names that the file of a kind must define.
 _REQUIRED: Final = {
     "config": "config(url: str) -> ChannelConfig, a configuration of a channel that sends to this URL",
     "complaints": "complaints(sent: Sent) -> list[str], the vendor's published rules",

@@ -40,7 +40,7 @@ class Mailbox:
         self.to: list[list[str]] = []
         self.answer = "250 OK"
         self.quit_reply = "221 Bye"
-        #: What recipients are answered who are not taken.
+        #: The answers to recipients that the server refuses.
         self.refusals: dict[str, str] = {}
 
     async def handle_RCPT(  # noqa: N802 - the library's name

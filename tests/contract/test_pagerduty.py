@@ -61,7 +61,7 @@ def test_links_lead_to_the_proxy_and_to_the_trace_and_nowhere_else() -> None:
         assert not {"links", "client_url"} & event(message(facts={TRACE: address}, proxy_url=address)).keys()
 
 
-def test_nothing_of_a_callers_covers_what_is_ours() -> None:
+def test_facts_labels_and_metadata_never_cover_our_fields() -> None:
     """Facts, labels and metadata are separate objects, whatever their names are."""
     details = event(message(facts={"count": "f"}, labels={"count": "l"}, metadata={"count": "m"}, total=7))["payload"]
 

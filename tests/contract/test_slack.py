@@ -117,7 +117,7 @@ def test_times_are_in_the_messages_zone_whose_name_stands_once() -> None:
         assert f"\n{since}\n" in text
 
 
-def test_a_long_list_of_teams_stays_before_what_follows_it() -> None:
+def test_a_long_list_of_teams_stays_before_the_next_line() -> None:
     """The harm to users comes first, however many teams there are."""
     teams = ", ".join(f"a team with a long name {number} ×9" for number in range(8))
     facts = {"Calls lost": f"72 ({teams})", "Calls saved": "3 by retry", "Attempts": "75 of 75", "Error": "x" * 200}

@@ -141,7 +141,7 @@ SEEDS: Final[Mapping[str, Sequence[bytes]]] = {
     "message": [_MESSAGE, gzip.compress(_MESSAGE), msgpack.packb(json.loads(_MESSAGE)), b'{"kwargs": {}}'],
     "http": [b"\n".join(_LINES), b"[" + b",".join(_LINES) + b"]", *_LINES],
 }
-#: What a mutation puts in: marks of the forms, bounds of the fields, and what breaks careless readers.
+#: Insertions of a mutation: marks of the forms, bounds of the fields, and what breaks careless readers.
 WORDS: Final = (
     b"\n\n", b"`", b"`\n\n", b"*", b": `", b"\n\n*Alerting Metadata*: \n", b"\nLevel: `Low`", b" (Digest)",
     b"\nCount: `9`", b"\n\nProxy URL: `", b"Messages: `[{'", b"*Arguments passed:*", b"*Region Name:*",

@@ -84,20 +84,20 @@ def test_the_beginning_of_an_id_names_an_alert_if_it_is_unique(
         store.run(lambda tx, one=one: claim(tx, one, runtime, now=NOW))  # type: ignore[misc]
     ids = [row.id for row in desk.search_alerts(AlertFilter()).alerts]
 
-    def told(*arguments: str) -> tuple[str, str]:
+    def output_of(*arguments: str) -> tuple[str, str]:
         done = CliRunner().invoke(cli, ["alerts", *arguments])
         return done.output, str(done.exception)
 
     unique = next(ids[0][:size] for size in range(1, 37) if sum(one.startswith(ids[0][:size]) for one in ids) == 1)
-    assert json.loads(told("show", unique)[0])["id"] == ids[0]
-    assert json.loads(told("show", ids[1])[0])["id"] == ids[1]
-    assert told("ack", unique, "--by", "Ada")[0] == "acknowledged by Ada\n"
-    first, *others = told("show", ids[0][:2])[1].splitlines()
+    assert json.loads(output_of("show", unique)[0])["id"] == ids[0]
+    assert json.loads(output_of("show", ids[1])[0])["id"] == ids[1]
+    assert output_of("ack", unique, "--by", "Ada")[0] == "acknowledged by Ada\n"
+    first, *others = output_of("show", ids[0][:2])[1].splitlines()
     assert first == f"several alerts have ids that begin with {ids[0][:2]}:"
     assert (len(others), others[-1]) == (11, "  …")
     assert "Trouble" in others[0]
     for none in ("nonesuch", "%", ""):
-        assert told("show", none)[1] == f"unknown alert {none}; `alertworker alerts` lists the ids"
+        assert output_of("show", none)[1] == f"unknown alert {none}; `alertworker alerts` lists the ids"
 
 
 def test_an_address_that_no_database_takes_leads_to_nothing(store: SqlStore, runtime: Runtime) -> None:

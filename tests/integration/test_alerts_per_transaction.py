@@ -104,7 +104,7 @@ def beat(number: int) -> PublisherHeartbeat:
     )
 
 
-#: What each step of ingest can make alerts of, four of each kind at a bound of three.
+#: Events that each step of ingest turns into alerts, four of each kind at a bound of three.
 LARGE: dict[str, list[Event]] = {
     "hanging models": [hanging(n) for n in range(4)],
     "deployments": [attempt(n, deployment=f"d{n}", region="r") for n in range(4)],

@@ -20,7 +20,7 @@ from alertworker.store import AdminStore, SqlStore
 from alertworker.store.callers import CallerStatements
 from tests.integration.harness import Outbox, batch, run_until_quiet
 from tests.integration.test_credentials import cooled
-from tests.integration.test_outages import after, attempt, hear, lost, pass_time, success, told
+from tests.integration.test_outages import after, attempt, ingest_at, lost, pass_time, sent_of, success
 
 KEYS = [f"{number:02d}" * 32 for number in range(40)]
 OWN = KEYS[7]
@@ -43,8 +43,8 @@ def others(start: int, count: int = 30, deployment: str = "d1") -> list[Event]:
 
 def test_failures_of_one_key_are_its_problem(runtime: Runtime, outbox: Outbox) -> None:
     """It is Low, has the key and the team, and inhibits the cooldowns that it causes."""
-    hear(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
-    hear(runtime, cooled(31, status=503), at=31)
+    ingest_at(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
+    ingest_at(runtime, cooled(31, status=503), at=31)
     run_until_quiet(runtime, after(31))
     (message,) = outbox.sent
     assert (message.type, message.severity, message.step) == (AlertType.CALLER_ERRORS, Severity.LOW, Step.FIRING)
@@ -81,7 +81,7 @@ def test_it_names_its_deployments_and_begins_at_the_first_failure(runtime: Runti
     named = {"model": "vertex_ai/gemini-pro", "provider": "vertex_ai", "region": "us-central1"}
     hash_id = "3f" * 32
     failures = [bad(n, deployment=hash_id).model_copy(update=named) for n in range(3, 30, 3)]
-    hear(runtime, *others(0, 30, hash_id), *failures, at=30)
+    ingest_at(runtime, *others(0, 30, hash_id), *failures, at=30)
     run_until_quiet(runtime, after(30))
     (message,) = outbox.sent
     assert message.facts["Deployments"] == "vertex_ai/gemini-pro in us-central1 (3f3f3f3f…)"
@@ -94,13 +94,13 @@ def test_it_names_its_deployments_and_begins_at_the_first_failure(runtime: Runti
 
 def test_a_key_without_a_name_inhibits_its_failed_calls(runtime: Runtime, outbox: Outbox) -> None:
     """Both have the first digits of its hash as the label. Failures of other keys are notified, also later ones."""
-    hear(runtime, *others(0), *[bad(n).model_copy(update={"key_alias": None}) for n in range(0, 30, 3)], at=30)
-    hear(runtime, *[lost(31 + n, key_hash=OWN) for n in range(3)], at=35)
+    ingest_at(runtime, *others(0), *[bad(n).model_copy(update={"key_alias": None}) for n in range(0, 30, 3)], at=30)
+    ingest_at(runtime, *[lost(31 + n, key_hash=OWN) for n in range(3)], at=35)
     run_until_quiet(runtime, after(35))
     assert [message.type for message in outbox.sent] == [AlertType.CALLER_ERRORS]
     assert outbox.sent[0].labels["key"] == "07070707…"
 
-    hear(runtime, lost(40, key_hash=OWN), lost(40, call_id="b", key_hash=KEYS[1]), at=40)
+    ingest_at(runtime, lost(40, key_hash=OWN), lost(40, call_id="b", key_hash=KEYS[1]), at=40)
     run_until_quiet(runtime, after(40))
     assert [message.type for message in outbox.sent] == [AlertType.CALLER_ERRORS, AlertType.LLM_EXCEPTIONS]
 
@@ -109,40 +109,40 @@ def test_a_failure_that_is_counted_before_the_lock_keeps_it_open(
     runtime: Runtime, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sweep found the problem quiet, and another worker counted a failure before the sweep's lock."""
-    hear(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
+    ingest_at(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
     found = [callers.fingerprint(OWN)]
     monkeypatch.setattr(CallerStatements, "quiet_callers", lambda *_args, **_more: found)
     pass_time(runtime, 60)
-    assert [step for step, _ in told(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
+    assert [step for step, _ in sent_of(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
 
 
 def test_failures_of_others_make_it_an_outage(runtime: Runtime, outbox: Outbox) -> None:
     """The windows are judged again, and the caller's problem resolves."""
-    hear(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
+    ingest_at(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
     run_until_quiet(runtime, after(30))
-    hear(runtime, *[bad(30 + n, KEYS[n % 3 + 10]) for n in range(10)], at=40)
+    ingest_at(runtime, *[bad(30 + n, KEYS[n % 3 + 10]) for n in range(10)], at=40)
     run_until_quiet(runtime, after(40))
-    assert [step for step, _ in told(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING, Step.RESOLVED]
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
+    assert [step for step, _ in sent_of(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING, Step.RESOLVED]
+    assert sent_of(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
 
 
 def test_a_problem_on_another_deployment_stays_open(runtime: Runtime, outbox: Outbox) -> None:
     """An outage of one deployment does not end the problem that the key has on another."""
     for deployment in ("d1", "d2"):
-        hear(runtime, *others(0, 30, deployment), *[bad(n, deployment=deployment) for n in range(0, 30, 3)], at=30)
-    hear(runtime, *[bad(30 + n, KEYS[n % 3 + 10]) for n in range(10)], at=40)
+        ingest_at(runtime, *others(0, 30, deployment), *[bad(n, deployment=deployment) for n in range(0, 30, 3)], at=30)
+    ingest_at(runtime, *[bad(30 + n, KEYS[n % 3 + 10]) for n in range(10)], at=40)
     run_until_quiet(runtime, after(40))
-    assert [step for step, _ in told(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
-    assert len(told(outbox)) == 1
+    assert [step for step, _ in sent_of(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
+    assert len(sent_of(outbox)) == 1
 
 
 def test_an_outage_of_another_deployment_does_not_end_it(runtime: Runtime, outbox: Outbox) -> None:
     """The key fails there, too, long after its last failure on the deployment of its problem."""
-    hear(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
-    hear(runtime, *[bad(330 + n, key, "d2") for n, key in enumerate([OWN, *KEYS[10:30]])], at=360)
+    ingest_at(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
+    ingest_at(runtime, *[bad(330 + n, key, "d2") for n, key in enumerate([OWN, *KEYS[10:30]])], at=360)
     run_until_quiet(runtime, after(360))
-    assert [step for step, _ in told(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
-    assert len(told(outbox)) == 1
+    assert [step for step, _ in sent_of(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
+    assert len(sent_of(outbox)) == 1
 
 
 def test_a_silenced_problem_fires_later_only_if_calls_failed_lately(
@@ -151,15 +151,15 @@ def test_a_silenced_problem_fires_later_only_if_calls_failed_lately(
     """The last failure is 8 min ago when the silence ends."""
     one = Silence("s1", (parse('alert_type="caller_errors"'),), after(0), after(500), "ops", "known")
     AdminStore(store.engine).add_silence(one, now=after(0))
-    hear(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
+    ingest_at(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
     for second in (40, 501, 520, 2_000):
         pass_time(runtime, second)
-    assert told(outbox, AlertType.CALLER_ERRORS) == []
+    assert sent_of(outbox, AlertType.CALLER_ERRORS) == []
 
 
 def test_with_two_keys_it_is_an_outage(runtime: Runtime, outbox: Outbox) -> None:
     """No other key shows that the deployment works."""
-    hear(runtime, *[good(n, KEYS[0]) for n in range(30)], *[bad(n) for n in range(0, 30, 3)], at=30)
+    ingest_at(runtime, *[good(n, KEYS[0]) for n in range(30)], *[bad(n) for n in range(0, 30, 3)], at=30)
     run_until_quiet(runtime, after(30))
     assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]
 

@@ -63,7 +63,9 @@ def test_each_pair_has_its_own_answer_in_the_order_asked_for(runtime: Runtime, o
     assert [message.type for message in outbox.sent] == [AlertType.DAILY_REPORTS]
 
 
-def test_a_test_goes_before_what_waits_and_is_in_no_digest(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_a_test_is_sent_before_waiting_messages_and_in_no_digest(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
     """The lane would merge everything else that waits into one message."""
     outbox.digest_size = 50
     for n in range(20):

@@ -14,7 +14,7 @@ from alertworker.store import SqlStore
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.outages import CREDENTIALS, REFUSALS
 from tests.integration.harness import NOW, Outbox, batch, rows, run_until_quiet
-from tests.integration.test_outages import after, attempt, hear, lost, pass_time, success
+from tests.integration.test_outages import after, attempt, ingest_at, lost, pass_time, success
 
 KEY = "0123456789ab"
 HEADLINE = "API key refused: azure rejects every call with one key for gpt-4o"
@@ -41,17 +41,17 @@ def sent(outbox: Outbox) -> list[tuple[Step, Severity, str]]:
 
 def test_a_revoked_key_is_one_condition(runtime: Runtime, outbox: Outbox) -> None:
     """Four deployments, cooldowns, exceptions: two messages."""
-    hear(runtime, accepted(0))
+    ingest_at(runtime, accepted(0))
     for number in range(40):
         at = 60 + number * 20
-        hear(runtime, refused(at, f"d{number % 4}"), at=at)
+        ingest_at(runtime, refused(at, f"d{number % 4}"), at=at)
     run_until_quiet(runtime, after(900))
     assert sent(outbox) == [(Step.FIRING, Severity.MEDIUM, HEADLINE)]
-    hear(runtime, cooled(900), lost(901, failure=refused(901).failure, key_alias="app"), at=905)
+    ingest_at(runtime, cooled(900), lost(901, failure=refused(901).failure, key_alias="app"), at=905)
     run_until_quiet(runtime, after(905))
     assert len(outbox.sent) == 1
 
-    hear(runtime, accepted(930, "d2"), at=930)
+    ingest_at(runtime, accepted(930, "d2"), at=930)
     pass_time(runtime, 960)
     pass_time(runtime, 2_000)
     assert [one[0] for one in sent(outbox)] == [Step.FIRING, Step.RESOLVED]
@@ -77,8 +77,8 @@ def test_it_names_its_deployments_by_provider_and_region(runtime: Runtime, outbo
 
 def test_it_rises_if_calls_are_lost(runtime: Runtime, outbox: Outbox) -> None:
     """Also if their ends come in a later batch."""
-    hear(runtime, *[refused(n) for n in range(6)])
-    hear(runtime, *[lost(n, failed_on=(FailedOn(deployment_id="d1", provider="azure"),)) for n in range(6)], at=7)
+    ingest_at(runtime, *[refused(n) for n in range(6)])
+    ingest_at(runtime, *[lost(n, failed_on=(FailedOn(deployment_id="d1", provider="azure"),)) for n in range(6)], at=7)
     run_until_quiet(runtime, after(8))
     conditions = [message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS]
     assert [(message.step, message.severity) for message in conditions] == [
@@ -90,8 +90,8 @@ def test_it_rises_if_calls_are_lost(runtime: Runtime, outbox: Outbox) -> None:
 
 def test_other_failures_are_an_outage_of_their_own(runtime: Runtime, outbox: Outbox) -> None:
     """It suppresses outages only for as far as their failures are refusals."""
-    hear(runtime, *[refused(n) for n in range(10)], at=11)
-    hear(runtime, *[attempt(20 + n, status=503) for n in range(10)], at=31)
+    ingest_at(runtime, *[refused(n) for n in range(10)], at=11)
+    ingest_at(runtime, *[attempt(20 + n, status=503) for n in range(10)], at=31)
     pass_time(runtime, 40)
     assert [one[2] for one in sent(outbox)] == [HEADLINE, "Major Service Outage: azure/gpt-4o (d1)"]
 
@@ -105,12 +105,12 @@ def test_a_model_whose_other_failures_are_an_outage_is_notified(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """The refused credential explains it only as far as its failures are refusals."""
-    hear(runtime, *[refused(n, name) for n in range(6) for name in ("d1", "d2")], at=6)
+    ingest_at(runtime, *[refused(n, name) for n in range(6) for name in ("d1", "d2")], at=6)
     run_until_quiet(runtime, after(6))
     assert _labels(store)["credential"] == KEY
     assert [one[2] for one in sent(outbox)] == [HEADLINE]
 
-    hear(runtime, *[attempt(20 + n, deployment=name) for n in range(10) for name in ("d3", "d4")], at=30)
+    ingest_at(runtime, *[attempt(20 + n, deployment=name) for n in range(10) for name in ("d3", "d4")], at=30)
     for second in (40, 60):
         pass_time(runtime, second)
     assert "credential" not in _labels(store)
@@ -118,7 +118,7 @@ def test_a_model_whose_other_failures_are_an_outage_is_notified(
 
 
 def test_a_sibling_that_fails_otherwise_is_not_explained(runtime: Runtime, store: SqlStore) -> None:
-    hear(runtime, *[refused(n) for n in range(6)], *[attempt(n, deployment="d2") for n in range(6)], at=6)
+    ingest_at(runtime, *[refused(n) for n in range(6)], *[attempt(n, deployment="d2") for n in range(6)], at=6)
     assert "credential" not in _labels(store)
 
 
@@ -126,7 +126,7 @@ def test_a_key_that_is_accepted_elsewhere_is_not_revoked(runtime: Runtime, outbo
     """A model may be forbidden to a key that works: that is the deployment's outage."""
     for number in range(12):
         at = number * 30
-        hear(runtime, refused(at, status=403), accepted(at + 15, "d2"), at=at + 20)
+        ingest_at(runtime, refused(at, status=403), accepted(at + 15, "d2"), at=at + 20)
     run_until_quiet(runtime, after(400))
     assert {one[2] for one in sent(outbox)} == {"Major Service Outage: azure/gpt-4o (d1)"}
 
@@ -134,7 +134,7 @@ def test_a_key_that_is_accepted_elsewhere_is_not_revoked(runtime: Runtime, outbo
 def test_clients_keys_and_health_checks_have_no_credential(runtime: Runtime, outbox: Outbox) -> None:
     """The callback leaves the field out for the first, and marks the others."""
     checks = [refused(n, health_check=True) for n in range(20)]
-    hear(runtime, *checks, *[attempt(n, origin=Origin.CALLER, status=401) for n in range(20)])
+    ingest_at(runtime, *checks, *[attempt(n, origin=Origin.CALLER, status=401) for n in range(20)])
     run_until_quiet(runtime, NOW)
     assert outbox.sent == []
 
@@ -159,6 +159,6 @@ def test_litellm_s_counts_know_no_credentials(runtime: Runtime, outbox: Outbox) 
     outages = runtime.policy.outages
     own = replace(outages, deployment=replace(outages.deployment, share=0.0))
     counting = replace(runtime, policy=replace(runtime.policy, outages=own))
-    hear(counting, *[refused(n) for n in range(10)])
+    ingest_at(counting, *[refused(n) for n in range(10)])
     run_until_quiet(counting, NOW)
     assert [one[2] for one in sent(outbox)] == ["Major Service Outage: azure/gpt-4o (d1)"]

@@ -46,7 +46,7 @@ def test_alerts_of_the_same_type_are_inhibited_where_a_rule_asks_for_the_type(
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_lookup_finds_what_a_look_at_all_finds(store: SqlStore, seed: int) -> None:
+def test_the_lookup_finds_the_same_as_a_scan(store: SqlStore, seed: int) -> None:
     """The rules and the alert are random."""
     chance = random.Random(seed)
     for number in range(40):

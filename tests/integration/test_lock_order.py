@@ -33,7 +33,7 @@ from alertworker.store.schema.outages import CREDENTIALS, OUTAGES
 from tests.integration.harness import NOW, batch
 from tests.integration.test_callers import KEYS, bad, others
 from tests.integration.test_credentials import refused
-from tests.integration.test_outages import after, attempt, hear, lost, success
+from tests.integration.test_outages import after, attempt, ingest_at, lost, success
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.parametrize("store", ["postgresql"], indirect=True)]
 #: The longest time that a test waits for another thread, in seconds.
@@ -98,7 +98,7 @@ def refused_with(number: int, seconds: float, deployment: str) -> AttemptFailed:
 
 
 def refuse(runtime: Runtime, number: int, deployment: str) -> None:
-    hear(runtime, *[refused_with(number, n, deployment) for n in range(6)], at=6)
+    ingest_at(runtime, *[refused_with(number, n, deployment) for n in range(6)], at=6)
 
 
 def test_credentials_of_lost_calls_are_locked_with_those_of_refused_calls(runtime: Runtime, store: SqlStore) -> None:
@@ -113,7 +113,7 @@ def test_credentials_of_lost_calls_are_locked_with_those_of_refused_calls(runtim
 def test_ended_credentials_lock_all_outages_before_alerts(runtime: Runtime, store: SqlStore) -> None:
     refuse(runtime, 1, "d1")
     refuse(runtime, 2, "d2")
-    hear(runtime, success(30, deployment="d1"), success(30, deployment="d2"), at=30)
+    ingest_at(runtime, success(30, deployment="d1"), success(30, deployment="d2"), at=30)
     store.run(lambda tx: tx.clock.advance(Clock.CANARY_ARRIVED, after(2_000)))
 
     def work() -> None:
@@ -130,7 +130,7 @@ def test_ended_credentials_lock_all_outages_before_alerts(runtime: Runtime, stor
 def test_a_region_reads_models_without_locks(runtime: Runtime, store: SqlStore) -> None:
     """The alert of another model is open, and its row is locked."""
     failing = [attempt(n, deployment=name, region="eu") for n in range(6) for name in ("d1", "d2")]
-    hear(runtime, *failing, *[attempt(n, deployment="d3", region="us") for n in range(6)], at=6)
+    ingest_at(runtime, *failing, *[attempt(n, deployment="d3", region="us") for n in range(6)], at=6)
     other = attempt(10, deployment="d9", region="eu").model_copy(update={"model_group": "other"})
     with store.engine.begin() as connection:
         alert = select(ALERTS).where(ALERTS.c.labels["scope"].as_string() == "model")
@@ -177,7 +177,7 @@ def test_callers_problems_are_claimed_in_the_order_of_the_sweep(runtime: Runtime
         if one < two and callers.fingerprint(one) > callers.fingerprint(two)
     )
     failing = [bad(n, key, name) for key, name in zip(pair, ("d1", "d2"), strict=True) for n in range(0, 30, 3)]
-    hear(runtime, *others(0), *others(0, deployment="d2"), *failing, at=30)
+    ingest_at(runtime, *others(0), *others(0, deployment="d2"), *failing, at=30)
     again = [bad(31, key, name) for key, name in zip(pair, ("d1", "d2"), strict=True)]
     low, high = (callers.fingerprint(key) for key in reversed(pair))
     work = partial(ingest, batch(*again), runtime, now=after(31))

@@ -19,7 +19,7 @@ from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.outages import MODEL_OUTAGES, WINDOWS
 from tests.integration.harness import NOW, Outbox, batch, rows, run_until_quiet
-from tests.integration.test_outages import after, at_once, hear, pass_time
+from tests.integration.test_outages import after, at_once, ingest_at, pass_time
 
 THREE = ("d1", "d2", "d3")
 
@@ -86,10 +86,10 @@ def test_a_model_that_is_down_is_one_message_until_it_answers(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """The outages and failures of its deployments are recorded, and no channel is notified of them."""
-    hear(runtime, *down(6))
+    ingest_at(runtime, *down(6))
     run_until_quiet(runtime, after(6))
     for second in (20, 40):
-        hear(runtime, *down(4, start=second), at=second)
+        ingest_at(runtime, *down(4, start=second), at=second)
         pass_time(runtime, second + 5)
     (message,) = outbox.sent
     assert message.headline == "Major Service Outage: model gpt-4o is down for users (6 calls lost)"
@@ -99,7 +99,7 @@ def test_a_model_that_is_down_is_one_message_until_it_answers(
         f"azure/gpt-4o in r-{name} ({name}): 6 of 6 failed" for name in THREE
     )
 
-    hear(runtime, *(answered(f"g{n}", 60 + n, f"d{n % 2 + 1}") for n in range(20)), at=80)
+    ingest_at(runtime, *(answered(f"g{n}", 60 + n, f"d{n % 2 + 1}") for n in range(20)), at=80)
     for second in (100, 140, 150):
         pass_time(runtime, second)
     assert sent(outbox)[1:] == [
@@ -138,7 +138,7 @@ def test_a_fallback_that_answers_is_counted_and_no_user_is_hurt(runtime: Runtime
         events += [failing(f"c{n}", n, name) for name in THREE]
         saved = {"failed_on": failed_on, "fallbacks": 1, "original_model_group": "gpt-4o", "model_group": "claude"}
         events.append(answered(f"c{n}", n, "other", **saved))
-    hear(runtime, *events)
+    ingest_at(runtime, *events)
     run_until_quiet(runtime, after(6))
 
     assert sent(outbox) == [
@@ -158,7 +158,7 @@ def test_a_fallback_that_answers_is_counted_and_no_user_is_hurt(runtime: Runtime
 )
 def test_failures_that_are_not_an_outage_of_a_model(runtime: Runtime, store: SqlStore, events: list[Event]) -> None:
     """A call that fails on three deployments is one call. The outage of the only deployment says all."""
-    hear(runtime, *events)
+    ingest_at(runtime, *events)
 
     assert [row.labels for row in rows(store, ALERTS) if row.labels.get("scope")] == []
 
@@ -166,7 +166,7 @@ def test_failures_that_are_not_an_outage_of_a_model(runtime: Runtime, store: Sql
 def test_calls_that_find_no_deployment_are_lost(runtime: Runtime, outbox: Outbox) -> None:
     """All deployments cool down after few attempts each. Then no attempt fails."""
     few = [failing(f"c{n}", n, name) for n in range(2) for name in ("d1", "d2")]
-    hear(runtime, *few, *(lost(f"n{n}", 2 + n) for n in range(6)))
+    ingest_at(runtime, *few, *(lost(f"n{n}", 2 + n) for n in range(6)))
     run_until_quiet(runtime, after(8))
 
     (message,) = (one for one in outbox.sent if one.type is AlertType.OUTAGE_ALERTS)
@@ -177,7 +177,7 @@ def test_calls_that_find_no_deployment_are_lost(runtime: Runtime, outbox: Outbox
 def test_a_model_that_gets_few_calls_is_dead(runtime: Runtime, outbox: Outbox) -> None:
     """Five calls in an hour fail on both of its deployments."""
     for n in range(5):
-        hear(runtime, *call_that_fails(n, seconds=n * 700, on=("d1", "d2")), at=n * 700)
+        ingest_at(runtime, *call_that_fails(n, seconds=n * 700, on=("d1", "d2")), at=n * 700)
         pass_time(runtime, n * 700 + 5)
 
     assert sent(outbox) == [(Step.FIRING, "Major Service Outage: model gpt-4o is down for users (5 calls lost)")]
@@ -187,7 +187,7 @@ def test_litellms_counts_alone_know_no_models(runtime: Runtime, store: SqlStore)
     """Without a minimum share, the outages are LiteLLM's."""
     outages = runtime.policy.outages
     plain = replace(outages, deployment=replace(outages.deployment, share=0), region=replace(outages.region, share=0))
-    hear(replace(runtime, policy=replace(runtime.policy, outages=plain)), *down(10))
+    ingest_at(replace(runtime, policy=replace(runtime.policy, outages=plain)), *down(10))
 
     found = [row.labels for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS]
     assert sorted(labels["deployment"] for labels in found) == list(THREE)
@@ -212,7 +212,7 @@ def test_a_region_explains_a_model_that_is_only_there(runtime: Runtime, outbox: 
     eu: dict[str, Any] = {"region": "eu"}
     events: list[Event] = [failing(f"c{n}", n, name, **eu) for n in range(6) for name in ("d1", "d2")]
     events += [failing(f"e{n}", n, "e1", model_group="embedding", **eu) for n in range(6)]
-    hear(runtime, *events)
+    ingest_at(runtime, *events)
     run_until_quiet(runtime, after(6))
 
     assert sent(outbox) == [(Step.FIRING, "Major Service Outage: region eu (azure)")]
@@ -223,11 +223,11 @@ def test_a_model_that_fails_in_a_second_region_is_notified(runtime: Runtime, out
     eu: dict[str, Any] = {"region": "eu"}
     events: list[Event] = [failing(f"c{n}", n, name, **eu) for n in range(6) for name in ("d1", "d2")]
     events += [failing(f"e{n}", n, "e1", model_group="embedding", **eu) for n in range(6)]
-    hear(runtime, *events)
+    ingest_at(runtime, *events)
     run_until_quiet(runtime, after(6))
     more = [failing(f"m{n}", 20 + n, name, **eu) for n in range(8) for name in ("d1", "d2", "e1")]
     more += [failing(f"u{n}", 20 + n, "d3", region="us") for n in range(8)]
-    hear(runtime, *more, at=30)
+    ingest_at(runtime, *more, at=30)
     for second in (40, 60, 80):
         pass_time(runtime, second)
 
@@ -242,7 +242,7 @@ def test_a_model_that_fails_everywhere_is_not_an_outage_of_a_region(runtime: Run
     events: list[Event] = [answered(f"g{n}", n, "e1", model_group="embedding", **eu) for n in range(6)]
     for n in range(6):
         events += [failing(f"c{n}", n, "d1", **eu), failing(f"c{n}", n, "d2", **eu), failing(f"c{n}", n, "d3")]
-    hear(runtime, *events)
+    ingest_at(runtime, *events)
     run_until_quiet(runtime, after(6))
 
     assert [headline for _, headline in sent(outbox)] == ["Major Service Outage: model gpt-4o is down (0 calls lost)"]
@@ -262,7 +262,7 @@ def test_a_silenced_deployment_is_not_announced_as_a_region_or_a_model(
     events: list[Event] = [failing(f"c{n}", n, "d1", **eu) for n in range(12)]
     events += [failing(f"s{n}", n * 5, "d2", **eu) for n in range(2)]
     events += [lost(f"c{n}", n, "d1", region="eu") for n in range(12)]
-    hear(runtime, *events)
+    ingest_at(runtime, *events)
     pass_time(runtime, 30)
 
     assert headlines(outbox.sent) == []
@@ -276,7 +276,7 @@ def test_a_silenced_place_is_not_announced_as_a_model(
     silence(store, matcher)
     events = [failing(f"c{n}", n, "d1", region="eu") for n in range(12)]
     events += [failing(f"s{n}", n * 5, "d2", provider="openai", region="us") for n in range(2)]
-    hear(runtime, *events)
+    ingest_at(runtime, *events)
     pass_time(runtime, 30)
 
     assert headlines(outbox.sent) == []
@@ -285,7 +285,7 @@ def test_a_silenced_place_is_not_announced_as_a_model(
 def test_a_region_counts_no_silenced_deployments(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     silence(store, 'deployment="d3"')
     eu: dict[str, Any] = {"region": "eu"}
-    hear(runtime, *(failing(f"{name}{n}", n, name, model_group=name, **eu) for n in range(6) for name in THREE))
+    ingest_at(runtime, *(failing(f"{name}{n}", n, name, model_group=name, **eu) for n in range(6) for name in THREE))
     run_until_quiet(runtime, after(6))
 
     (message,) = (one for one in outbox.sent if one.type is AlertType.REGION_OUTAGE_ALERTS)
@@ -296,11 +296,11 @@ def test_a_failure_during_a_silence_does_not_count_after_it(runtime: Runtime, ou
     """The maintenance of one deployment ends in time. Then a sibling in its region fails a few calls."""
     silence(store, 'deployment="d1"', seconds=60)
     eu: dict[str, Any] = {"region": "eu"}
-    hear(runtime, *(failing(f"c{n}", n, "d1", **eu) for n in range(12)))
-    hear(runtime, *(answered(f"g{n}", 30 + n, "d1", **eu) for n in range(20)), at=50)
+    ingest_at(runtime, *(failing(f"c{n}", n, "d1", **eu) for n in range(12)))
+    ingest_at(runtime, *(answered(f"g{n}", 30 + n, "d1", **eu) for n in range(20)), at=50)
     pass_time(runtime, 55)
     events = [failing(f"s{n}", 100 + n, "d2", **eu, model_group="o3") for n in range(3)]
-    hear(runtime, *events, at=105)
+    ingest_at(runtime, *events, at=105)
     pass_time(runtime, 106)
 
     assert headlines(outbox.sent) == []
@@ -310,15 +310,15 @@ def test_a_silence_of_a_whole_type_silences_only_that_type(runtime: Runtime, out
     """A person who silences one type still gets the others."""
     silence(store, 'alert_type="outage_alerts"')
     eu: dict[str, Any] = {"region": "eu"}
-    hear(runtime, *(failing(f"{name}{n}", n, name, **eu) for n in range(6) for name in ("d1", "e1")))
+    ingest_at(runtime, *(failing(f"{name}{n}", n, name, **eu) for n in range(6) for name in ("d1", "e1")))
     run_until_quiet(runtime, after(6))
 
     assert headlines(outbox.sent) == ["Major Service Outage: region eu (azure)"]
 
 
 def test_a_reminder_has_the_totals(runtime: Runtime, outbox: Outbox) -> None:
-    hear(runtime, *down(6))
-    hear(runtime, *down(6, start=14_000), at=14_000)
+    ingest_at(runtime, *down(6))
+    ingest_at(runtime, *down(6, start=14_000), at=14_000)
     pass_time(runtime, 14_400)
 
     assert headlines(outbox.sent) == [
@@ -336,7 +336,7 @@ def test_windows_of_the_previous_version_get_their_model(runtime: Runtime, store
         )
         values = f"'d1', 'azure', 'r-d1', {second}, 3, 0, 0, 0, 1"
         connection.exec_driver_sql(f"INSERT INTO deployment_windows ({names}) VALUES ({values})")
-    hear(runtime, answered("g", 1, "d1"))
+    ingest_at(runtime, answered("g", 1, "d1"))
 
     (row,) = rows(store, WINDOWS)
     assert (row.model, row.succeeded) == ("gpt-4o", 4)
@@ -344,10 +344,10 @@ def test_windows_of_the_previous_version_get_their_model(runtime: Runtime, store
 
 def test_a_model_without_any_success_stays_open(runtime: Runtime, outbox: Outbox) -> None:
     """Calls fail at once, then one each 20 minutes."""
-    hear(runtime, *down(6), at=6)
+    ingest_at(runtime, *down(6), at=6)
     for second in range(60, 4_000, 60):
         if second % 1_200 == 0:
-            hear(runtime, *call_that_fails(second), at=second)
+            ingest_at(runtime, *call_that_fails(second), at=second)
         pass_time(runtime, second + 10)
 
     assert [step for step, _ in sent(outbox) if step is not Step.REMINDER] == [Step.FIRING]
@@ -360,11 +360,11 @@ def one_after_the_other() -> list[Event]:
 
 def test_an_outage_waits_a_moment_while_most_deployments_of_its_model_fail(runtime: Runtime, outbox: Outbox) -> None:
     """The outage of the model follows, and says it all. So the first deployment's outage is never sent."""
-    hear(runtime, *one_after_the_other(), at=6)
+    ingest_at(runtime, *one_after_the_other(), at=6)
     pass_time(runtime, 20)
     assert sent(outbox) == []
 
-    hear(runtime, *(failing(f"y{n}", 20 + n, "d2") for n in range(3)), at=24)
+    ingest_at(runtime, *(failing(f"y{n}", 20 + n, "d2") for n in range(3)), at=24)
     for second in (25, 36, 60):
         pass_time(runtime, second)
     assert [(message.step, message.labels.get("scope")) for message in outbox.sent] == [(Step.FIRING, "model")]
@@ -372,7 +372,7 @@ def test_an_outage_waits_a_moment_while_most_deployments_of_its_model_fail(runti
 
 def test_an_outage_is_sent_if_no_outage_of_its_model_follows(runtime: Runtime, outbox: Outbox) -> None:
     """It is sent 30 s after the call that proved it."""
-    hear(runtime, *one_after_the_other(), at=6)
+    ingest_at(runtime, *one_after_the_other(), at=6)
     pass_time(runtime, 34)
     assert sent(outbox) == []
     pass_time(runtime, 36)
@@ -380,14 +380,14 @@ def test_an_outage_is_sent_if_no_outage_of_its_model_follows(runtime: Runtime, o
 
 
 def test_an_outage_is_sent_once_the_other_deployments_answer(runtime: Runtime, outbox: Outbox) -> None:
-    hear(runtime, *one_after_the_other(), at=6)
-    hear(runtime, *(answered(f"g{n}", 7, "d2") for n in range(20)), at=8)
+    ingest_at(runtime, *one_after_the_other(), at=6)
+    ingest_at(runtime, *(answered(f"g{n}", 7, "d2") for n in range(20)), at=8)
     pass_time(runtime, 10)
     assert [(message.step, message.labels["deployment"]) for message in outbox.sent] == [(Step.FIRING, "d1")]
 
 
 def test_an_outage_that_is_reported_late_does_not_wait(runtime: Runtime, outbox: Outbox) -> None:
     """All events of that time are known."""
-    hear(runtime, *one_after_the_other(), at=60)
+    ingest_at(runtime, *one_after_the_other(), at=60)
     run_until_quiet(runtime, after(60))
     assert [(message.step, message.labels["deployment"]) for message in outbox.sent] == [(Step.FIRING, "d1")]

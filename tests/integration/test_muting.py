@@ -429,9 +429,12 @@ def test_calls_that_hung_are_announced_as_slow_and_not_summed_up(runtime: Runtim
     ingest(batch(*(announced(name) for name in "abc")), runtime, now=NOW)
     ingest(batch(answered("a", 9, announced=True), answered("x", 9, model_group="o3")), runtime, now=NOW)
     ends = [answered(name, 9, announced=True) for name in "bc"]
-    ingest(batch(*ends, answered("y", 9, model_group="o3")), runtime, now=after(5))
+    ingest(batch(*ends, *(answered(name, 9, model_group="o3") for name in "yz")), runtime, now=after(5))
     for seconds in (6, 11, 40, 400):
         pass_time(runtime, seconds)
 
     slow = [(one.labels["model"], one.step) for one in outbox.sent if one.type is AlertType.LLM_TOO_SLOW]
     assert sorted(slow) == [("gpt-4o", Step.NOTICE), ("o3", Step.NOTICE), ("o3", Step.SUMMARY)]
+    assert [one.headline for one in outbox.sent if one.step is Step.SUMMARY] == [
+        "Responses are slow - 2 response times > Alerting threshold: 3s (o3)"
+    ]

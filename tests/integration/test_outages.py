@@ -102,20 +102,20 @@ def lost(seconds: float = 0, **more: Any) -> RequestFailed:
     )
 
 
-def hear(runtime: Runtime, *events: Event, at: float = 0) -> None:
+def ingest_at(runtime: Runtime, *events: Event, at: float = 0) -> None:
     """Ingest a batch."""
     ingest(batch(*events), runtime, now=after(at))
 
 
 def pass_time(runtime: Runtime, at: float) -> None:
     """Return a canary that confirms everything until 5 s before ``at``, and sweep."""
-    hear(runtime, Canary(occurred_at=after(at - 5) + REDELIVERED_WITHIN), at=at)
+    ingest_at(runtime, Canary(occurred_at=after(at - 5) + REDELIVERED_WITHIN), at=at)
     sweep(runtime, now=after(at))
     run_until_quiet(runtime, after(at))
 
 
-def told(outbox: Outbox, alert_type: AlertType = AlertType.OUTAGE_ALERTS) -> list[tuple[Step, str]]:
-    """Return what was sent about outages."""
+def sent_of(outbox: Outbox, alert_type: AlertType = AlertType.OUTAGE_ALERTS) -> list[tuple[Step, str]]:
+    """Return the step and headline of each message of a type."""
     return [(message.step, message.headline) for message in outbox.sent if message.type is alert_type]
 
 
@@ -141,12 +141,12 @@ def at_once(works: Sequence[Callable[[], None]]) -> None:
 def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """More than chance is minor and ten are major, at one severity and in one message. Successes end it."""
     for second in range(14):
-        hear(runtime, attempt(second), lost(second), success(second), at=second)
+        ingest_at(runtime, attempt(second), lost(second), success(second), at=second)
         run_until_quiet(runtime, after(second))
     for at in (30, 60):
-        hear(runtime, *[success(at)] * 5, at=at)
+        ingest_at(runtime, *[success(at)] * 5, at=at)
         pass_time(runtime, at)
-    assert told(outbox) == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
+    assert sent_of(outbox) == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
     (minor,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
     assert minor.facts["Attempts"] == "6 of 12 failed in 5 s"
     assert (minor.facts["Causes"], minor.facts["Threshold"]) == ("503 ×6", "5 failed calls that are 10 % of the calls")
@@ -154,7 +154,7 @@ def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbo
     assert (minor.since, minor.facts["Calls lost"]) == (START, "6 (search ×6)")
 
     pass_time(runtime, 85)
-    assert told(outbox)[1:] == [(Step.RESOLVED, "Resolved after 30 s: Major Service Outage: azure/gpt-4o (d1)")]
+    assert sent_of(outbox)[1:] == [(Step.RESOLVED, "Resolved after 30 s: Major Service Outage: azure/gpt-4o (d1)")]
     assert outbox.sent[-1].facts["Attempts"] == "14 of 28 failed in 13 s"
     assert outbox.sent[-1].facts["Calls lost"] == "14 (search ×14)"
     assert [row.count for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS] == [14]
@@ -164,10 +164,10 @@ def test_a_batch_that_crosses_two_levels_is_one_message(runtime: Runtime, outbox
     """Forty errors among 60 good calls: the higher level, once, with its causes."""
     good = [success(n / 3) for n in range(60)]
     bad = [attempt(n / 2, status=503 if n < 33 else 429) for n in range(40)]
-    hear(runtime, *good, *bad)
+    ingest_at(runtime, *good, *bad)
     run_until_quiet(runtime, NOW)
 
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
+    assert sent_of(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
     assert outbox.sent[0].facts["Attempts"] == "40 of 100 failed in 20 s"
     assert outbox.sent[0].facts["Causes"] == "503 ×33, 429 ×7"
 
@@ -201,10 +201,10 @@ def test_few_or_unrelated_failures_are_not_an_outage(
     runtime: Runtime, outbox: Outbox, events: list[AttemptFailed]
 ) -> None:
     """Only calls that the deployment failed count, and only more of them than chance explains."""
-    hear(runtime, *events)
+    ingest_at(runtime, *events)
     run_until_quiet(runtime, NOW)
 
-    assert told(outbox) == []
+    assert sent_of(outbox) == []
 
 
 def test_share_and_traffic_may_be_asked_for(runtime: Runtime, outbox: Outbox) -> None:
@@ -212,15 +212,15 @@ def test_share_and_traffic_may_be_asked_for(runtime: Runtime, outbox: Outbox) ->
     policy = runtime.policy
     limits = replace(policy.outages.deployment, share=0.1, traffic=20)
     runtime = replace(runtime, policy=replace(policy, outages=replace(policy.outages, deployment=limits)))
-    hear(runtime, *(success(n) for n in range(50)), *(attempt(n) for n in range(5)))
+    ingest_at(runtime, *(success(n) for n in range(50)), *(attempt(n) for n in range(5)))
     other = [attempt(n, deployment="d2").model_copy(update={"model_group": "o3"}) for n in range(20)]
-    hear(runtime, *other[:15])
+    ingest_at(runtime, *other[:15])
     run_until_quiet(runtime, NOW)
-    assert told(outbox) == []
+    assert sent_of(outbox) == []
 
-    hear(runtime, *other[15:])
+    ingest_at(runtime, *other[15:])
     run_until_quiet(runtime, after(60))
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/o3 (d2)")]
+    assert sent_of(outbox) == [(Step.FIRING, "Major Service Outage: azure/o3 (d2)")]
 
 
 @pytest.mark.parametrize("attempt_number", range(5))
@@ -249,42 +249,42 @@ def test_any_order_split_and_redelivery_sends_the_same_messages(runtime: Runtime
 
 def test_a_late_batch_opens_nothing_that_is_over(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """Failures before the last resolution are counted. A later one opens a new outage."""
-    hear(runtime, *(attempt(n) for n in range(10)))
+    ingest_at(runtime, *(attempt(n) for n in range(10)))
     run_until_quiet(runtime, after(10))
-    hear(runtime, success(70), at=70)
+    ingest_at(runtime, success(70), at=70)
     pass_time(runtime, 95)
-    hear(runtime, *(attempt(n) for n in range(5, 25)), at=100)
+    ingest_at(runtime, *(attempt(n) for n in range(5, 25)), at=100)
     pass_time(runtime, 100)
-    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, _ in sent_of(outbox)] == [Step.FIRING, Step.RESOLVED]
     assert {row.label: row.value for row in rows(store, COUNTERS) if row.name == "late_attempts"} == {
         "after its outage": 20
     }
 
-    hear(runtime, *(attempt(n) for n in range(100, 105)), at=105)
+    ingest_at(runtime, *(attempt(n) for n in range(100, 105)), at=105)
     pass_time(runtime, 105)
-    assert told(outbox)[2:] == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
+    assert sent_of(outbox)[2:] == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
 
 
 def test_a_late_batch_does_not_reword_a_major_outage(runtime: Runtime, store: SqlStore) -> None:
     """Five earlier failures are counted, and may move its start."""
-    hear(runtime, *(attempt(n) for n in range(60, 70)), at=70)
+    ingest_at(runtime, *(attempt(n) for n in range(60, 70)), at=70)
     (before,) = rows(store, ALERTS)
-    hear(runtime, *(attempt(n) for n in range(3)), at=75)
+    ingest_at(runtime, *(attempt(n) for n in range(3)), at=75)
     (alert,) = rows(store, ALERTS)
 
     assert (alert.headline, alert.facts, alert.level, alert.count) == (before.headline, before.facts, 1, 13)
 
 
-def test_an_outage_ends_only_of_what_no_dead_worker_can_still_have(runtime: Runtime, outbox: Outbox) -> None:
+def test_an_outage_ends_only_once_no_dead_worker_can_hold_its_calls(runtime: Runtime, outbox: Outbox) -> None:
     """A dead worker's batch is redelivered within 30 s, behind the canary."""
-    hear(runtime, *(attempt(n) for n in range(10)), success(65))
+    ingest_at(runtime, *(attempt(n) for n in range(10)), success(65))
     run_until_quiet(runtime, after(66))
     over = 80  # the last failure, and a whole window after it
     for at, steps in ((over + 25, 1), (over + 35, 2)):
-        hear(runtime, Canary(occurred_at=after(at)), at=at)
+        ingest_at(runtime, Canary(occurred_at=after(at)), at=at)
         sweep(runtime, now=after(at))
         run_until_quiet(runtime, after(at))
-        assert len(told(outbox)) == steps, at
+        assert len(sent_of(outbox)) == steps, at
 
 
 def test_silence_and_a_backlog_end_nothing(runtime: Runtime, outbox: Outbox) -> None:
@@ -292,86 +292,89 @@ def test_silence_and_a_backlog_end_nothing(runtime: Runtime, outbox: Outbox) -> 
     beat = PublisherHeartbeat(
         boot_id="b", host="h", pid=1, version="1", started_at=START, occurred_at=START, interval_seconds=10, backlog=3
     )
-    hear(runtime, *(attempt(n) for n in range(10)), success(65))
+    ingest_at(runtime, *(attempt(n) for n in range(10)), success(65))
     sweep(runtime, now=after(5_000))
-    hear(runtime, beat, at=90)
+    ingest_at(runtime, beat, at=90)
     pass_time(runtime, 95)
-    assert [step for step, _ in told(outbox)] == [Step.FIRING]
+    assert [step for step, _ in sent_of(outbox)] == [Step.FIRING]
 
-    hear(runtime, beat.model_copy(update={"backlog": 0, "occurred_at": after(96)}), at=96)
+    ingest_at(runtime, beat.model_copy(update={"backlog": 0, "occurred_at": after(96)}), at=96)
     pass_time(runtime, 97)
-    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, _ in sent_of(outbox)] == [Step.FIRING, Step.RESOLVED]
 
 
 def test_without_attempts_its_end_is_unknown(runtime: Runtime, outbox: Outbox) -> None:
     """Some calls succeed between failures, then there are none. After 15 minutes the state is unknown."""
-    hear(runtime, *(attempt(n) for n in range(10)), success(5))
+    ingest_at(runtime, *(attempt(n) for n in range(10)), success(5))
     pass_time(runtime, 600)
-    assert [step for step, _ in told(outbox)] == [Step.FIRING]
+    assert [step for step, _ in sent_of(outbox)] == [Step.FIRING]
 
     pass_time(runtime, 930)
-    assert told(outbox)[-1] == (Step.RESOLVED, "Closed after 15 min 30 s: Major Service Outage: azure/gpt-4o (d1)")
+    assert sent_of(outbox)[-1] == (
+        Step.RESOLVED,
+        "Closed after 15 min 30 s: Major Service Outage: azure/gpt-4o (d1)",
+    )
     assert outbox.sent[-1].facts["State"] == "unknown: no calls for 15 min"
 
 
 def test_few_calls_that_all_fail_are_one_outage(runtime: Runtime, outbox: Outbox) -> None:
     """Five calls fail at once, then one each 20 minutes. None succeeds."""
-    hear(runtime, *(attempt(n) for n in range(5)))
+    ingest_at(runtime, *(attempt(n) for n in range(5)))
     for second in range(60, 7_200, 60):
         if second % 1_200 == 0:
-            hear(runtime, attempt(second), at=second)
+            ingest_at(runtime, attempt(second), at=second)
         pass_time(runtime, second + 10)
 
-    assert [step for step, _ in told(outbox) if step is not Step.REMINDER] == [Step.FIRING]
+    assert [step for step, _ in sent_of(outbox) if step is not Step.REMINDER] == [Step.FIRING]
 
 
 def test_an_outage_lasts_until_successes_are_more_than_its_error_rate_explains(
     runtime: Runtime, outbox: Outbox
 ) -> None:
     """Half of the calls fail: a few successes in a row are chance, ten are not."""
-    hear(runtime, *(attempt(n) for n in range(0, 60, 2)), *(success(n) for n in range(1, 60, 2)), at=60)
-    hear(runtime, *(success(70 + n) for n in range(5)), at=75)
+    ingest_at(runtime, *(attempt(n) for n in range(0, 60, 2)), *(success(n) for n in range(1, 60, 2)), at=60)
+    ingest_at(runtime, *(success(70 + n) for n in range(5)), at=75)
     pass_time(runtime, 160)
-    assert [step for step, _ in told(outbox)] == [Step.FIRING]
+    assert [step for step, _ in sent_of(outbox)] == [Step.FIRING]
 
-    hear(runtime, *(success(170 + n) for n in range(5)), at=175)
+    ingest_at(runtime, *(success(170 + n) for n in range(5)), at=175)
     pass_time(runtime, 190)
-    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, _ in sent_of(outbox)] == [Step.FIRING, Step.RESOLVED]
 
 
 def test_few_calls_that_all_fail_are_an_outage_until_one_succeeds(runtime: Runtime, outbox: Outbox) -> None:
     """There is one call in 20 minutes: no window holds five failures, and a pause ends nothing."""
     for number in range(5):
-        hear(runtime, attempt(number * 1_200), lost(number * 1_200), at=number * 1_200)
+        ingest_at(runtime, attempt(number * 1_200), lost(number * 1_200), at=number * 1_200)
         pass_time(runtime, number * 1_200 + 60)
-        assert told(outbox) == ([] if number < 4 else [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")])
+        assert sent_of(outbox) == ([] if number < 4 else [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")])
     (message,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
     assert message.severity is Severity.HIGH
     assert message.facts["Attempts"] == "5 of 5 failed in 1 h 20 min"
 
     pass_time(runtime, 4 * 1_200 + 2_000)
-    assert len(told(outbox)) == 1
-    hear(runtime, success(7_000), at=7_000)
+    assert len(sent_of(outbox)) == 1
+    ingest_at(runtime, success(7_000), at=7_000)
     pass_time(runtime, 7_100)
-    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, _ in sent_of(outbox)] == [Step.FIRING, Step.RESOLVED]
 
 
 def test_a_brownout_is_judged_over_a_quarter_of_an_hour(runtime: Runtime, outbox: Outbox) -> None:
     """15 % of seven calls a minute: the minute holds one failure, which proves nothing."""
     for number in range(1, 106):
         seconds = number * 60 / 7
-        hear(runtime, attempt(seconds) if number % 7 == 0 else success(seconds), at=seconds)
+        ingest_at(runtime, attempt(seconds) if number % 7 == 0 else success(seconds), at=seconds)
     run_until_quiet(runtime, after(905))
 
-    assert told(outbox) == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
+    assert sent_of(outbox) == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
 
 
 def test_the_level_rises_when_calls_are_lost(runtime: Runtime, outbox: Outbox) -> None:
     """Their ends may come after the last failed attempt."""
     failed_on = (FailedOn(deployment_id="d1", provider="azure"),)
-    hear(runtime, *(attempt(n) for n in range(12)), *(success(n) for n in range(12)))
+    ingest_at(runtime, *(attempt(n) for n in range(12)), *(success(n) for n in range(12)))
     run_until_quiet(runtime, after(12))
-    hear(runtime, *(lost(n, deployment_id="d9", failed_on=failed_on) for n in range(5)), at=20)
+    ingest_at(runtime, *(lost(n, deployment_id="d9", failed_on=failed_on) for n in range(5)), at=20)
     run_until_quiet(runtime, after(20))
 
     found = [message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS]
@@ -384,7 +387,7 @@ def test_a_share_of_0_counts_as_litellm_does(runtime: Runtime, outbox: Outbox) -
     policy = runtime.policy
     limits = replace(policy.outages.deployment, share=0.0)
     runtime = replace(runtime, policy=replace(policy, outages=replace(policy.outages, deployment=limits)))
-    hear(runtime, *(success(n / 10) for n in range(500)), *(attempt(n) for n in range(10)))
+    ingest_at(runtime, *(success(n / 10) for n in range(500)), *(attempt(n) for n in range(10)))
     run_until_quiet(runtime, after(60))
 
     (message,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
@@ -393,13 +396,13 @@ def test_a_share_of_0_counts_as_litellm_does(runtime: Runtime, outbox: Outbox) -
 
 def test_a_dead_deployment_is_closed_after_a_day_without_calls(runtime: Runtime, outbox: Outbox) -> None:
     """With so few calls, 15 minutes prove nothing. The message has the time without calls."""
-    hear(runtime, *(attempt(n * 200) for n in range(5)), at=900)
+    ingest_at(runtime, *(attempt(n * 200) for n in range(5)), at=900)
     run_until_quiet(runtime, after(900))
     pass_time(runtime, 86_000)
-    assert [step for step, _ in told(outbox)] == [Step.FIRING] + [Step.REMINDER] * (len(told(outbox)) - 1)
+    assert [step for step, _ in sent_of(outbox)] == [Step.FIRING] + [Step.REMINDER] * (len(sent_of(outbox)) - 1)
 
     pass_time(runtime, 800 + 86_400 + 60)
-    assert told(outbox)[-1][0] is Step.RESOLVED
+    assert sent_of(outbox)[-1][0] is Step.RESOLVED
     assert outbox.sent[-1].facts["State"] == "unknown: no calls for 1 d"
 
 
@@ -411,7 +414,7 @@ def test_a_dead_deployment_is_the_same_in_any_batches(runtime: Runtime, store: S
         failed_on = (FailedOn(deployment_id="d1", provider="azure"),)
         events += [attempt(second), lost(second, failed_on=failed_on)]
     for first in range(0, len(events), size):
-        hear(runtime, *events[first : first + size], at=1_010)
+        ingest_at(runtime, *events[first : first + size], at=1_010)
 
     (row,) = (row for row in rows(store, ALERTS) if row.type == "outage_alerts")
     assert (row.headline, row.severity) == ("Major Service Outage: azure/gpt-4o (d1)", "High")
@@ -425,36 +428,36 @@ def test_calls_that_are_lost_long_after_a_stretch_do_not_count_for_it(runtime: R
     for second in range(1_000, 2_000, 100):
         later += [attempt(second), lost(second, failed_on=failed_on)]
         later += [success(second + n / 10) for n in range(1, 200)]
-    hear(runtime, *later, at=2_001)
+    ingest_at(runtime, *later, at=2_001)
     assert [row for row in rows(store, ALERTS) if row.type == "outage_alerts"] == []
 
-    hear(runtime, *(attempt(n) for n in range(8)), at=2_002)
+    ingest_at(runtime, *(attempt(n) for n in range(8)), at=2_002)
     (row,) = (row for row in rows(store, ALERTS) if row.type == "outage_alerts")
     assert row.severity == "Medium"
 
 
 def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime, outbox: Outbox) -> None:
     """Its deployments' outages are recorded. An outage after the region's recovery is notified."""
-    hear(runtime, *(attempt(n, region="eu") for n in range(4)))
-    hear(runtime, *(attempt(n, deployment="d2", region="eu") for n in range(4)), at=5)
-    hear(runtime, attempt(6, region="eu"), lost(6), at=6)
+    ingest_at(runtime, *(attempt(n, region="eu") for n in range(4)))
+    ingest_at(runtime, *(attempt(n, deployment="d2", region="eu") for n in range(4)), at=5)
+    ingest_at(runtime, attempt(6, region="eu"), lost(6), at=6)
     run_until_quiet(runtime, after(6))
     assert [message.headline for message in outbox.sent] == ["Minor Service Outage: region eu (azure)"]
     assert outbox.sent[0].facts["Deployments"] == (
         "azure/gpt-4o in eu (d1): 5 of 5 failed, azure/gpt-4o in eu (d2): 4 of 4 failed"
     )
 
-    hear(runtime, *(attempt(n, region="eu") for n in range(70, 75)), at=75)
+    ingest_at(runtime, *(attempt(n, region="eu") for n in range(70, 75)), at=75)
     run_until_quiet(runtime, after(76))
-    hear(runtime, success(80, deployment="d2", region="eu", model_group="gpt-4o"), at=80)
+    ingest_at(runtime, success(80, deployment="d2", region="eu", model_group="gpt-4o"), at=80)
     pass_time(runtime, 85)
     pass_time(runtime, 90)
-    assert told(outbox, AlertType.REGION_OUTAGE_ALERTS)[-1][0] is Step.RESOLVED
-    assert told(outbox) == []
+    assert sent_of(outbox, AlertType.REGION_OUTAGE_ALERTS)[-1][0] is Step.RESOLVED
+    assert sent_of(outbox) == []
 
-    hear(runtime, attempt(100, region="eu"), at=101)
+    ingest_at(runtime, attempt(100, region="eu"), at=101)
     pass_time(runtime, 105)
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o in eu (d1)")]
+    assert sent_of(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o in eu (d1)")]
     assert outbox.sent[-1].facts["Attempts"] == "11 of 11 failed in 1 min 40 s"
 
 
@@ -466,13 +469,13 @@ def test_saved_and_lost_calls_are_in_the_message(runtime: Runtime, outbox: Outbo
     saved = [success(n, deployment="d9", failed_on=both, fallbacks=1) for n in range(3)]
     retried = success(4, deployment="d3", failed_on=(first,))
     gone = lost(5, deployment_id="d9", failed_on=both, team_id="billing")
-    hear(runtime, *attempts, *saved, retried, gone, lost(5, region="eu"))
+    ingest_at(runtime, *attempts, *saved, retried, gone, lost(5, region="eu"))
     run_until_quiet(runtime, after(6))
-    assert told(outbox, AlertType.REGION_OUTAGE_ALERTS) == [(Step.FIRING, "Major Service Outage: region eu (azure)")]
+    assert sent_of(outbox, AlertType.REGION_OUTAGE_ALERTS) == [(Step.FIRING, "Major Service Outage: region eu (azure)")]
     calls = [list(message.facts.items())[:2] for message in outbox.sent if "Calls saved" in message.facts]
     assert calls == [[("Calls lost", "2 (billing ×1, search ×1)"), ("Calls saved", "3 by fallback, 1 by retry")]]
 
-    hear(runtime, *(lost(n, region="eu") for n in (20, 21)), at=22)
+    ingest_at(runtime, *(lost(n, region="eu") for n in (20, 21)), at=22)
     sweep(runtime, now=after(14_500))
     run_until_quiet(runtime, after(14_501))
     reminder = next(message for message in outbox.sent if message.step is Step.REMINDER)
@@ -485,7 +488,7 @@ def test_saved_and_lost_calls_are_in_the_message(runtime: Runtime, outbox: Outbo
 
 def test_an_outage_mutes_the_failed_calls_of_its_deployment(runtime: Runtime, outbox: Outbox) -> None:
     """This includes the failures in the batch that raises it."""
-    hear(runtime, *(attempt(n) for n in range(5)), lost(1))
+    ingest_at(runtime, *(attempt(n) for n in range(5)), lost(1))
     run_until_quiet(runtime, after(5))
 
     assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]
@@ -504,7 +507,7 @@ def test_the_list_size_bounds_details_and_not_the_count(
     )
     failures = [attempt(n / 10) for n in range(120)]
     for start in range(0, 120, cut):
-        hear(runtime, *failures[start : start + cut], at=start / 10)
+        ingest_at(runtime, *failures[start : start + cut], at=start / 10)
 
     assert [(row.count, row.level) for row in rows(store, ALERTS)] == [(120, 1)]
     assert len(rows(store, MEMBERS)) == kept
@@ -514,7 +517,7 @@ def test_calls_that_an_outage_of_the_same_batch_explains_are_muted(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """Outages are judged before single calls, whatever the order of the events."""
-    hear(runtime, lost(1), *(attempt(n) for n in range(10)))
+    ingest_at(runtime, lost(1), *(attempt(n) for n in range(10)))
     run_until_quiet(runtime, after(10))
 
     assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]
@@ -523,8 +526,8 @@ def test_calls_that_an_outage_of_the_same_batch_explains_are_muted(
 
 def fail_for_a_minute(runtime: Runtime, start: float) -> None:
     """Fail every call for a minute, recover, and pass three minutes."""
-    hear(runtime, *(attempt(start + n) for n in range(0, 60, 6)), at=start + 60)
-    hear(runtime, *(success(start + 62 + n) for n in range(0, 180, 10)), at=start + 62)
+    ingest_at(runtime, *(attempt(start + n) for n in range(0, 60, 6)), at=start + 60)
+    ingest_at(runtime, *(success(start + 62 + n) for n in range(0, 180, 10)), at=start + 62)
     for at in range(60, 240, 20):
         pass_time(runtime, start + at)
 
@@ -533,7 +536,7 @@ def test_the_third_outage_within_an_hour_flaps_until_the_target_is_well(runtime:
     """Further outages send nothing but a reminder, at growing intervals; 15 minutes without one end it."""
     for number in range(6):
         fail_for_a_minute(runtime, number * 300)
-    steps = [step for step, _ in told(outbox)]
+    steps = [step for step, _ in sent_of(outbox)]
     assert steps == [*[Step.FIRING, Step.RESOLVED] * 2, Step.FIRING, Step.REMINDER]
     third, reminder = (
         message
@@ -546,13 +549,13 @@ def test_the_third_outage_within_an_hour_flaps_until_the_target_is_well(runtime:
     assert reminder.facts["Flapping"].startswith("6 outages in 26 min")
 
     for at in range(1_740, 2_500, 20):
-        hear(runtime, success(at), at=at)
+        ingest_at(runtime, success(at), at=at)
         pass_time(runtime, at)
-    assert told(outbox)[6:] == [
+    assert sent_of(outbox)[6:] == [
         (Step.RESOLVED, "Resolved after 16 min: Flapping: Major Service Outage: azure/gpt-4o (d1)")
     ]
     fail_for_a_minute(runtime, 2_600)
-    assert told(outbox)[7][1].startswith("Flapping: ")
+    assert sent_of(outbox)[7][1].startswith("Flapping: ")
 
 
 def silenced(runtime: Runtime, store: SqlStore, seconds: float) -> None:
@@ -567,7 +570,7 @@ def test_an_outage_that_holds_when_its_silence_ends_is_notified_with_facts_of_no
     """The facts from when it opened no longer matter."""
     silenced(runtime, store, 300)
     for at in range(0, 305, 5):
-        hear(runtime, attempt(at), at=at)
+        ingest_at(runtime, attempt(at), at=at)
     pass_time(runtime, 304)
 
     (message,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
@@ -581,12 +584,12 @@ def test_an_outage_that_recovers_before_its_silence_ends_sends_nothing(
 ) -> None:
     """The end is not proven yet when the silence ends, but calls succeed."""
     silenced(runtime, store, 300)
-    hear(runtime, *(attempt(n) for n in range(0, recovered_at, 5)), at=recovered_at)
+    ingest_at(runtime, *(attempt(n) for n in range(0, recovered_at, 5)), at=recovered_at)
     for at in range(recovered_at, 600, 10):
-        hear(runtime, success(at), at=at)
+        ingest_at(runtime, success(at), at=at)
         pass_time(runtime, at)
 
-    assert told(outbox) == []
+    assert sent_of(outbox) == []
     assert {row.open_fingerprint for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS} == {None}
 
 
@@ -595,24 +598,26 @@ def test_a_sibling_that_recovers_with_its_region_sends_nothing(
 ) -> None:
     """No call has shown yet that it recovered when the region's outage ends."""
     both = (attempt(n, deployment=name, region="eu") for n in range(0, 60, 5) for name in ("d1", "d2"))
-    hear(runtime, *both, at=60)
+    ingest_at(runtime, *both, at=60)
     for at in range(70, 200, 10):
-        hear(runtime, success(at, deployment="d2", region="eu", model_group="gpt-4o"), at=at)
+        ingest_at(runtime, success(at, deployment="d2", region="eu", model_group="gpt-4o"), at=at)
         pass_time(runtime, at)
-    assert [step for step, _ in told(outbox, AlertType.REGION_OUTAGE_ALERTS)] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, _ in sent_of(outbox, AlertType.REGION_OUTAGE_ALERTS)] == [Step.FIRING, Step.RESOLVED]
 
-    hear(runtime, success(200, region="eu", model_group="gpt-4o"), at=200)
+    ingest_at(runtime, success(200, region="eu", model_group="gpt-4o"), at=200)
     for at in range(210, 1_200, 60):
         pass_time(runtime, at)
-    assert told(outbox) == []
+    assert sent_of(outbox) == []
     assert {row.open_fingerprint for row in rows(store, ALERTS)} == {None}
 
 
 def test_a_dead_sibling_stays_open_when_its_region_recovers(runtime: Runtime, store: SqlStore) -> None:
     """It has answered no call, so a few failures more are no new outage."""
-    hear(runtime, *(attempt(n, deployment=name, region="eu") for n in range(0, 80, 10) for name in ("d1", "d2")), at=80)
+    ingest_at(
+        runtime, *(attempt(n, deployment=name, region="eu") for n in range(0, 80, 10) for name in ("d1", "d2")), at=80
+    )
     run_until_quiet(runtime, after(80))
-    hear(runtime, *(success(200 + n, deployment="d2", region="eu") for n in range(20)), at=220)
+    ingest_at(runtime, *(success(200 + n, deployment="d2", region="eu") for n in range(20)), at=220)
     for at in range(230, 300, 10):
         pass_time(runtime, at)
 
@@ -624,24 +629,24 @@ def test_a_dead_sibling_stays_open_when_its_region_recovers(runtime: Runtime, st
 def test_late_failures_of_a_target_that_has_recovered_open_nothing(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """A proxy was cut off. What it reports of a target that still fails is an outage."""
+    """A proxy was cut off. Its reports of a target that still fails are an outage."""
     models = {"d1": "gpt-4o", "d2": "o3"}
     good = (success(n, deployment=name, model_group=models[name]) for n in range(60, 400, 5) for name in models)
-    hear(runtime, *good, at=400)
+    ingest_at(runtime, *good, at=400)
     pass_time(runtime, 400)
-    hear(runtime, *(attempt(n) for n in range(0, 60, 5)), at=401)
-    assert told(outbox) == []
+    ingest_at(runtime, *(attempt(n) for n in range(0, 60, 5)), at=401)
+    assert sent_of(outbox) == []
     assert [row.value for row in rows(store, COUNTERS) if row.label == "of an outage that is over"] == [12]
 
     failed = (attempt(n, deployment="d2").model_copy(update={"model_group": "o3"}) for n in range(300, 400))
-    hear(runtime, *failed, at=402)
+    ingest_at(runtime, *failed, at=402)
     run_until_quiet(runtime, after(402))
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/o3 (d2)")]
+    assert sent_of(outbox) == [(Step.FIRING, "Major Service Outage: azure/o3 (d2)")]
 
 
 def test_an_outage_begins_with_its_first_failure_and_so_do_its_counts(runtime: Runtime, outbox: Outbox) -> None:
     """Calls that succeeded before, in the same bucket of ten seconds, are none of the outage's calls."""
-    hear(runtime, *(success(n / 10) for n in range(30)), *(attempt(4 + n / 2) for n in range(8)))
+    ingest_at(runtime, *(success(n / 10) for n in range(30)), *(attempt(4 + n / 2) for n in range(8)))
     run_until_quiet(runtime, after(8))
 
     (message,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
@@ -652,11 +657,11 @@ def test_an_outage_begins_with_its_first_failure_and_so_do_its_counts(runtime: R
 def test_a_bucket_of_the_previous_version_fails_from_its_start_on(runtime: Runtime, store: SqlStore) -> None:
     """The first failure of a bucket that the previous version began is not known, whatever this version adds."""
     target = Target(deployment_id="d1")
-    hear(runtime, attempt(5))
+    ingest_at(runtime, attempt(5))
     with store.engine.begin() as connection:
         connection.execute(CAUSES.update().values(first_failure=None))
-    hear(runtime, attempt(7), at=7)
-    hear(runtime, attempt(15), attempt(12), at=15)
+    ingest_at(runtime, attempt(7), at=7)
+    ingest_at(runtime, attempt(15), attempt(12), at=15)
 
     buckets = sorted(store.run(lambda tx: tx.outages.buckets(target, start=0)), key=lambda bucket: bucket.start)
     since = [datetime.fromtimestamp(bucket.failed_since / 1_000, UTC) for bucket in buckets]
@@ -665,15 +670,15 @@ def test_a_bucket_of_the_previous_version_fails_from_its_start_on(runtime: Runti
 
 def test_a_summary_and_the_page_show_the_facts_of_now(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
     """Later failures raise no message. The alert still shows them, with all teams at its end."""
-    hear(runtime, *(attempt(n) for n in range(10)), *(lost(n, team_id=f"team-{n}") for n in range(10)))
+    ingest_at(runtime, *(attempt(n) for n in range(10)), *(lost(n, team_id=f"team-{n}") for n in range(10)))
     run_until_quiet(runtime, after(10))
-    hear(runtime, *(attempt(n) for n in range(20, 25)), at=25)
+    ingest_at(runtime, *(attempt(n) for n in range(20, 25)), at=25)
     (row,) = [row for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS]
     admin = AdminStore(store.engine)
     found = admin.alert(row.id)
     assert found is not None
     shown = admin.in_transaction(lambda tx: current_row(tx, found, zone=runtime.zone, now=after(26)))
-    hear(runtime, success(40), at=40)
+    ingest_at(runtime, success(40), at=40)
     pass_time(runtime, 120)
 
     assert shown.facts["Attempts"] == "15 of 15 failed in 24 s"

@@ -27,7 +27,7 @@ from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.contract.shape import Sent
 from tests.contract.vendors.pagerduty import complaints
 from tests.integration.harness import FACTS, NOW, batch, failed, rows
-from tests.integration.test_outages import after, attempt, hear, lost, pass_time, success
+from tests.integration.test_outages import after, attempt, ingest_at, lost, pass_time, success
 
 #: This behaviour is the same on every database.
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -118,7 +118,7 @@ def deliver_all(runtime: Runtime, now: datetime) -> None:
 
 def quiet(runtime: Runtime, at: float) -> None:
     """Let time pass without a failure, on a healthy pipeline."""
-    hear(runtime, success(at), at=at)
+    ingest_at(runtime, success(at), at=at)
     pass_time(runtime, at)
     deliver_all(runtime, after(at))
 
@@ -126,12 +126,12 @@ def quiet(runtime: Runtime, at: float) -> None:
 def test_an_outage_pages_when_calls_are_lost_and_is_resolved_under_one_key(runtime: Runtime, desk: Desk) -> None:
     """An outage whose calls are saved does not page. The resolution is sent to the paged receivers only."""
     for second in range(5):
-        hear(runtime, attempt(second), at=second)
+        ingest_at(runtime, attempt(second), at=second)
     deliver_all(runtime, after(5))
     assert desk.alerts == {}
 
     for second in range(5, 10):
-        hear(runtime, attempt(second), lost(second), at=second)
+        ingest_at(runtime, attempt(second), lost(second), at=second)
     deliver_all(runtime, after(10))
     assert desk.history("ops") == [["critical"]]
 
@@ -148,7 +148,7 @@ def test_a_rising_level_updates_the_alert_that_is_open(runtime: Runtime, desk: D
     root = Route(receiver="ops")
     runtime = replace(runtime, router=replace(runtime.router, root=root))
     for second in range(9):
-        hear(runtime, attempt(second), *([lost(second)] if second > 3 else []), at=second)
+        ingest_at(runtime, attempt(second), *([lost(second)] if second > 3 else []), at=second)
         deliver_all(runtime, after(second))
     for at in (30, 60, 85):
         quiet(runtime, at)

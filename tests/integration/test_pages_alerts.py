@@ -79,7 +79,7 @@ def test_the_first_page_shows_open_alerts_and_the_pipelines_state(
 def shown_with_health(store: SqlStore, runtime: Runtime, state: CheckState) -> Browser:
     """Return a browser on an installation whose checks all have this state."""
     plain = context(store, runtime.broker)
-    report = HealthReport((Check("workers", state, "as told"),))
+    report = HealthReport((Check("workers", state, "as given"),))
     browser = Browser(replace(plain, pages=replace(plain.pages, examine=lambda _now: report)))
     browser.log_in()
     return browser

@@ -168,7 +168,7 @@ def notified(outbox: Outbox) -> list[tuple[Step, str]]:
     return [(message.step, message.headline) for message in outbox.sent]
 
 
-def hear(runtime: Runtime, seconds: float, *events: Event) -> None:
+def ingest_at(runtime: Runtime, seconds: float, *events: Event) -> None:
     """Ingest a batch."""
     ingest(batch(*events), runtime, now=after(seconds))
 
@@ -371,8 +371,8 @@ def test_an_end_is_sent_to_the_channels_that_got_the_firing_message(
     good = answered("good").model_copy(
         update={"deployment_id": "d2", "provider": "azure", "region": "eastus", "occurred_at": after(15)}
     )
-    hear(runtime, 15, *ends, good)
-    hear(runtime, 130, beat(130), Canary(occurred_at=after(130)))
+    ingest_at(runtime, 15, *ends, good)
+    ingest_at(runtime, 130, beat(130), Canary(occurred_at=after(130)))
     pass_time(runtime, 130)
 
     over = {message.type: message for message in outbox.sent if message.step is Step.RESOLVED}
@@ -390,14 +390,14 @@ def test_an_end_that_it_recorded_is_kept(runtime: Runtime, outbox: Outbox, store
     """The announcement that comes after it, and those of calls that are known, fire nothing."""
     before = len(AdminStore(store.engine).search_alerts(AlertFilter()).alerts)
     calls = [announced(name) for name in ("overtook", "hangs-1")]
-    hear(runtime, 1, *(one.model_copy(update={"model_group": "another"}) for one in calls))
+    ingest_at(runtime, 1, *(one.model_copy(update={"model_group": "another"}) for one in calls))
 
     assert len(AdminStore(store.engine).search_alerts(AlertFilter()).alerts) == before
 
 
 def test_a_publisher_that_is_lost_takes_its_calls_along(runtime: Runtime, outbox: Outbox) -> None:
     """These are the calls that it announced to the previous version."""
-    hear(runtime, 120, Canary(occurred_at=after(120)))
+    ingest_at(runtime, 120, Canary(occurred_at=after(120)))
     for seconds in (120, 121):
         pass_time(runtime, seconds)
 
@@ -408,7 +408,7 @@ def test_a_publisher_that_is_lost_takes_its_calls_along(runtime: Runtime, outbox
     assert sorted(ended) == [(Step.RESOLVED, "1 proxy gone"), (Step.RESOLVED, "2 proxy gone")]
 
 
-def test_its_outage_grows_worse_by_what_comes_now(runtime: Runtime, outbox: Outbox) -> None:
+def test_its_outage_grows_worse_by_new_calls(runtime: Runtime, outbox: Outbox) -> None:
     """The previous version counted five attempts. Five more follow within the same minute, and their calls are lost."""
     attempts = [attempt(number) for number in range(5)]
     lost = [
@@ -422,7 +422,7 @@ def test_its_outage_grows_worse_by_what_comes_now(runtime: Runtime, outbox: Outb
         )
         for one in attempts
     ]
-    hear(runtime, 5, *attempts, *lost)
+    ingest_at(runtime, 5, *attempts, *lost)
     run_until_quiet(runtime, LATER)
 
     worse = next(message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS and message.total == 10)
@@ -432,12 +432,12 @@ def test_its_outage_grows_worse_by_what_comes_now(runtime: Runtime, outbox: Outb
     assert (worse.count, worse.total) == (5, 10)
 
 
-def test_its_budgets_are_used_up_by_what_is_spent_now(runtime: Runtime, outbox: Outbox) -> None:
+def test_its_budgets_are_used_up_by_new_spend(runtime: Runtime, outbox: Outbox) -> None:
     """They are added to its ledger. Notified limits are not notified again. The end of the day resolves."""
-    hear(runtime, 5, answered("a", cost_nanos=39 * DOLLAR, tags=("batch",)))
+    ingest_at(runtime, 5, answered("a", cost_nanos=39 * DOLLAR, tags=("batch",)))
     run_until_quiet(runtime, LATER)
     assert notified(outbox) == WAITING
-    hear(runtime, 26, answered("b", cost_nanos=1 * DOLLAR, tags=("batch",)))
+    ingest_at(runtime, 26, answered("b", cost_nanos=1 * DOLLAR, tags=("batch",)))
     run_until_quiet(runtime, after(26))
     assert notified(outbox)[6:] == [(Step.FIRING, "Tag batch: budget of $100 used up")]
     assert outbox.sent[-1].facts["Spend"] == "$100 of $100 (100.0 %)"
@@ -489,7 +489,7 @@ def test_its_dead_letters_are_listed_and_replayed(
     assert (again.kind, again.reason, again.batch_id) == ("event", BAD, f"replay-{letters['event'].id}")
 
 
-def test_its_books_hold_what_was_spent(store: SqlStore) -> None:
+def test_its_ledger_holds_the_spend(store: SqlStore) -> None:
     """Sums by day, month, deployment and fallback are exact to the nano-dollar, and agree with their parts."""
     teams = {(row.day, row.entity): tuple(row[5:]) for row in rows(store, SPEND) if row.dimension == "team"}
     assert teams == {
@@ -595,7 +595,7 @@ def test_its_spool_is_taken_over_in_order(spool: Path) -> None:
     assert list(spool.iterdir()) == []
 
 
-def test_its_spool_reaches_the_broker_before_what_is_published_now(spool: Path, broker: Broker) -> None:
+def test_its_spool_reaches_the_broker_before_new_batches(spool: Path, broker: Broker) -> None:
     """A new publisher on the same folder sends it."""
     publisher = Publisher(BrokerTransport(broker.url), spool)
     publisher.publish(call(1))

@@ -14,7 +14,7 @@ from alertworker.store.schema.alerts import ALERTS
 from tests.integration.harness import Outbox, batch, rows, run_until_quiet
 from tests.integration.statements import counted
 from tests.integration.test_credentials import cooled, refused
-from tests.integration.test_outages import after, attempt, hear, lost, pass_time, success
+from tests.integration.test_outages import after, attempt, ingest_at, lost, pass_time, success
 
 
 def of(number: int, seconds: float, deployment: str) -> AttemptFailed:
@@ -23,7 +23,7 @@ def of(number: int, seconds: float, deployment: str) -> AttemptFailed:
 
 
 def refuse(runtime: Runtime, numbers: Sequence[int]) -> None:
-    hear(runtime, *[of(number, n, f"r{number}") for number in numbers for n in range(6)], at=6)
+    ingest_at(runtime, *[of(number, n, f"r{number}") for number in numbers for n in range(6)], at=6)
 
 
 def starved(seconds: float, model: str = "gpt-4o") -> RequestFailed:
@@ -94,11 +94,11 @@ def test_ends_of_credentials_are_judged_by_few_statements(runtime: Runtime, stor
 
 def test_the_end_counts_all_calls(runtime: Runtime, outbox: Outbox) -> None:
     """Calls that end after the last refusal count, and calls for which the router found no deployment."""
-    hear(runtime, *[refused(n) for n in range(6)], at=6)
-    hear(runtime, *[lost_on(n, "d1") for n in range(6)], at=20)
+    ingest_at(runtime, *[refused(n) for n in range(6)], at=6)
+    ingest_at(runtime, *[lost_on(n, "d1") for n in range(6)], at=20)
     run_until_quiet(runtime, after(20))
-    hear(runtime, *[starved(20 + n) for n in range(30)], at=60)
-    hear(runtime, success(100), at=100)
+    ingest_at(runtime, *[starved(20 + n) for n in range(30)], at=60)
+    ingest_at(runtime, success(100), at=100)
     pass_time(runtime, 2_000)
     ends = [message for message in outbox.sent if message.step is Step.RESOLVED]
     assert [message.facts["Calls lost"] for message in ends] == ["36 (search ×36)"]
@@ -107,7 +107,7 @@ def test_the_end_counts_all_calls(runtime: Runtime, outbox: Outbox) -> None:
 
 def test_a_call_that_is_retried_with_the_same_credential_is_lost_once(runtime: Runtime, outbox: Outbox) -> None:
     failing = [refused(n, name) for n in range(6) for name in ("d1", "d2")]
-    hear(runtime, *failing, *[lost_on(n, "d1", "d2") for n in range(6)], at=7)
+    ingest_at(runtime, *failing, *[lost_on(n, "d1", "d2") for n in range(6)], at=7)
     run_until_quiet(runtime, after(8))
     (message,) = (message for message in outbox.sent if "API key refused" in message.headline)
     assert message.facts["Calls lost"] == "6 (search ×6)"
@@ -115,10 +115,10 @@ def test_a_call_that_is_retried_with_the_same_credential_is_lost_once(runtime: R
 
 def test_an_explained_outage_ends_with_its_totals(runtime: Runtime, store: SqlStore) -> None:
     """Calls that end without a failed attempt in their batch count, too."""
-    hear(runtime, *[refused(n) for n in range(66)], at=66)
+    ingest_at(runtime, *[refused(n) for n in range(66)], at=66)
     for start in (0, 30):
-        hear(runtime, *[lost_on(start + n, "d1") for n in range(30)], at=90)
-    hear(runtime, success(100), at=100)
+        ingest_at(runtime, *[lost_on(start + n, "d1") for n in range(30)], at=90)
+    ingest_at(runtime, success(100), at=100)
     pass_time(runtime, 2_000)
     (outage,) = (
         row for row in rows(store, ALERTS) if row.labels.get("deployment") == "d1" and row.type == "outage_alerts"
@@ -136,6 +136,6 @@ def test_harm_on_one_deployment_is_harm_of_the_credential(runtime: Runtime, outb
         success(n, deployment="other", failed_on=(FailedOn(deployment_id=f"d{n % deployments}", provider="azure"),))
         for n in range(50)
     ]
-    hear(runtime, *failing, *saved, *[lost_on(n, "d0") for n in range(6)], at=400)
+    ingest_at(runtime, *failing, *saved, *[lost_on(n, "d0") for n in range(6)], at=400)
     run_until_quiet(runtime, after(400))
     assert {message.severity for message in outbox.sent if "API key refused" in message.headline} == {"High"}

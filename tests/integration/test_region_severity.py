@@ -11,7 +11,7 @@ from alertworker.alerts.message import Message, Step
 from alertworker.events import FailedOn, RequestFailed, RequestSucceeded
 from alertworker.pipeline import Runtime
 from tests.integration.harness import Outbox, run_until_quiet
-from tests.integration.test_outages import after, attempt, hear, lost, pass_time, success
+from tests.integration.test_outages import after, attempt, ingest_at, lost, pass_time, success
 
 #: With the region of a failed call, as our callback reports it, and without.
 REGIONS = pytest.mark.parametrize("region", ["eu", None])
@@ -37,7 +37,7 @@ def down(runtime: Runtime) -> None:
     """Fail two deployments of two models in a region."""
     first = [attempt(n, deployment="d1", region="eu") for n in range(6)]
     second = [attempt(n, deployment="d2", region="eu").model_copy(update={"model_group": "m2"}) for n in range(6)]
-    hear(runtime, *first, *second, at=7)
+    ingest_at(runtime, *first, *second, at=7)
 
 
 @REGIONS
@@ -46,7 +46,7 @@ def test_lost_calls_make_it_high(runtime: Runtime, outbox: Outbox, region: str |
     down(runtime)
     run_until_quiet(runtime, after(7))
     assert [message.severity for message in of_region(outbox)] == [Severity.MEDIUM]
-    hear(runtime, *[lost_in(n, region, "d1") for n in range(6)], at=8)
+    ingest_at(runtime, *[lost_in(n, region, "d1") for n in range(6)], at=8)
     run_until_quiet(runtime, after(8))
     assert [message.severity for message in of_region(outbox)] == [Severity.MEDIUM, Severity.HIGH]
     assert of_region(outbox)[-1].facts["Calls lost"] == "6 (search ×6)"
@@ -60,9 +60,9 @@ def test_its_end_counts_all_calls(runtime: Runtime, outbox: Outbox, region: str 
     ends = [lost_in(n, region, "d1", "d3") for n in range(6)] + [
         saved(n, region, "d2", model_group="m2") for n in range(4)
     ]
-    hear(runtime, *ends, at=8)
+    ingest_at(runtime, *ends, at=8)
     run_until_quiet(runtime, after(8))
-    hear(runtime, *[success(100 + n, deployment=f"d{n % 2 + 1}", region="eu") for n in range(40)], at=140)
+    ingest_at(runtime, *[success(100 + n, deployment=f"d{n % 2 + 1}", region="eu") for n in range(40)], at=140)
     pass_time(runtime, 200)
     (end,) = (message for message in of_region(outbox) if message.step is Step.RESOLVED)
     assert (end.facts["Calls lost"], end.facts["Calls saved"]) == ("6 (search ×6)", "4 by retry")
@@ -75,7 +75,7 @@ def test_a_region_is_as_severe_as_its_deployments(runtime: Runtime, outbox: Outb
     few = [attempt(n, deployment="d2", region="eu").model_copy(update={"model_group": "m2"}) for n in range(20)]
     saves = [saved(n / 10, "eu", "d1") for n in range(200)]
     ends = [lost(n, failed_on=failed_on("eu", "d2"), model_group="m2") for n in range(6)]
-    hear(runtime, *many, *few, *saves, *ends, at=21)
+    ingest_at(runtime, *many, *few, *saves, *ends, at=21)
     run_until_quiet(runtime, after(21))
     assert [(message.type, message.severity) for message in outbox.sent if "outage" in message.type] == [
         (AlertType.REGION_OUTAGE_ALERTS, Severity.HIGH)
@@ -87,7 +87,7 @@ def test_a_model_is_as_severe_as_its_deployments(runtime: Runtime, outbox: Outbo
     few = [attempt(n, deployment="d2") for n in range(20)]
     ends = [lost(n, failed_on=failed_on(None, "d2")) for n in range(6)]
     answered = {"model_group": "m2", "original_model_group": "gpt-4o", "fallbacks": 1}
-    hear(runtime, *many, *few, *[saved(n / 10, None, "d1", **answered) for n in range(200)], *ends, at=21)
+    ingest_at(runtime, *many, *few, *[saved(n / 10, None, "d1", **answered) for n in range(200)], *ends, at=21)
     run_until_quiet(runtime, after(21))
     conditions = [message for message in outbox.sent if "outage" in message.type]
     assert [(message.labels.get("scope"), message.severity) for message in conditions] == [("model", Severity.HIGH)]
@@ -98,7 +98,7 @@ def test_a_medium_outage_of_a_region_mutes_no_high_one(runtime: Runtime, outbox:
     down(runtime)
     run_until_quiet(runtime, after(7))
     later = [attempt(1_200 + n, deployment="d1", region="eu") for n in range(10)]
-    hear(runtime, *later, *[lost_in(1_200 + n, "eu", "d1") for n in range(10)], at=1_211)
+    ingest_at(runtime, *later, *[lost_in(1_200 + n, "eu", "d1") for n in range(10)], at=1_211)
     run_until_quiet(runtime, after(1_211))
     found = [(message.type, message.severity) for message in outbox.sent if "outage" in message.type]
     assert found == [

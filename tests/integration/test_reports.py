@@ -353,7 +353,7 @@ def _week(reporter: Reporter) -> tuple[Any, Any]:
     return ReportKind.SPEND, REPORTS[ReportKind.SPEND].ending(reporter.calendar, MONDAY.date())
 
 
-def test_the_command_prints_what_would_go_out_and_sends_once(
+def test_the_command_prints_the_messages_and_sends_once(
     reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outbox: Outbox
 ) -> None:
     """Dry runs change nothing, JSON is exact, and the second sending run reports that it was already sent."""

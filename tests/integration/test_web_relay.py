@@ -18,7 +18,7 @@ SLACK = "/integrations/litellm/slack"
 BUDGET = {"spend": 1.5, "max_budget": 1.0, "token": "T", "event_group": "key", "event": "budget_crossed"}
 #: The publish key, in the place where LiteLLM can put it.
 WITH_KEY = f"?key={KEY}"
-#: What a web page can make a browser on this machine send without a preflight request.
+#: Requests that a web page can make a browser on this machine send without a preflight request.
 BROWSER = {"Content-Type": "text/plain", "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
 
 

@@ -262,7 +262,7 @@ def test_a_sweep_asks_no_more_with_ten_thousand_open_conditions(runtime: Runtime
     assert (many.statements, many.rows) == (few.statements, few.rows)
 
 
-def test_a_look_at_what_is_muted_takes_few_statements(runtime: Runtime, store: SqlStore) -> None:
+def test_a_check_of_muted_alerts_takes_few_statements(runtime: Runtime, store: SqlStore) -> None:
     """They are muted by a silence or by another alert. Only the time of the next check changes."""
     silence = Silence("s1", (parse('model="m"'),), NOW, NOW + timedelta(hours=1), "ops", "r")
     AdminStore(store.engine).add_silence(silence, now=NOW)

@@ -46,7 +46,7 @@ def changed(seed: bytes, other: bytes, random: Random) -> bytes:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_nothing_that_comes_in_breaks_what_must_hold(name: str) -> None:
+def test_no_input_breaks_a_property(name: str) -> None:
     """The seeds, and changes of them."""
     random = Random(1)
     for seed in SEEDS[name]:

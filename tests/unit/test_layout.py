@@ -58,7 +58,7 @@ STORE = {
     "transaction",
     "upsert",
 }
-#: What the store's two folders hold beside what their concept's other floors name.
+#: Modules that the store's two folders hold beside what their concept's other floors name.
 LEDGER = {"contributors", "months"}
 DELIVERY = {"changes", "delivered", "queue", "remainders"}
 #: Tests of the whole, which belong to no concept.

@@ -81,7 +81,7 @@ def test_every_command_is_there() -> None:
         assert line.endswith("."), name
 
 
-#: What must be documented: the names, the form in which a document has them, and the document.
+#: Everything that must be documented: the names, the form in which a document has them, and the document.
 DOCUMENTED: Final = {
     "setting": (FileConfig.model_fields, "`{}`", "docs/configuration.md"),
     "label": (sorted(LABELS), "`{}`", "docs/configuration.md"),

@@ -25,7 +25,7 @@ from alertworker.text.ids import storable
 from alertworker.text.redact import pseudonymous, within
 from alertworker.text.shorten import CUT, DIGITS, ELLIPSIS, fingerprint, shorten
 
-#: What LiteLLM itself uses in place of a key: a hash, or a fixed name for an internal caller.
+#: LiteLLM's own substitutes for a key: a hash, or a fixed name for an internal caller.
 _HARMLESS_KEY: Final = re.compile(
     r"(?:hashed-jwt-)?[0-9a-f]{64}|litellm_proxy_master_key|litellm-dashboard|litellm[-_](?:internal|cli)[-_a-z]{0,40}"
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,8 +10,12 @@ from starlette.responses import Response
 
 from alertworker.budgets.alert import name, pace_of, share, spend_text
 from alertworker.budgets.readings import Reading
-from alertworker.budgets.state import spell_state
+from alertworker.budgets.state import BudgetUse, spell_state, use_of
 from alertworker.web.pages.views import Visit, page
+
+#: The text of a state on this page, where it is not that of the command, and its look.
+_TEXTS: Final[Mapping[BudgetUse, str]] = {BudgetUse.OPEN: "within limit", BudgetUse.USED_UP: "used up"}
+_LOOKS: Final[Mapping[BudgetUse, str]] = {BudgetUse.OPEN: "ok", BudgetUse.USED_UP: "problem", BudgetUse.ENDED: ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +26,17 @@ class Budget:
     scope: str
     text: str
     share: float | None
+    use: BudgetUse
     state: str
     own: bool
     reading: Reading
     per_day_nanos: int | None
     at_end_nanos: int | None
+
+    @property
+    def look(self) -> str:
+        """The class of the state in HTML."""
+        return _LOOKS.get(self.use, "note")
 
 
 def budgets(visit: Visit) -> Response:
@@ -37,7 +48,7 @@ def standings(visit: Visit) -> list[Budget]:
     """Return all budgets, the highest share used first, and budgets whose period has ended last."""
     found = []
     for key, standing in visit.context.admin.budgets():
-        reading = standing.reading
+        reading, use = standing.reading, use_of(standing)
         pace = None if standing.closed else pace_of(reading)
         found.append(
             Budget(
@@ -45,14 +56,15 @@ def standings(visit: Visit) -> list[Budget]:
                 key.scope,
                 spend_text(reading),
                 None if standing.closed else share(reading),
-                spell_state(standing),
+                use,
+                _TEXTS.get(use) or spell_state(standing),
                 key.is_own,
                 reading,
                 pace.per_day_nanos if pace else None,
                 pace.at_end_nanos if pace else None,
             )
         )
-    return sorted(found, key=lambda one: (one.state == "ended", -(one.share or 0.0), one.name))
+    return sorted(found, key=lambda one: (one.use is BudgetUse.ENDED, -(one.share or 0.0), one.name))
 
 
 ROUTES: Final = (page("/budgets", budgets),)

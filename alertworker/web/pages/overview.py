@@ -55,20 +55,21 @@ def overview(visit: Visit) -> Response:
     )
 
 
-def _verdict(state: CheckState, counted: Counter[str]) -> tuple[str, str]:
-    """Return the headline of the page and its look, which is the name of a state.
+def _verdict(state: CheckState, counted: Counter[str]) -> tuple[str, CheckState]:
+    """Return the headline of the page, and the state whose look it has.
 
     ``counted`` are the open alerts that are not muted, by severity.
     """
     high, others = counted[Severity.HIGH.value], counted.total()
     if state is CheckState.PROBLEM:
-        return "Action required", state.value
+        return "Action required", state
     if high:
-        return f"{high:,} High alert{' is' if high == 1 else 's are'} open", CheckState.PROBLEM.value
+        return f"{high:,} High alert{' is' if high == 1 else 's are'} open", CheckState.PROBLEM
     notes = ", with notes" if state is CheckState.NOTE else ""
     if others:
-        return f"Alerting is operational{notes} · {others:,} alert{' is' if others == 1 else 's are'} open", "note"
-    return ("Operational, with notes" if notes else "All systems operational"), state.value
+        headline = f"Alerting is operational{notes} · {others:,} alert{' is' if others == 1 else 's are'} open"
+        return headline, CheckState.NOTE
+    return ("Operational, with notes" if notes else "All systems operational"), state
 
 
 ROUTES: Final = (page("/", overview),)

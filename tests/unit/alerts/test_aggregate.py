@@ -21,7 +21,6 @@ FACTS = {
     "Messages": "x",
     "Error": "boom",
 }
-SLOW = "Responses are slow - 312.00s response time > Alerting threshold: 300s"
 ALERT = Subject(
     id="1",
     type=AlertType.LLM_EXCEPTIONS,
@@ -55,12 +54,3 @@ def test_facts_of_one_call_are_left_out_or_named_as_an_example() -> None:
 def test_other_messages_keep_all_facts(alert: Subject, step: Step) -> None:
     """They are about one call, or their facts are not those of a call."""
     assert of_all(alert, step, {}).facts == FACTS
-
-
-def test_a_summary_of_slow_calls_has_no_single_response_time() -> None:
-    """A notice has the slowest of its calls. LiteLLM's words stay for filters."""
-    slow = replace(ALERT, type=AlertType.LLM_TOO_SLOW, headline=SLOW)
-    assert (
-        of_all(slow, Step.SUMMARY, {}).headline == "Responses are slow - 65 response times > Alerting threshold: 300s"
-    )
-    assert of_all(slow, Step.NOTICE, {}).headline == SLOW

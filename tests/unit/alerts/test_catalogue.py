@@ -48,8 +48,9 @@ from tests.integration.harness import NOW, announced, answered, failed
 from tests.integration.test_outages import attempt
 
 POLICY = Policy()
-#: What may stand beside what makes two alerts of a type the same: whom calls were for, where a route asks about it; a
-#: report's team; a change that names nothing; where LiteLLM says it was; and what covers a copy.
+#: Labels that may stand beside those that make two alerts of a type the same: whom calls were for,
+#: where a route asks about it; a report's team; a change that names nothing; the place that LiteLLM names; and the
+#: alert that covers a copy.
 BESIDE = {*OWNER_LABELS, "team_id", "event", *relayed.IDENTIFYING, COVERED_BY}
 
 

@@ -1,4 +1,4 @@
-"""What a message says of the occurrences that it counts."""
+"""How a message names and counts the occurrences of its alert."""
 
 from __future__ import annotations
 

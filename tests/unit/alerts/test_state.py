@@ -16,7 +16,7 @@ FIRING, ACKNOWLEDGED, MUTED, CLOSED = (
     AlertState.SUPPRESSED,
     AlertState.CLOSED,
 )
-#: What becomes of no alert, a firing, an acknowledged, a suppressed and a closed one.
+#: The state after each change of no alert, and of a firing, an acknowledged, a suppressed and a closed one.
 BEFORE = (None, FIRING, ACKNOWLEDGED, MUTED, CLOSED)
 AFTER = {
     AlertChange.RAISED: (FIRING, None, None, None, None),

@@ -19,6 +19,16 @@ def test_a_time_that_has_no_utc_is_refused(text: str) -> None:
         Moment().convert(text, None, None)
 
 
+@pytest.mark.parametrize(
+    "command", [["spend", "--since"], ["spend", "import", "--since"], ["report", "daily", "--period"]]
+)
+def test_an_invalid_day_is_named_with_an_example(command: list[str]) -> None:
+    """The help shows the form of a day, too."""
+    refused = CliRunner().invoke(cli, [*command, "2026-13-01"])
+    assert "invalid day '2026-13-01': expected, for example, 2026-11-25" in " ".join(refused.output.split())
+    assert f"{command[-1]} YYYY-MM-DD" in CliRunner().invoke(cli, [*command[:-1], "--help"]).output
+
+
 def test_a_silence_that_would_end_after_the_last_year_is_refused() -> None:
     """No database holds such a time."""
     command = ["silences", "add", "team=x", "--reason", "r", "--start", "9999-12-31T00:00Z", "--for", "1w"]

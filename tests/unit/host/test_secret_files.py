@@ -49,7 +49,8 @@ VALUES = {
     "SMTP_USE_SSL": "true",
     "WEBHOOK_URL": HOOK,
 }
-#: What is no secret and has no form in a file: where the settings are, a link for people, and what publishers read.
+#: Variables that are no secret and have no form in a file: the path of the settings, a link for people, and those that
+#: publishers read.
 PLAIN = {"ALERTWORKER_CONFIG", "ALERTWORKER_METADATA_KEYS", "ALERTWORKER_PUBLISH_URL", "PROXY_BASE_URL"}
 #: A mail server that is complete, so that each of its other variables counts.
 MAIL = {"SMTP_HOST": "localhost", "SMTP_SENDER_EMAIL": "a@b.example", "ALERTWORKER_EMAIL_RECIPIENTS": "c@d.example"}
@@ -82,7 +83,7 @@ def problems(config: Path, environ: Mapping[str, str]) -> str:
     return str(caught.value)
 
 
-def test_the_list_is_what_the_settings_read(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_names_the_variables_that_the_settings_read(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each variable can be in a file, and each one in the list is read."""
     read: set[str] = set()
 

@@ -160,7 +160,7 @@ def test_a_callers_object_that_raises_costs_its_metadata_alone() -> None:
     assert leaving({"alerting_metadata": Odd(a=1), "team_id": "t1"}) == {"alerting_metadata": {}, "team_id": "t1"}
 
 
-#: What a caller, an administrator or a provider may have written a secret into, and what it must not break.
+#: Values into which a caller, an administrator or a provider may have written a secret, and what must not break.
 PLACES: Mapping[str, Any] = {
     "request": {
         "model": SECRET, "litellm_call_id": f"call-{SECRET}", "litellm_session_id": SECRET, "messages": [],

@@ -28,7 +28,7 @@ def test_the_third_outage_that_begins_within_an_hour_flaps(starts: tuple[int, ..
     assert (state.is_flapping, state.is_up, bool(state.state)) == (flaps, flaps, flaps)
 
 
-def test_a_flapping_target_counts_what_lies_further_back() -> None:
+def test_a_flapping_target_counts_earlier_outages() -> None:
     """It ends after 15 minutes without an outage, and keeps its newest outages for the next hour."""
     state = Outage()
     for start in range(0, 6_000, 600):

@@ -37,7 +37,7 @@ BUCKETS = st.builds(
         ("RateLimitError", 429, Origin.PROXY, None),
     ],
 )
-def test_counts_what_the_provider_or_our_credentials_caused(
+def test_the_origin_decides_first_whether_a_failure_counts(
     error_class: str, status: int, origin: Origin, expected: str | None
 ) -> None:
     """Origin decides first, then status and class."""

@@ -249,7 +249,7 @@ def test_a_problem_is_logged_once_until_publishing_works_again(
     ] * 2
 
 
-def test_an_unexpected_error_spools_what_is_in_memory(
+def test_an_unexpected_error_spools_the_batches_in_memory(
     outbox: Outbox, transport: FakeTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It must outlive the process, whatever was raised."""

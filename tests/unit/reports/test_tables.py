@@ -48,7 +48,7 @@ def test_a_table_without_sums_has_no_sum() -> None:
     assert made.lines()[-1] == (("and 2 more", None, None, None), True)
 
 
-def test_every_row_is_shown_in_order_and_what_is_no_entity_is_marked() -> None:
+def test_every_row_is_shown_in_order_and_rows_without_an_entity_are_marked() -> None:
     """The highest, the rest as one, what has no team, and all."""
     made = table([3, 2, 1]).model_copy(update={"apart": (("no team", 5, None, 1),), "total": ("All", 11, None, 4)})
 
@@ -61,7 +61,7 @@ def test_every_row_is_shown_in_order_and_what_is_no_entity_is_marked() -> None:
     ]
 
 
-def test_cells_are_read_as_what_they_are() -> None:
+def test_cells_are_read_by_their_type() -> None:
     """Nano-dollars as dollars, a share with its sign."""
     cells = [(4_102_000_000_000, Unit.DOLLARS), (31.4, Unit.CHANGE), (0.21, Unit.SECONDS), (16.66, Unit.PERCENT)]
 

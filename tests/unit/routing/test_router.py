@@ -357,7 +357,7 @@ def test_a_regions_outage_mutes_its_deployments_and_no_others() -> None:
     assert find_inhibited("r", region, ["chat"], DEFAULTS, lambda _: sources) == {}
 
 
-def test_a_models_outage_mutes_those_of_its_deployments_and_what_it_explains() -> None:
+def test_a_models_outage_mutes_those_of_its_deployments_and_the_alerts_it_explains() -> None:
     """Its region's outage mutes it, if it fails only there. Outages of anything else than deployments stay."""
     model = {"alert_type": "outage_alerts", "scope": "model", "model": "m", "deployment": ""}
     sources = [OpenCondition("m", model, frozenset({"chat"}))]
@@ -375,7 +375,7 @@ def test_a_models_outage_mutes_those_of_its_deployments_and_what_it_explains() -
     assert [by_model(labels) for labels in others] == [{}] * 4
 
 
-def test_an_alert_is_muted_on_the_channels_that_know_what_explains_it() -> None:
+def test_an_alert_is_muted_on_the_channels_that_know_its_explanation() -> None:
     """Several open alerts explain it. Each was announced in another channel."""
     labels = {"alert_type": "llm_exceptions", "deployment": "d", "provider": "p", "region": "r"}
     outage = {"alert_type": "outage_alerts", "deployment": "d"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alertworker.channels import KINDS, build_channel
+from alertworker.channels import CONFIGS, build_channel
 from alertworker.delivery.channel import Pace
 from alertworker.settings import ConfigurationError, Settings, load_settings
 
@@ -56,10 +56,10 @@ def test_a_missing_field_of_a_pace_is_the_vendors(tmp_path: Path) -> None:
     assert paces(tmp_path, "{burst: 1}") == [Pace(1.0, 1)]
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"console"}))
+@pytest.mark.parametrize("kind", sorted(CONFIGS.keys() - {"console"}))
 def test_every_kind_has_a_pace_to_set(kind: str) -> None:
     """The terminal is the exception."""
-    assert "pace" in KINDS[kind].model_fields
+    assert "pace" in CONFIGS[kind].model_fields
 
 
 @pytest.mark.parametrize(

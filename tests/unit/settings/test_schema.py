@@ -13,7 +13,7 @@ import yaml
 from click.testing import CliRunner
 from markdown_it import MarkdownIt
 
-from alertworker.channels import KINDS
+from alertworker.channels import CONFIGS
 from alertworker.cli.schema import schema as command
 from alertworker.settings.file_config import FileConfig, LiteLLMConfig
 from tests import seed_page
@@ -61,7 +61,7 @@ def test_it_is_a_schema_with_every_key_described(schema: dict[str, Any]) -> None
     assert [f"{name}.{key}" for name, key, found in models(schema) if not found.get("description")] == []
     assert set(schema["$defs"]["FileConfig"]["properties"]) == set(FileConfig.model_fields)
     assert set(schema["$defs"]["_General"]["properties"]) == set(LiteLLMConfig.model_fields)
-    assert {name for name, _, _ in models(schema)} >= {config.__name__ for config in KINDS.values()}
+    assert {name for name, _, _ in models(schema)} >= {config.__name__ for config in CONFIGS.values()}
 
 
 @pytest.mark.parametrize("text", [*documented(), *(one[0] for one in EXAMPLES.values()), ROUTES])

@@ -249,6 +249,7 @@ general_settings:
         ("general_settings: {spend_report_frequency: 7h}", ["spend_report_frequency"]),
         ("alertworker: {time_zone: Europe/Atlantis}", ["unknown time zone 'Europe/Atlantis'", "Europe/Berlin"]),
         ("alertworker: [1]", ["config.yaml:1 alertworker: must be a mapping, not list"]),
+        ("alertworker: {receivers: [{name: a, channels: [b]}]}", ["channels[0]: must be a mapping, not str"]),
         ("general_settings: {alerting: [slack]\n", ["invalid YAML"]),
         (
             "general_settings: {alerting: [slack], alert_to_webhook_url: {llm_exceptions: os.environ/NOT_THERE}}",

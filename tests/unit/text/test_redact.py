@@ -223,7 +223,7 @@ HARMLESS_NAMES = (
     "opinion", "spin", "pinned", "sacred", "credit", "function_key", "webhook_events", "obsession_idea",
 )  # fmt: skip
 
-#: What a person needs to read, and what only looks like a key.
+#: Strings that a person needs to read, and strings that only look like a key.
 HARMLESS = [
     "01234567-89ab-cdef-0123-456789abcdef",
     "chatcmpl-01234567-89ab-cdef-0123-456789abcdef",

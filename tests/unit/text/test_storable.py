@@ -16,7 +16,7 @@ TYPES: dict[str, str] = SCHEMA["items"]["discriminator"]["mapping"]
 MOMENT = "2026-11-24T12:00:00Z"
 #: Where a text stands, and how to make an event with it.
 Place = tuple[tuple[str, ...], Callable[[str], Any]]
-#: What identifies, by the name of its field: two of them must never become one.
+#: Identifying values, by the name of their field: two of them must never become one.
 IDENTIFYING = ("_id", "_hash", "model", "model_group", "tags", "provider", "region", "deployment_id", "alias")
 
 
@@ -77,7 +77,7 @@ PLACES = [(f"{kind}.{'.'.join(place)}", fill) for kind, ref in TYPES.items() for
 
 
 @pytest.mark.parametrize(("place", "fill"), PLACES, ids=[place for place, _ in PLACES])
-def test_no_string_keeps_what_cannot_be_stored(place: str, fill: Any) -> None:
+def test_no_string_keeps_a_character_that_cannot_be_stored(place: str, fill: Any) -> None:
     """NUL in JSON, and NUL and half a surrogate pair in Python's objects."""
     EVENT.validate_json(json.dumps(fill("fine")))
     for text, event in (

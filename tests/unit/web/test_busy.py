@@ -12,7 +12,7 @@ from tests.asgi import ask
 from tests.unit.web.test_bounds import EVENT, post, web
 
 BODY_BYTES = 7_000_000
-#: What decoding, encoding and compressing a body take beside the search, in seconds of CPU time.
+#: Seconds of CPU time to decode, encode and compress a body, without the search.
 REST = 2.5
 
 
