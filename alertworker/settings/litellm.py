@@ -78,13 +78,14 @@ class _Compiler:
         typed = self._typed_urls() if self._may_speak("slack") else {}
         routes = [_typed_route(kind) for kind in typed]
         self.found.receivers |= typed
+        pager = self._pager()
         if not chats and not routes and self._may_speak("slack"):
             chats = self._add({"kind": "console", "name": "console"}, "console")
             if self.config.alerting is not None:
                 self._warn(
                     "alerting names slack, but no webhook is set; set SLACK_WEBHOOK_URL. Alerts go to the terminal"
                 )
-        elif not chats and not routes and not budgets and self.config.route is None:
+        elif not (chats or routes or budgets or pager) and self.config.route is None:
             self._warn(f"{self.sources.where('alerting')}: none of these channels has a URL; no alert will be sent")
         kind, aliases = AlertType.BUDGET_ALERTS.value, self.config.alerting_args.slack_budget_alert_key_aliases
         if budgets:
@@ -93,7 +94,7 @@ class _Compiler:
         if aliases is not None:
             routes = [*self._filtered(self.found.receivers.setdefault(kind, tuple(chats)), aliases), *routes]
         self.found.receivers[DEFAULT] = tuple(chats)
-        self.found.route = Route(receiver=DEFAULT, routes=tuple(self._paging(self._pager(), routes)))
+        self.found.route = Route(receiver=DEFAULT, routes=tuple(self._paging(pager, routes)))
         return self.found
 
     def _check_names(self) -> None:

@@ -549,6 +549,14 @@ general_settings:
     assert any("PAGERDUTY_ROUTING_KEY" in warning for warning in load(tmp_path, text).warnings)
 
 
+def test_a_pager_alone_is_a_channel(tmp_path: Path) -> None:
+    text = "general_settings: {alerting: [pagerduty]}"
+    no_channel = "none of these channels has a URL"
+    warned = load(tmp_path, text, {"PAGERDUTY_ROUTING_KEY": "canary"}).warnings
+    assert not any(no_channel in warning for warning in warned)
+    assert any(no_channel in warning for warning in load(tmp_path, text).warnings)
+
+
 @pytest.mark.parametrize(
     ("own", "zone", "origin"),
     [
