@@ -9,7 +9,7 @@ from typing import Final
 
 from alertworker.alerts.catalogue import TRACE
 from alertworker.events import CallEvent, DeploymentCooledDown
-from alertworker.text.names import model_and_region, short_id, with_id
+from alertworker.text.names import deployment_with_id, short_id, with_id
 from alertworker.text.shorten import ELLIPSIS, shorten
 
 #: The model of calls without one.
@@ -62,7 +62,7 @@ def deployment_facts(event: CallEvent | DeploymentCooledDown) -> dict[str, str]:
     """Return the facts about the deployment of a call, without unknown ones."""
     facts = {
         "API Base": event.api_base,
-        "Deployment": with_id(model_and_region(event.model, event.provider, event.region), event.deployment_id or ""),
+        "Deployment": deployment_with_id(event.deployment_id or "", event.model, event.provider, event.region),
         "Provider": event.provider,
         "Region": event.region,
     }

@@ -31,7 +31,7 @@ from alertworker.events import CallEvent, EndEvent, Origin, RequestAnnounced, Re
 from alertworker.events.attribution import OWNER_LABELS
 from alertworker.folding import Fold
 from alertworker.outages.windows import NO_DEPLOYMENTS
-from alertworker.text.names import short_id
+from alertworker.text.names import deployment_with_id, short_id
 
 _E = TypeVar("_E", bound=CallEvent)
 
@@ -41,12 +41,11 @@ def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
     failures = [event for event in fold.failed if event.failure.origin is not Origin.CALLER]
     for identity, events in _grouped(failures, _failure_identity, policy):
         first = events[0]
-        status = f" {first.failure.status_code}" if first.failure.status_code else ""
         yield Alert(
             type=AlertType.LLM_EXCEPTIONS,
             severity=_severity(first),
             identity=identity,
-            headline=f"LLM API call failed: {model_of(first)} · {first.failure.error_class}{status}",
+            headline=_failed(first),
             first_at=min(event.occurred_at for event in events),
             last_at=max(event.occurred_at for event in events),
             count=len(events),
@@ -59,6 +58,17 @@ def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
             parts=_by_team(events),
             metadata=newest_metadata(events),
         )
+
+
+def _failed(event: RequestFailed) -> str:
+    """Return the headline of a failure. It names the deployment, because a model's deployments have notices each."""
+    failure = event.failure
+    error = f"{failure.error_class} {failure.status_code}" if failure.status_code else failure.error_class
+    headline = f"LLM API call failed: {model_of(event)} · {error}"
+    if not event.deployment_id:
+        return headline
+    model = event.model or event.model_group
+    return f"{headline} · {deployment_with_id(event.deployment_id, model, event.provider, event.region)}"
 
 
 def _shared_labels(events: Sequence[RequestFailed]) -> dict[str, str]:

@@ -49,6 +49,15 @@ def model_and_region(model: str | None, provider: str | None, region: str | None
     return f"{shown} in {region}" if shown and region else shown
 
 
+def deployment_with_id(identity: str, model: str | None, provider: str | None, region: str | None) -> str:
+    """Return a deployment's name with its id, which distinguishes the deployments of one model and region.
+
+    >>> deployment_with_id("3f" * 32, "gpt-4o-mini", "openai", "eastus")
+    'openai/gpt-4o-mini in eastus (3f3f3f3f…)'
+    """
+    return with_id(model_and_region(model, provider, region), identity)
+
+
 def deployment_title(identity: str, model: str | None, provider: str | None, region: str | None) -> str:
     """Return a deployment's name for a headline: a chosen id, but no hash.
 

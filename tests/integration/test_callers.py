@@ -63,11 +63,11 @@ def test_failures_of_one_key_are_its_problem(runtime: Runtime, outbox: Outbox) -
 
 def test_reminders_and_the_end_have_the_totals(runtime: Runtime, outbox: Outbox) -> None:
     """The last window that was judged is a part of the problem, and one deployment of several."""
-    hear(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
+    ingest_at(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
     run_until_quiet(runtime, after(30))
-    hear(runtime, *others(120), *[bad(120 + n) for n in range(0, 30, 3)], at=150)
-    hear(runtime, *others(300, 60, "d2"), *[bad(300 + n, deployment="d2") for n in range(0, 30, 3)], at=360)
-    hear(runtime, bad(362, KEYS[1]), at=362)
+    ingest_at(runtime, *others(120), *[bad(120 + n) for n in range(0, 30, 3)], at=150)
+    ingest_at(runtime, *others(300, 60, "d2"), *[bad(300 + n, deployment="d2") for n in range(0, 30, 3)], at=360)
+    ingest_at(runtime, bad(362, KEYS[1]), at=362)
     run_until_quiet(runtime, after(400))
     pass_time(runtime, 2_000)
     assert [message.step for message in outbox.sent] == [Step.FIRING, Step.RESOLVED]

@@ -117,9 +117,9 @@ def test_a_model_that_is_down_is_one_message_until_it_answers(
 def test_it_names_its_deployments_by_provider_and_region(runtime: Runtime, outbox: Outbox) -> None:
     """All of them serve the same model, so its name alone would not distinguish them. The end has the same names."""
     two = ("0c5b1f0a-7f0e-4f7b-9a55-0d6b7a1c2e3f", "4e8f6a11-1b2c-4d5e-8f90-a1b2c3d4e5f6")
-    hear(runtime, *down(6, on=two))
+    ingest_at(runtime, *down(6, on=two))
     run_until_quiet(runtime, after(6))
-    hear(runtime, *(answered(f"g{n}", 60 + n, two[n % 2]) for n in range(20)), at=80)
+    ingest_at(runtime, *(answered(f"g{n}", 60 + n, two[n % 2]) for n in range(20)), at=80)
     for second in (100, 140, 150):
         pass_time(runtime, second)
     titles = [f"azure/gpt-4o in r-{name} ({name[:8]}…)" for name in two]
