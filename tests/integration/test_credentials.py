@@ -65,7 +65,9 @@ def test_a_revoked_key_is_one_condition(runtime: Runtime, outbox: Outbox) -> Non
 def test_it_names_its_deployments_by_provider_and_region(runtime: Runtime, outbox: Outbox) -> None:
     """So does each of its calls. The end has the same names, although it has no call of its own."""
     named = "0c5b1f0a-7f0e-4f7b-9a55-0d6b7a1c2e3f"
-    ingest_at(runtime, accepted(0, named, region="eastus"), *[refused(60 + n, named, region="eastus") for n in range(6)])
+    ingest_at(
+        runtime, accepted(0, named, region="eastus"), *[refused(60 + n, named, region="eastus") for n in range(6)]
+    )
     run_until_quiet(runtime, after(70))
     ingest_at(runtime, accepted(130, named, region="eastus"), at=130)
     pass_time(runtime, 200)
