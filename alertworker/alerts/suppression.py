@@ -20,6 +20,9 @@ class SuppressionReason(StrEnum):
     OTHER = "other"  #: a reason that only a newer version knows
 
 
+#: The reasons that end at a known time, and not because of another alert.
+TIMED: Final = frozenset({SuppressionReason.SILENCE, SuppressionReason.TIME})
+
 #: The first word of a row with each reason. The rest names what suppresses.
 _NAMING: Final = {
     SuppressionReason.SILENCE: "silence ",

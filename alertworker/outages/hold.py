@@ -8,11 +8,12 @@ from typing import Final
 
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import AlertType
-from alertworker.alerts.suppression import SuppressionReason
+from alertworker.alerts.suppression import TIMED, SuppressionReason
 from alertworker.outages.verdict import count_by_deployment
 from alertworker.outages.windows import Bucket
 
-#: How long an outage is held back after its newest failed call, when it opens. A model needs more calls to be judged.
+#: How long an outage is held back after its newest failed call, when it opens or its silence or time interval ends. A
+#: model needs more calls to be judged, and failures in a silence do not count for it.
 _HOLD: Final = timedelta(seconds=30)
 #: The minimum share of failed calls of a deployment that may be down with its model.
 _SHARE: Final = 1 / 3
@@ -21,13 +22,14 @@ _SHARE: Final = 1 / 3
 def held_until(alert: OpenAlert, *, now: datetime) -> datetime | None:
     """Return until when the first message about a deployment's outage may wait, ``None`` for any other alert.
 
-    The time is set when the outage opens.
+    The time is set when the outage opens, and when its silence or time interval ends.
     """
     if alert.type is not AlertType.OUTAGE_ALERTS or "scope" in alert.labels or not alert.labels.get("model"):
         return None
-    if alert.suppression is not None and alert.suppression.reason is SuppressionReason.HELD:
+    reason = alert.suppression.reason if alert.suppression is not None else None
+    if alert.suppression is not None and reason is SuppressionReason.HELD:
         return datetime.fromisoformat(alert.suppression.by)
-    return min(alert.last_at, now) + _HOLD if alert.opened else None
+    return min(alert.last_at, now) + _HOLD if alert.opened or reason in TIMED else None
 
 
 def most_fail(buckets: Iterable[Bucket]) -> bool:

@@ -253,9 +253,9 @@ def _find_suppression(
     inhibited = _inhibited(tx, alert, decision, runtime, now=now)
     if channels and len(inhibited) == len(channels):
         return Suppression(SuppressionReason.ALERT, inhibited[channels[0]])
-    if (held := find_hold(tx, alert, runtime, now=now)) is not None:
-        return held
-    return Suppression(SuppressionReason.TIME) if decision.mute and not decision.channels else None
+    if decision.mute and not decision.channels:
+        return Suppression(SuppressionReason.TIME)
+    return find_hold(tx, alert, runtime, now=now)
 
 
 def _inhibited(

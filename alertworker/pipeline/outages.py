@@ -27,6 +27,7 @@ from alertworker.pipeline.model_outages import (
     widespread,
 )
 from alertworker.pipeline.notify import claim
+from alertworker.pipeline.recheck import notify_unsilenced
 from alertworker.ports import Clock, Transaction
 from alertworker.ports.batches import CounterName
 
@@ -265,7 +266,8 @@ def _raise(context: BatchContext, one: _Failures) -> None:
     alert = flapping.describe(alert, after, until=int(alert.last_at.timestamp()))
     if after != standing:
         tx.outages.keep_outages({target: after})  # before its message, which has the number of its outages
-    claim(tx, _explained(tx, one, opened, alert), context.runtime, now=context.now)
+    claimed = claim(tx, _explained(tx, one, opened, alert), context.runtime, now=context.now)
+    notify_unsilenced(tx, claimed, context.runtime, now=context.now)
 
 
 def _standing_after(standing: Outage, verdict: WindowVerdict, worst: Grade | None) -> Outage:

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import AlertType, OutageScope
 from alertworker.alerts.message import Step
-from alertworker.alerts.suppression import SuppressionReason
+from alertworker.alerts.suppression import TIMED, SuppressionReason
 from alertworker.detectors import llm
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
@@ -17,7 +17,7 @@ from alertworker.outages.ending import lookback, still_fails
 from alertworker.outages.model_alert import is_about_model
 from alertworker.outages.windows import bucket_of
 from alertworker.pipeline.model_outages import model_still_fails
-from alertworker.pipeline.notify import notify
+from alertworker.pipeline.notify import is_still_suppressed, notify
 from alertworker.pipeline.publishers import SILENCE
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Host, HostState, Transaction
@@ -34,6 +34,18 @@ def notify_if_it_holds(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, n
         tx.alerts.check_again([alert.id], at=now + _JUDGE_AGAIN)
     else:
         notify(tx, found, Step.FIRING, runtime, now=now)
+
+
+def notify_unsilenced(tx: Transaction, claimed: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
+    """Notify of a condition with another failure if its silence or time interval has ended before this batch.
+
+    It inhibits the alerts of the same calls then. The sweep that notices the end may come later.
+    """
+    suppression = claimed.suppression
+    if claimed.opened or claimed.rose or suppression is None or suppression.reason not in TIMED:
+        return
+    if not is_still_suppressed(tx, claimed, runtime, now=now):
+        notify_if_it_holds(tx, claimed, runtime, now=now)
 
 
 def reviewed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> OpenAlert | None:

@@ -391,3 +391,16 @@ def test_an_outage_that_is_reported_late_does_not_wait(runtime: Runtime, outbox:
     ingest_at(runtime, *one_after_the_other(), at=60)
     run_until_quiet(runtime, after(60))
     assert [(message.step, message.labels["deployment"]) for message in outbox.sent] == [(Step.FIRING, "d1")]
+
+
+def test_a_model_that_is_down_when_its_silence_ends_is_one_message(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """Failures in the silence do not count for the model. So its deployments' outages wait for that of the model."""
+    silence(store, 'model="gpt-4o"', seconds=59)
+    for second in range(0, 90, 2):
+        hear(runtime, *call_that_fails(second), at=second)
+        pass_time(runtime, second + 1)
+
+    outages = [message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS]
+    assert [(message.step, message.labels.get("scope")) for message in outages] == [(Step.FIRING, "model")]

@@ -578,6 +578,21 @@ def test_an_outage_that_holds_when_its_silence_ends_is_notified_with_facts_of_no
     assert message.facts["Attempts"] == "61 of 61 failed in 5 min"
 
 
+def test_a_failure_after_the_silence_of_its_outage_is_one_message(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """The batch may come before the sweep that notices the end of the silence. Its failed call is the outage's."""
+    silenced(runtime, store, 100)
+    for at in (*range(0, 100, 5), 101):
+        hear(runtime, attempt(at), lost(at), at=at)
+    run_until_quiet(runtime, after(101))
+    pass_time(runtime, 104)
+
+    (message,) = outbox.sent
+    assert (message.type, message.severity) == (AlertType.OUTAGE_ALERTS, Severity.HIGH)
+    assert message.facts["Attempts"] == "21 of 21 failed in 1 min 41 s"
+
+
 @pytest.mark.parametrize("recovered_at", [200, 275, 299])
 def test_an_outage_that_recovers_before_its_silence_ends_sends_nothing(
     runtime: Runtime, outbox: Outbox, store: SqlStore, recovered_at: int
