@@ -399,7 +399,7 @@ def test_a_model_that_is_down_when_its_silence_ends_is_one_message(
     """Failures in the silence do not count for the model. So its deployments' outages wait for that of the model."""
     silence(store, 'model="gpt-4o"', seconds=59)
     for second in range(0, 90, 2):
-        hear(runtime, *call_that_fails(second), at=second)
+        ingest_at(runtime, *call_that_fails(second), at=second)
         pass_time(runtime, second + 1)
 
     outages = [message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS]

@@ -584,7 +584,7 @@ def test_a_failure_after_the_silence_of_its_outage_is_one_message(
     """The batch may come before the sweep that notices the end of the silence. Its failed call is the outage's."""
     silenced(runtime, store, 100)
     for at in (*range(0, 100, 5), 101):
-        hear(runtime, attempt(at), lost(at), at=at)
+        ingest_at(runtime, attempt(at), lost(at), at=at)
     run_until_quiet(runtime, after(101))
     pass_time(runtime, 104)
 
