@@ -251,7 +251,9 @@ def test_crashes_are_lifetimes_that_follow_each_other(lifetimes: list[tuple[int 
     assert count_crashes(found) == crashes
 
 
-def report(kind: type[PublisherHeartbeat | PublisherStopped], second: float, clock: timedelta, born: timedelta) -> Event:
+def report(
+    kind: type[PublisherHeartbeat | PublisherStopped], second: float, clock: timedelta, born: timedelta
+) -> Event:
     """Return a process's report by a clock that is wrong by ``clock``, and was wrong by ``born`` at its start."""
     known = {"boot_id": "b", "host": "proxy", "pid": 1, "version": "1", "integration": "litellm"}
     at = NOW + timedelta(seconds=second)

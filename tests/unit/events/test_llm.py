@@ -52,7 +52,12 @@ def test_an_end_in_the_future_is_clamped() -> None:
 def test_a_clock_that_is_ahead_moves_all_times_of_an_event(ahead: timedelta) -> None:
     """Else a message of today states that a call hangs since next year. Durations stay."""
     early = ENDED - timedelta(seconds=2)
-    announced = {"call_id": "h", "started_at": ENDED - timedelta(seconds=9), "last_progress_at": early, "age_seconds": 2}
+    announced = {
+        "call_id": "h",
+        "started_at": ENDED - timedelta(seconds=9),
+        "last_progress_at": early,
+        "age_seconds": 2,
+    }
     events = [
         RequestSucceeded.model_validate(FACTS | {"first_token_at": early}),
         RequestAnnounced.model_validate(announced | {"occurred_at": ENDED, "boot_id": "b"}),
