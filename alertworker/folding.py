@@ -35,6 +35,8 @@ from alertworker.outages.sums import OutageSums
 
 #: How far a producer's clock may be ahead of ours. A later time is clamped.
 MAX_AHEAD: Final = timedelta(minutes=5)
+#: The other times that events have of their producer's clock.
+_OTHER_TIMES: Final = ("started_at", "ended_at", "first_token_at", "last_progress_at")
 
 
 class DropKey(NamedTuple):
@@ -126,11 +128,14 @@ def _admin_event(result: Fold, event: Event) -> None:
 
 
 def _clamped(result: Fold, event: Event, now: datetime) -> Event:
-    """Return the event, moved to ``now`` if its producer's clock is too far ahead."""
+    """Return the event, with all its times moved back if its producer's clock is too far ahead. Durations stay."""
     if event.occurred_at <= now + MAX_AHEAD:
         return event
     result.clamped += 1
-    return event.model_copy(update={"occurred_at": now})
+    ahead = event.occurred_at - now
+    times: dict[str, datetime | None] = {name: getattr(event, name, None) for name in _OTHER_TIMES}
+    moved = {name: at - ahead for name, at in times.items() if at is not None}
+    return event.model_copy(update={"occurred_at": now} | moved)
 
 
 def _seconds(event: EndEvent) -> float:

@@ -39,9 +39,13 @@ PATIENCE: Final = timedelta(minutes=10)
 def deliver(name: str, runtime: Runtime, *, now: datetime, most: int = MAX_TURNS) -> bool:
     """Serve a channel's lane for at most ``most`` turns. Return whether more may be due now.
 
+    A wake for a lane without a due message writes nothing: many may come, also with names that no channel has.
+
     ``now`` is the time of the call. Later times are ``now`` plus the elapsed monotonic time, so a change of the system
     clock does not affect the lease.
     """
+    if not runtime.store.queue.is_due(name, now=now):
+        return False
     lease = Lease(name, str(uuid4()))
     started = time.monotonic()
     channel = runtime.channels.get(name)

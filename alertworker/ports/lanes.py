@@ -134,6 +134,10 @@ class QueuePort(Protocol):
         """Carry out a plan for the notifications that have not changed since."""
         ...
 
+    def is_due(self, channel: str, *, now: datetime) -> bool:
+        """Return whether the lane has a notification to attempt now."""
+        ...
+
     def next_due(self, channel: str, *, limit: int, now: datetime, unattempted: bool = False) -> list[Due]:
         """Return the lane's next notifications in order, with messages of one alert one after the other.
 

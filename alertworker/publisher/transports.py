@@ -18,10 +18,12 @@ from alertworker.publisher.topology import dead_queue, events_queue, is_amqp, tr
 _PUBLISH_TIMEOUT = 10.0
 #: RabbitMQ's answers if there is no queue for a batch (NO_ROUTE), or not even the exchange (NOT_FOUND).
 _UNROUTED = (312, 404)
+_REPLICA = "the broker accepts no writes: it is a replica (READONLY)"
 #: Why Redis and Valkey refuse writes, by the exception's name or by the code at the start of their answer.
 _REFUSALS = {
     "OutOfMemoryError": "the broker is out of memory (OOM, see its maxmemory)",
-    "ReadOnlyError": "the broker accepts no writes: it is a replica (READONLY)",
+    "ReadOnlyError": _REPLICA,
+    "READONLY": _REPLICA,  # a worker's own connection makes this a connection error, so that it connects again
     "MISCONF": "the broker cannot write to its disk (MISCONF, see its log)",
     "NOREPLICAS": "the broker accepts no writes: it has too few replicas (NOREPLICAS)",
 }
@@ -31,7 +33,8 @@ _CODE = re.compile(r"(?:\A|caused error: )([A-Z]+) ")
 
 def unavailable(error: BaseException) -> BrokerUnavailable:
     """Return an error with the broker's problem, without a URL or a key."""
-    for code in (type(error).__name__, *_CODE.findall(str(error))):
+    names = (type(one).__name__ for one in (error, error.__cause__))  # kombu wraps the client's error in its own
+    for code in (*names, *_CODE.findall(str(error))):
         if code in _REFUSALS:
             return BrokerUnavailable(_REFUSALS[code])
     if getattr(error, "reply_code", None) in _UNROUTED:

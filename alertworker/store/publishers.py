@@ -44,15 +44,15 @@ class PublisherStatements(Statements, PublisherPort):
                 "interval_seconds": max(1, round(beat.interval_seconds)) if beat else 10,
                 "integration": event.integration,
                 "backlog": beat.backlog if beat else 0,
-                "started_at": event.started_at,
+                # A clock that was set back since the start does not give the start.
+                "started_at": event.started_at if event.started_at <= event.occurred_at else None,
                 "inflight": beat.inflight if beat else 0,
                 "counters": event.counters.model_dump(),
                 "published": event.counters.published,
             }
-            if isinstance(event, PublisherStopped):
-                row["stopped_at"] = event.occurred_at
+            stopped_at = event.occurred_at if isinstance(event, PublisherStopped) else None
             statement = insert_or(self.connection, PUBLISHERS).values(
-                boot_id=event.boot_id, moved_at=now, busy_since=now, **row
+                boot_id=event.boot_id, moved_at=now, busy_since=now, stopped_at=stopped_at, **row
             )
             newer = PUBLISHERS.c.last_heartbeat_at <= event.occurred_at
             changes: dict[str, object] = {
@@ -66,6 +66,8 @@ class PublisherStatements(Statements, PublisherPort):
             changes["busy_since"] = case((grew & paused, moment), else_=PUBLISHERS.c.busy_since)
             changes["silent_at"] = case((grew, null()), else_=PUBLISHERS.c.silent_at)
             changes["arrived_at"] = now  # even a report with an older time proves that the publisher is running
+            if stopped_at is not None:  # final, also if the clock was set back since the last heartbeat
+                changes["stopped_at"] = stopped_at
             self.connection.execute(statement.on_conflict_do_update(index_elements=["boot_id"], set_=changes))
 
     @override

@@ -155,7 +155,7 @@ class Channel(redis.Channel):
             # with growing waits and a log line each time.
             self.connection.cycle.discard(self)  # type: ignore[union-attr]
             self._disconnect_pools()
-            raise RedisConnectionError("the broker is a read-only replica") from None
+            raise RedisConnectionError("READONLY the broker is a read-only replica") from None
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         """Ask for the next message, unless Redis refused less than `_WAIT` ago."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import redis
 from celery import Celery
 
 from alertworker.broker import CeleryBroker
@@ -13,7 +14,7 @@ from alertworker.embedded import valkey
 from alertworker.embedded.supervisor import Supervisor
 from alertworker.errors import BrokerUnavailable
 from alertworker.events.batch import seal
-from alertworker.host.paths import default_broker_url
+from alertworker.host.paths import default_broker_url, socket_path
 from alertworker.publisher.topology import transport_options
 
 
@@ -46,6 +47,25 @@ def test_valkey_reports_the_number_of_waiting_batches(tmp_path: Path) -> None:
         supervisor.stop()
     with pytest.raises(BrokerUnavailable):
         broker_at(default_broker_url(tmp_path)).ask()
+
+
+def test_a_broker_that_became_a_replica_is_named_as_one(tmp_path: Path) -> None:
+    """It answers. "Cannot be reached" would send an operator to the network."""
+    supervisor = Supervisor({})
+    supervisor.start("broker", valkey.command(tmp_path))
+    valkey.wait_until_ready(tmp_path)
+    broker = broker_at(default_broker_url(tmp_path))
+    try:
+        with redis.Redis(unix_socket_path=str(socket_path(tmp_path))) as client:
+            client.execute_command("REPLICAOF", "127.0.0.1", "1")
+            with pytest.raises(BrokerUnavailable, match="it is a replica"):
+                broker.ask()
+            with pytest.raises(BrokerUnavailable, match="it is a replica"):
+                broker.wake(["slack"])
+            client.execute_command("REPLICAOF", "NO", "ONE")
+        assert broker.ask() == 0
+    finally:
+        supervisor.stop()
 
 
 @pytest.mark.rabbitmq

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from alertworker.alerts.alert import fingerprint_of
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Message, Step
-from alertworker.events import Canary, PublisherHeartbeat, PublisherStopped
+from alertworker.events import Canary, Event, PublisherHeartbeat, PublisherStopped
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.pipeline.publishers import count_crashes
 from alertworker.ports import Lifetime
@@ -249,3 +249,58 @@ def test_crashes_are_lifetimes_that_follow_each_other(lifetimes: list[tuple[int 
         for start, end in lifetimes
     ]
     assert count_crashes(found) == crashes
+
+
+def report(
+    kind: type[PublisherHeartbeat | PublisherStopped], second: float, clock: timedelta, born: timedelta
+) -> Event:
+    """Return a process's report by a clock that is wrong by ``clock``, and was wrong by ``born`` at its start."""
+    known = {"boot_id": "b", "host": "proxy", "pid": 1, "version": "1", "integration": "litellm"}
+    at = NOW + timedelta(seconds=second)
+    return kind.model_validate(known | {"started_at": NOW + born, "occurred_at": at + clock})
+
+
+@on_sqlite
+@pytest.mark.parametrize("step_back", [timedelta(seconds=30), timedelta(minutes=4), timedelta(days=1)])
+def test_a_clean_shutdown_after_the_clock_was_set_back_is_no_loss(
+    runtime: Runtime, outbox: Outbox, step_back: timedelta
+) -> None:
+    """The last report is older than the heartbeats before it."""
+    ahead = min(step_back, timedelta(minutes=4))
+    ingest(batch(report(PublisherHeartbeat, 0, ahead, ahead)), runtime, now=NOW)
+    ingest(batch(report(PublisherStopped, 5, ahead - step_back, ahead)), runtime, now=NOW + timedelta(seconds=5))
+    live(runtime, 600, ("other", 0, FOREVER), start=15)
+
+    assert notified(outbox) == []
+
+
+@on_sqlite
+def test_a_wrong_clock_makes_no_crash_loop(runtime: Runtime, outbox: Outbox) -> None:
+    """Three processes of a host are killed at once. Their clock is a day ahead, or was at their start."""
+    day, right = timedelta(days=1), timedelta(0)
+    for second in range(0, 61, STEP):
+        beats = []
+        for number, (clock, born) in enumerate([(day, day), (day, day), (right, day), (right, day)]):
+            own = {"boot_id": f"b{number}", "pid": number}
+            # They report a second after one another, so that no two ended at the same time.
+            beats.append(report(PublisherHeartbeat, second + number / 4, clock, born).model_copy(update=own))
+        for number, one in enumerate(beats):
+            ingest(batch(one), runtime, now=NOW + timedelta(seconds=second + number / 4))
+    live(runtime, 900, ("other", 0, FOREVER), start=75)
+
+    assert [severity for _, severity in notified(outbox)][:1] == [Severity.MEDIUM]
+    assert Severity.HIGH not in {severity for _, severity in notified(outbox)}
+
+
+@on_sqlite
+def test_a_host_that_returns_with_a_clock_ahead_is_not_back_in_the_future(runtime: Runtime, outbox: Outbox) -> None:
+    """The resolved message states how long the loss lasted."""
+    live(runtime, 300, ("other", 0, FOREVER), ("proxy", 0, 60))
+    for second in range(300, 900, STEP):
+        now = NOW + timedelta(seconds=second)
+        clock = timedelta(days=365)
+        ingest(batch(report(PublisherHeartbeat, second, clock, clock + timedelta(seconds=300))), runtime, now=now)
+        live(runtime, second + 1, ("other", 0, FOREVER), start=second)
+
+    [over] = [message for message in outbox.sent if message.step is Step.RESOLVED]
+    assert over.headline.startswith("Resolved after 4 min")

@@ -17,13 +17,14 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.broker import CeleryBroker
 from alertworker.errors import BrokerUnavailable
-from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.pipeline import Runtime, deliver, ingest, sweep
 from alertworker.pipeline.notify import claim
 from alertworker.publisher.topology import task_queue, transport_options
 from alertworker.store import SqlStore
 from alertworker.store.schema.batches import BATCHES
+from alertworker.store.schema.delivery import LANES
 from alertworker.worker.queues import DELIVERIES
-from tests.integration.harness import NOW, Recorder, answered, batch, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, Recorder, answered, batch, rows, run_until_quiet
 
 #: The interval of the sweep, in seconds.
 SWEEP = timedelta(seconds=1)
@@ -65,6 +66,17 @@ def test_the_next_sweep_wakes_a_lane_again(store: SqlStore, runtime: Runtime, re
     broker.woken.clear()
     sweep(runtime, now=NOW + 2 * SWEEP)
     assert broker.woken == []
+
+
+def test_wakes_without_a_due_message_write_nothing(store: SqlStore, runtime: Runtime, outbox: Outbox) -> None:
+    """A broker may hold thousands of them, and a client of the broker may send any names."""
+    for name in ("outbox", *(f"bogus-{number}" for number in range(3))):
+        assert not deliver(name, runtime, now=NOW)
+    assert rows(store, LANES) == []
+
+    owe_a_message(runtime)
+    deliver("outbox", runtime, now=NOW)
+    assert ([row.channel for row in rows(store, LANES)], len(outbox.sent)) == (["outbox"], 1)
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,11 @@ class SqlQueue(QueuePort):
         self._run(lambda tx: merge(tx, channel, plan, now=now))
 
     @override
+    def is_due(self, channel: str, *, now: datetime) -> bool:
+        statement = select(_next(channel, now).exists())
+        return self._run(lambda tx: bool(tx.connection.execute(statement).scalar()))
+
+    @override
     def next_due(self, channel: str, *, limit: int, now: datetime, unattempted: bool = False) -> list[Due]:
         statement = _next(channel, now).order_by(*_ORDER).limit(limit)
         return self._dues(statement.where(NOTIFICATIONS.c.body.is_(None)) if unattempted else statement)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertworker.events import RequestAbandoned, RequestFailed, RequestSucceeded
+from alertworker.events import RequestAbandoned, RequestAnnounced, RequestFailed, RequestSucceeded
 from alertworker.events.llm import EndEvent
 from alertworker.folding import fold
 
@@ -46,3 +46,26 @@ def test_an_end_in_the_future_is_clamped() -> None:
 
     assert result.clamped == 1
     assert result.failed[0].occurred_at == ENDED - timedelta(hours=1)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=3_650)])
+def test_a_clock_that_is_ahead_moves_all_times_of_an_event(ahead: timedelta) -> None:
+    """Else a message of today states that a call hangs since next year. Durations stay."""
+    early = ENDED - timedelta(seconds=2)
+    announced = {
+        "call_id": "h",
+        "started_at": ENDED - timedelta(seconds=9),
+        "last_progress_at": early,
+        "age_seconds": 2,
+    }
+    events = [
+        RequestSucceeded.model_validate(FACTS | {"first_token_at": early}),
+        RequestAnnounced.model_validate(announced | {"occurred_at": ENDED, "boot_id": "b"}),
+    ]
+
+    now = ENDED - ahead
+    result = fold(events, slow_seconds=1, zone=ZoneInfo("UTC"), now=now)
+    [slow], hanging = result.slow, result.announced["h"]
+    assert (slow.occurred_at, slow.ended_at, slow.first_token_at) == (now, now, now - timedelta(seconds=2))
+    assert slow.ended_at - slow.started_at == timedelta(seconds=3)
+    assert (hanging.started_at, hanging.last_progress_at) == (now - timedelta(seconds=9), now - timedelta(seconds=2))
