@@ -162,7 +162,7 @@ def test_events_go_in_and_alerts_and_dead_letters_come_out(stack: Stack, slack: 
     slack.wait_for("Timeout 504", seconds=15)
 
     listed = alertworker(stack.folder, "alerts", environ=stack.env).stdout
-    assert re.search(r"^[0-9a-f-]{36}  open   High      llm_exceptions      1  ", listed, re.MULTILINE)
+    assert re.search(r"^[0-9a-f-]{36}  open   Medium    llm_exceptions      1  ", listed, re.MULTILINE)
     [row] = [
         json.loads(line)
         for line in alertworker(stack.folder, "alerts", "list", "--json", environ=stack.env).stdout.split("\n")
@@ -185,7 +185,7 @@ def test_explain_prints_all_outcomes_and_changes_nothing(tmp_path: Path, slack: 
     as_json = alertworker(tmp_path, "explain", "--json", environ=environ, given=json.dumps([GOOD, GOOD, {"type": "x"}]))
 
     assert done.returncode == 0
-    assert "llm_exceptions [High] LLM API call failed: gpt-4o" in done.stdout
+    assert "llm_exceptions [Medium] LLM API call failed: gpt-4o" in done.stdout
     assert re.search(r"channel slack-\w+ \(slack\), lane: 0 waiting", done.stdout)
     assert "Alert type: `llm_exceptions`" in done.stdout
     assert as_json.returncode == 1
