@@ -33,12 +33,16 @@ MIN_KEYS: Final = 3
 LEDGER_DAYS: Final = 2
 #: From this share of failed calls on, the ledger must rule out that an outage hit calls of one key by chance.
 _SURE_SHARE: Final = 0.5
-#: From this share of failed calls on it is an outage, also if all of them are of one key.
-_OUTAGE_SHARE: Final = 0.75
+#: From this share of failed calls on, the key's calls must also fail in other regions (`fails_elsewhere`).
+_MOST: Final = 0.75
 #: How sure the ledger must be, in nats: chance alone is that sure once in 8,000 times.
 _MIN_SURE: Final = 9.0
 #: The evidence against the other keys' calls, in nats, up to which chance explains their failures: once in 100 times.
 _MAX_STRAY: Final = 4.6
+#: The evidence of a key's failures in other regions, in nats: chance alone reaches it once in 600 times.
+_MIN_ELSEWHERE: Final = 6.4
+#: The minimum number of other keys' calls that other regions answer.
+_MIN_ANSWERED: Final = 3
 #: The maximum share of a key in the model's calls. Otherwise an outage shows in its calls first.
 _MAX_USE: Final = 0.5
 _MAX_NAMES: Final = 5
@@ -57,12 +61,13 @@ class KeyRow(NamedTuple):
 class ModelUse(NamedTuple):
     """The use of a model in the last days: how many keys called it, how often, and how often one of them did.
 
-    ``keys`` is exact up to `MIN_KEYS`.
+    ``keys`` is exact up to `MIN_KEYS`. ``own_succeeded`` is how many calls of the one key were answered.
     """
 
     keys: int
     calls: int
     own_calls: int
+    own_succeeded: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,11 @@ class Suspect:
     since: int
     first_failure: int = 0
 
+    @property
+    def is_most(self) -> bool:
+        """Whether so many calls failed that the others do not show that the deployment works."""
+        return self.all_failed >= _MOST * self.calls
+
 
 def suspect(
     verdict: WindowVerdict, buckets: Sequence[Bucket], rows: Sequence[KeyRow], limits: Limits
@@ -100,7 +110,7 @@ def suspect(
     totals: Counter[str] = Counter()
     for row in within:
         totals[row.key_hash] += row.failed
-    if not totals or failed >= _OUTAGE_SHARE * calls:
+    if not totals:
         return None
     key = max(totals, key=lambda one: (totals[one], one))
     own, others = totals[key], failed - totals[key]
@@ -134,6 +144,39 @@ def is_callers(found: Suspect, uses: Sequence[ModelUse]) -> bool:
         return True
     part = max(max(1, use.own_calls) / max(2, use.calls) for use in uses)
     return evidence(found.failed, found.all_failed, part) >= _MIN_SURE
+
+
+def fails_elsewhere(
+    found: Suspect, uses: Sequence[ModelUse], buckets: Sequence[Bucket], rows: Sequence[KeyRow], tolerated: float
+) -> bool:
+    """Return whether the suspect's calls also fail in regions that answer the calls of other keys.
+
+    ``buckets`` are those of its models, and ``rows`` are its failures. A deployment counts from the bucket of the key's
+    first failure on, and only if it answered a call since. Which key's calls were answered there is unknown, so all
+    answered calls of the key that the ledger knows are subtracted.
+    """
+    places = {(row.provider, row.region) for row in buckets if row.deployment_id in found.deployments}
+    near = {row.deployment_id for row in buckets if (row.provider, row.region) in places}
+    own: Counter[str] = Counter()
+    first: dict[str, int] = {}
+    for row in rows:
+        if row.model in found.models and row.deployment_id not in near:
+            own[row.deployment_id] += row.failed
+            first[row.deployment_id] = min(row.bucket, first.get(row.deployment_id, row.bucket))
+    mine, failed, succeeded = 0, 0, 0
+    for name, since in first.items():
+        judged = [row for row in buckets if row.deployment_id == name and row.start >= since]
+        if answered := sum(row.succeeded for row in judged):
+            mine += own[name]
+            failed += sum(row.failed for row in judged)
+            succeeded += answered
+    calls = failed + succeeded
+    return (
+        succeeded - sum(use.own_succeeded for use in uses) >= _MIN_ANSWERED
+        and failed < _MOST * calls
+        and evidence(failed - mine, calls - mine, tolerated) <= _MAX_STRAY
+        and evidence(mine, calls, tolerated) >= _MIN_ELSEWHERE
+    )
 
 
 def fingerprint(key_hash: str) -> str:

@@ -65,7 +65,7 @@ class CallerProblems:
             for row in self.context.tx.callers.failing_keys(Target(name), start=start, end=end)
         ]
         found = suspect(verdict, buckets, rows, limits)
-        return found is not None and callers.is_callers(found, self._uses(found))
+        return found is not None and not found.is_most and callers.is_callers(found, self._uses(found))
 
     def claim(self) -> None:
         """Claim an alert for each key, and resolve those of keys whose failures became an outage."""
@@ -90,7 +90,19 @@ class CallerProblems:
         tx = self.context.tx
         start, end = min(row.start for row in buckets), max(row.start for row in buckets) + 1
         found = suspect(verdict, buckets, tx.callers.failing_keys(target, start=start, end=end), limits)
-        return found if found is not None and callers.is_callers(found, self._uses(found)) else None
+        if found is None or not callers.is_callers(found, uses := self._uses(found)):
+            return None
+        return found if not found.is_most or self._fails_elsewhere(found, uses, verdict, limits) else None
+
+    def _fails_elsewhere(
+        self, found: Suspect, uses: Sequence[ModelUse], verdict: WindowVerdict, limits: Limits
+    ) -> bool:
+        """Return whether the suspect's calls also fail in other regions, within the longest window of the verdict."""
+        tx, start, end = self.context.tx, verdict.since - limits.reach, verdict.until + limits.reach
+        windows = tx.models.model_buckets(dict.fromkeys(found.models, start))
+        buckets = [row for model in found.models for row in windows[model] if row.start < end]
+        rows = [row for row in tx.callers.failures_of(found.key_hash, since=start) if row.bucket < end]
+        return callers.fails_elsewhere(found, uses, buckets, rows, limits.tolerated)
 
     def _uses(self, found: Suspect) -> list[ModelUse]:
         """Return the use of the suspect's models in the last days of the ledger."""

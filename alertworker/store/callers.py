@@ -81,14 +81,15 @@ class CallerStatements(Statements, CallerPort):
         table = SPEND.c
         lately = (table.day >= since) & (table.dimension == "key/model") & (table.part == model)
         keys = select(table.entity).where(lately).distinct().limit(MIN_KEYS)
-        own = select(func.sum(table.requests)).where(lately, table.entity == key_hash)
+        own = select(func.sum(table.requests), func.sum(table.requests - table.failures))
+        sums = self.connection.execute(own.where(lately, table.entity == key_hash)).one()
         calls = select(func.sum(table.requests)).where(
             table.day >= since, table.dimension == "model", table.entity == model
         )
         return ModelUse(
             len(self.connection.execute(keys).all()),
             int(self.connection.execute(calls).scalar() or 0),
-            int(self.connection.execute(own).scalar() or 0),
+            *(int(total or 0) for total in sums),
         )
 
     @override

@@ -164,6 +164,34 @@ def test_with_two_keys_it_is_an_outage(runtime: Runtime, outbox: Outbox) -> None
     assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]
 
 
+def timed_out(*deployments: str) -> list[Event]:
+    """Return calls of one key that fail on all of the deployments, five on each, in 14 s."""
+    regions = dict(zip(deployments, ("eastus", "westeurope", "japaneast"), strict=False))
+    return [bad(60 + 3 * n, deployment=name, region=regions[name]) for n in range(5) for name in deployments]
+
+
+def used(start: int, deployment: str, region: str, count: int = 12) -> list[Event]:
+    """Return answered calls of four other keys."""
+    events = [good(start + 5 * n, KEYS[n % 4], deployment) for n in range(count)]
+    return [event.model_copy(update={"region": region}) for event in events]
+
+
+def test_a_key_that_fails_everywhere_is_its_own_problem_without_other_calls(runtime: Runtime, outbox: Outbox) -> None:
+    """At little traffic no other key calls the deployment meanwhile. Other regions answer other keys."""
+    ingest_at(runtime, *used(0, "d1", "eastus"), at=55)
+    ingest_at(runtime, *used(30, "d2", "westeurope"), *used(30, "d3", "japaneast"), *timed_out("d1", "d2", "d3"), at=90)
+    run_until_quiet(runtime, after(90))
+    assert [message.type for message in outbox.sent] == [AlertType.CALLER_ERRORS]
+
+
+def test_a_rare_key_that_meets_a_dead_deployment_found_an_outage(runtime: Runtime, outbox: Outbox) -> None:
+    """The ledger alone would blame the key. Its calls succeed elsewhere."""
+    ingest_at(runtime, *used(0, "d1", "eastus"), at=55)
+    ingest_at(runtime, *used(30, "d2", "westeurope"), *used(30, "d3", "japaneast"), *timed_out("d1"), at=90)
+    run_until_quiet(runtime, after(90))
+    assert sent_of(outbox) == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o in eastus (d1)")]
+
+
 def test_cutting_and_order_change_nothing(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
     """The smallest of many keys in one bucket count, in any order, and each batch counts once."""
     events = [bad(n / 10, key) for n, key in enumerate([*KEYS, *KEYS])]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from alertworker.outages.callers import KeyRow, ModelUse, Suspect, is_callers, suspect
+from alertworker.outages.callers import KeyRow, ModelUse, Suspect, fails_elsewhere, is_callers, suspect
 from alertworker.outages.verdict import judge
 from alertworker.outages.windows import Bucket, Limits
 
 LIMITS = Limits(seconds=60, minor=5, major=10, share=0.1)
 REGION = Limits(seconds=60, minor=5, major=10, share=0.1, deployments=2)
-RARE = ModelUse(keys=3, calls=1_000, own_calls=50)
+RARE = ModelUse(keys=3, calls=1_000, own_calls=50, own_succeeded=50)
 
 
 def buckets(failed: int, succeeded: int, deployment: str = "d1") -> list[Bucket]:
@@ -51,10 +51,17 @@ def test_stray_failures_of_others_are_chance() -> None:
     assert found(27, 100, row("k1", 20), row("k2", 4), row("k3", 3)) is None
 
 
-@pytest.mark.parametrize(("failed", "succeeded"), [(3, 100), (9, 3), (10, 0)])
-def test_no_outage_and_a_large_one_have_no_suspect(failed: int, succeeded: int) -> None:
-    """From 75 % on no other key's calls prove that the deployment works."""
-    assert found(failed, succeeded, row("k1", failed)) is None
+def test_without_an_outage_there_is_no_suspect() -> None:
+    """Few failures of many calls are no outage."""
+    assert found(3, 100, row("k1", 3)) is None
+
+
+@pytest.mark.parametrize(("failed", "succeeded", "expected"), [(8, 3, False), (9, 3, True), (10, 0, True)])
+def test_from_75_percent_on_other_deployments_must_prove_it(failed: int, succeeded: int, *, expected: bool) -> None:
+    """No other key's calls prove that the deployment works."""
+    one = found(failed, succeeded, row("k1", failed))
+    assert one is not None
+    assert one.is_most is expected
 
 
 def test_litellm_s_counts_have_no_suspect() -> None:
@@ -88,3 +95,60 @@ def test_a_region_without_the_key_s_failures_must_have_no_outage() -> None:
 def test_other_keys_must_show_that_the_model_works(one: Suspect, use: ModelUse, *, expected: bool) -> None:
     """A key that makes most calls has most failures of an outage."""
     assert is_callers(one, [use]) is expected
+
+
+UNUSED = RARE._replace(own_succeeded=0)
+HERE = Bucket(100, "d1", 0, {"timeout": 5}, provider="azure", region="eu")
+ALL = Suspect("k", 5, 5, 5, ("gpt-4o",), ("d1",), 100)
+
+
+def elsewhere(*buckets: Bucket, own: int = 2, use: ModelUse = UNUSED, deployments: str = "d2 d3") -> bool:
+    rows = [KeyRow(100, "d1", "k", "gpt-4o", 5)]
+    rows += [KeyRow(100, name, "k", "gpt-4o", own) for name in deployments.split()]
+    return fails_elsewhere(ALL, [use], [HERE, *buckets], rows, 0.01)
+
+
+def answering(name: str, failed: int = 2, succeeded: int = 4, region: str = "us") -> Bucket:
+    return Bucket(100, name, succeeded, {"timeout": failed} if failed else {}, provider="azure", region=region)
+
+
+def test_a_key_that_fails_in_other_regions_fails_by_itself() -> None:
+    """The deployments there answer the calls of other keys."""
+    assert elsewhere(answering("d2"), answering("d3"))
+
+
+def test_a_key_whose_calls_succeed_elsewhere_met_an_outage() -> None:
+    """A batch job of a rare key meets a dead deployment. One stray failure elsewhere is chance."""
+    assert not elsewhere(answering("d2", 0), answering("d3", 0), deployments="")
+    assert not elsewhere(answering("d2", 1), answering("d3", 0), own=1, deployments="d2")
+
+
+@pytest.mark.parametrize(
+    ("failed", "succeeded", "region"),
+    [
+        (2, 4, "eu"),  # all failures are in one region
+        (4, 4, "us"),  # other keys' calls fail, too
+        (2, 1, "us"),  # too few answered calls
+    ],
+)
+def test_other_regions_must_answer_other_keys(failed: int, succeeded: int, region: str) -> None:
+    """Otherwise more than this key is in trouble."""
+    assert not elsewhere(*(answering(name, failed, succeeded, region) for name in ("d2", "d3")))
+
+
+def test_a_second_dead_deployment_proves_nothing() -> None:
+    """It answered calls before the key's first failure, and a deployment that never failed the key answers others."""
+    before = Bucket(90, "d2", 9, provider="azure", region="us")
+    assert not elsewhere(before, answering("d2", 5, 0), answering("d3", 0, 9), own=5, deployments="d2")
+
+
+def test_where_most_calls_fail_nothing_is_proved() -> None:
+    """Two deployments go down at once, and calls of the key alone meet them."""
+    assert not elsewhere(answering("d2", 12, 4), own=12, deployments="d2")
+    assert elsewhere(answering("d2", 11, 4), own=11, deployments="d2")
+
+
+def test_the_answered_calls_must_be_those_of_other_keys() -> None:
+    """The ledger knows how many calls of the key were answered: a batch job may have made all of them."""
+    assert elsewhere(answering("d2"), answering("d3"), use=RARE._replace(own_succeeded=5))
+    assert not elsewhere(answering("d2"), answering("d3"), use=RARE._replace(own_succeeded=6))
