@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-#: Addresses that are secrets or carry one. Quotes, brackets and commas end an address.
+#: Addresses that are secrets or carry one. Quotes, brackets and commas end an address, but not within a password.
 _ADDRESSES: Final = r"""
       (?<=//)[^\s/"'<>,]{0,500}@                                                   # user and password of a URL
     | (?<=://)[^\s/:@"'<>,]{1,200}:(?![0-9]{1,5}(?:[?\#]|$))
       (?![0-9]{1,5}/[^\s@"'<>,]{1,200}@(?:[0-9]{3,8}|default|latest)(?![\w.]))      # a port and a version of a model
       [^\s@"'<>,]{1,200}@                                                          # a password with a slash in it
+    | (?<=://)(?:[^\s/:@"'<>,]{1,200}:(?![0-9]{1,5}[^A-Za-z0-9])|:)                 # with a comma or quote in it
+      (?:[^\s/@"'<>,]|["'<>,](?![\s,:;}\])"'<>])){1,200}+@
     | (?<=:thin:)[^\s@"'<>,]{1,200}@                                               # Oracle's driver of JDBC
     | (?i:hooks\.slack\.com|discord(?:app)?\.com/api/(?:v[0-9]{1,2}/)?webhooks)/[^\s'"<>,;)]+
     | (?i:https?)://[^\s'"<>,;)]{0,500}?(?i:webhook|logic\.azure\.com|hooks\.slack\.com|hooks\.zapier\.com
@@ -79,6 +81,7 @@ _KEYS: Final = r"""
 #: Words before "key" or "tokens" in the name of a secret; "sort_key" and "max_tokens" are none.
 _KINDS: Final = r"""(?:
         api|access|account|private|subscription|signing|signature|encryption|decryption|master|auth|client|secret|virtual
+      | salt|publish|fernet
       | ssh|hmac|shared|service|admin|root|app|application|licen[cs]e|session|security|storage|aes|rsa|pgp|gpg|tls|ssl
       | jwt|bearer|refresh|deploy|ingest|integration|server|provider|proxy|llm|recovery|bot|functions|user[-_\ ]api
       |openai|azure|anthropic|claude|gemini|google|vertex|aws|bedrock|cohere|mistral|groq|deepseek|openrouter
@@ -88,7 +91,7 @@ _KINDS: Final = r"""(?:
       )"""
 #: Suffixes of the name of a secret: a number, a version or an environment ("api_key_prod").
 _SUFFIX: Final = r"""(?:[-_]?(?:v?[0-9]{1,3}|prod(?:uction)?|dev(?:elopment)?|stag(?:e|ing)|test|live|primary|secondary
-      |default|old|new|backup|value|string|json|eu|us)(?![A-Za-z])){0,3}"""
+      |default|old|new|backup|value|string|json|eu|us|pem|confirm(?:ation)?|west|east|north|south|central)(?![A-Za-z])){0,3}"""
 #: The last part of a name whose value is a secret. A look-ahead for its end saves most of the time that it takes to try
 #: all its beginnings at each place.
 _LABEL: Final = rf"""(?:(?:
@@ -114,7 +117,8 @@ _IS: Final = rf"""(?:\s+provided)?(?:{_QUOTE})?+(?:\s*+(?::=|[=-]>|[:=：＝→]
 #: In a text an ordinary word is a name only where it or its value is quoted, or "=" follows; figures are no tokens.
 _NAMED: Final = rf"""(?=(?:{_QUOTE})\s*[:=]|\s*(?::?=|:\s*[\[{{]?\s*{_QUOTE}))(?!(?<=tokens)\W{{1,8}}[0-9.,]+(?!\w))"""
 #: Also what goes on right behind a secret that was removed, or that the search took out ("]]]]").
-_VALUE: Final = r"""(?:(?<=")[^"\n]{4,}|(?<=')[^'\n]{4,}|(?:\[removed\]|\]{4,})*+[^\s"',;&)}\]<]{4,})"""
+_VALUE: Final = r"""(?:(?<=[^\\]")(?:[^"\\\n]|\\[^\n]){4,}|(?<=")[^"\n]{4,}|(?<=')[^'\n]{4,}
+      |(?:\[removed\]|\]{4,})*+[^\s"',;&)}\]<]{4,})"""
 #: Words before the value of a header: HTTP's authentication schemes.
 _SCHEMES: Final = "(?:bearer|basic|digest|token|api[-_]?key|negotiate|ntlm|hmac|oauth|genie-?key|sso-key)"
 #: The value of such a name, up to the closing quote where it is quoted.

@@ -7,6 +7,7 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 from alertworker.events.base import MAX_TEXT
 from alertworker.integrations.litellm.coerce import as_mapping, clip
@@ -220,9 +221,16 @@ def _hide(text: str, hidden: Container[int]) -> str:
 
 
 def _spellings(piece: str, text: str) -> Iterator[str]:
-    """Yield the piece unchanged and, if the text has escapes, as JSON or Python prints it, once or twice."""
+    """Yield the piece unchanged, as a form or a URL has it and, if the text has escapes, as JSON or Python prints it.
+
+    The last ones come once and twice escaped.
+    """
     piece = piece.replace("\x00", "\ufffd")
     yield piece
+    if ("%" in text or "+" in text) and not piece.isalnum():
+        data = piece.encode("utf-8", "replace")
+        yield quote(data)
+        yield quote_plus(data)
     if "\\" not in text or _PLAIN.fullmatch(piece):
         return
     seen = {piece}
@@ -239,6 +247,7 @@ def _escaped(piece: str) -> Iterator[str]:
     yield json.dumps(piece)[1:-1]
     yield json.dumps(piece, ensure_ascii=False)[1:-1]
     yield repr(piece)[1:-1]
+    yield repr(piece.encode("utf-8", "replace"))[2:-1]
 
 
 def _is_name(key: object, item: object) -> bool:
@@ -254,8 +263,8 @@ def _strings(value: object) -> Iterator[str]:
     waiting, parts = [value], 0
     while waiting:
         value = waiting.pop()
-        if isinstance(value, str):
-            yield value
+        if isinstance(value, str | bytes):
+            yield value if isinstance(value, str) else value.decode("utf-8", "replace")
             continue
         found: Iterable[object] = ()
         if isinstance(value, Mapping):

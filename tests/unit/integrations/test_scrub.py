@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -181,6 +182,25 @@ def test_a_prompt_that_is_escaped_twice_is_hidden(escape: Callable[[str], str]) 
     words = ["Zaun", "könig", '"Pin"', "4711", "it's", "öde", "C:\\x", "Ende"]
     shown = scrub(f"bad: {escape(chr(10).join(words))}", prompt_pieces({"input": "\n".join(words)}))
     assert not any(word in shown for word in ("Zaun", "nig", "Pin", "4711", "it", "de", "C:", "Ende"))
+
+
+@pytest.mark.parametrize(
+    "escape",
+    [quote, quote_plus, lambda prompt: repr(prompt.encode())],
+    ids=["URL", "form", "bytes"],
+)
+@pytest.mark.parametrize("sent", ["Write to Jane Doe about her test", "Напиши письмо Ивану о диагнозе"])
+def test_a_prompt_that_is_encoded_is_hidden(sent: str, escape: Callable[[str], str]) -> None:
+    """An error may show the form, the URL or the bytes that were sent."""
+    shown = scrub(f"invalid body: input={escape(sent)}", prompt_pieces({"input": sent}))
+    assert shown == scrub("invalid body: input=" + REMOVED, ()) or escape(sent) not in shown
+    assert escape(sent.rsplit(maxsplit=1)[-1]) not in shown
+
+
+def test_a_prompt_of_bytes_is_hidden() -> None:
+    """A file is sent as bytes."""
+    request = {"file": b"the merger of A and B"}
+    assert scrub("cannot read 'the merger of A and B'", prompt_pieces(request)) == f"cannot read '{REMOVED}'"
 
 
 class Counted(list[Any]):

@@ -321,6 +321,41 @@ def test_a_name_that_only_resembles_an_announcement_stays(name: str) -> None:
     assert pseudonymous(name) == name
 
 
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("cannot connect to postgresql://app:Tr0ub4,dor3@db/x", "dor3"),
+        ("redis://:pw,9999@cache", "9999"),
+        ("amqp://svc:it's4secret@mq:5672//", "4secret"),
+        ("mysql+pymysql://root:p<1>2word@db/x", "2word"),
+        ('{"client_secret":"Xk9\\"q7#mPz2"}', "q7#mPz2"),
+        ('api_key="a\\"bcd1234"', "bcd1234"),
+        ("LITELLM_SALT_KEY=correct-horse99", "horse99"),
+        ("ALERTWORKER_PUBLISH_KEY: 'hunter22'", "hunter22"),
+        ("OPENAI_API_KEY_EU_WEST=abcdef12", "abcdef12"),
+        ('private_key_pem="abc def"', "abc def"),
+    ],
+)
+def test_punctuation_ends_no_secret(text: str, secret: str) -> None:
+    """A password in a URL may have commas and quotes, and a value in quotes an escaped quote."""
+    assert secret not in without_secrets(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'see "http://host:8080","user@example.com"',
+        '{"url":"http://host:path","mail":"x@y"}',
+        '<a href="http://x:y">u@h</a>',
+        "http://one:8080,two@three",
+        "sort_key=abcdef",
+    ],
+)
+def test_punctuation_ends_an_address_without_a_password(text: str) -> None:
+    """The text behind the address stays readable."""
+    assert without_secrets(text) == text
+
+
 @pytest.mark.parametrize("text", HARMLESS)
 def test_ordinary_text_is_left_alone(text: str) -> None:
     """Names of models, ids, paths and prose read as they were written."""
