@@ -190,4 +190,4 @@ def test_a_long_lane_is_not_read_whole_for_each_message(runtime: Runtime, store:
 
     assert any("notifications_in_order (status=? AND channel=?)" in line for line in plan)
     assert any("earlier" in line and "(alert_id=? AND channel=?)" in line for line in plan)
-    assert not [line for line in plan if "SCAN" in line or "B-TREE" in line]
+    assert not [line for line in plan if ("SCAN" in line and line != "SCAN CONSTANT ROW") or "B-TREE" in line]
