@@ -119,8 +119,9 @@ def _hanging_now(subject: Subject) -> str:
 
 
 def _named(subject: Subject, step: Step, members: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the occurrences to name. Reminders and ends of outages name no calls: those known are old, and the facts
-    count all.
+    """Return the occurrences to name.
+
+    Reminders and ends of outages name no calls: the known ones are old, and the facts count all.
     """
     return () if step in (Step.REMINDER, Step.RESOLVED) and subject.type in _OF_TARGETS else members
 

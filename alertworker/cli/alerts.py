@@ -92,7 +92,7 @@ def _find(admin: AdminStore, prefix: str) -> AlertRow:
     """Return the only alert whose id begins so.
 
     Raises:
-        AlertWorkerError: there is no such alert, or there are several.
+        AlertWorkerError: the id fits no alert, or several.
     """
     found = admin.alerts_by_prefix(prefix, limit=_CANDIDATES + 1) if prefix else ()
     if not found:

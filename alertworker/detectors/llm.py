@@ -86,7 +86,7 @@ def _severity(event: RequestFailed) -> Severity:
 
     So is a call for which the router found no deployment, because all of them failed before. Nothing else judges the
     proxy's own failures, so they are High. A provider's failure without a deployment is Medium: no outage judges it,
-    and one such call is no reason to wake anybody.
+    but a single call must not page.
     """
     failure = event.failure
     if failure.error_class.startswith(NO_DEPLOYMENTS):

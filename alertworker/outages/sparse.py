@@ -29,7 +29,7 @@ def judge_any(buckets: Sequence[Bucket], limits: Limits) -> WindowVerdict:
 def judge_sparse(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
     """Return the verdict on the worst stretch that ends with little traffic: the most failures, then the earliest.
 
-    Only deployments are judged. With LiteLLM's counts alone there are no such outages.
+    Only deployments are judged. By LiteLLM's counts alone nothing is judged by the hour.
     """
     if not limits.share or limits.deployments > 1:
         return WindowVerdict()

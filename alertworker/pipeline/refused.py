@@ -40,8 +40,8 @@ class RefusedCredentials:
     def explaining_model(self, judged: JudgedModel, limits: Limits) -> str | None:
         """Return the refused credential that explains a model's outage, ``None`` if there is none.
 
-        Several refused credentials may explain it together. They explain it if the failures and lost calls that they
-        leave are no outage by themselves, neither of the model nor of one of its deployments.
+        Several refused credentials may explain it together. They do if the other failures and lost calls alone are not
+        an outage, neither of the model nor of one of its deployments.
         """
         if not any(REFUSED & row.causes.keys() for row in judged.buckets):
             return None

@@ -16,7 +16,7 @@ from alertworker.publisher.topology import dead_queue, events_queue, is_amqp, tr
 
 #: How long one publish may take, in seconds, confirmation included.
 _PUBLISH_TIMEOUT = 10.0
-#: RabbitMQ's answers if there is no queue for a batch (NO_ROUTE), or not even the exchange (NOT_FOUND).
+#: RabbitMQ's answers if the queue (NO_ROUTE) or the exchange (NOT_FOUND) is missing.
 _UNROUTED = (312, 404)
 _REPLICA = "the broker accepts no writes: it is a replica (READONLY)"
 #: Why Redis and Valkey refuse writes, by the exception's name or by the code at the start of their answer.

@@ -272,7 +272,7 @@ def test_no_secret_of_a_caller_leaves_the_proxy(fresh: tuple[Proxy, Receiver, St
     leaked += [json.dumps(one.body) for one in slack.posts]
     assert [secret for secret in SECRETS for text in leaked if secret in text] == []
     assert len(names) == 2, "tags and customers that are secrets stay distinct"
-    assert any("visible" in text for text in leaked), "what is no secret stays"
+    assert any("visible" in text for text in leaked), "text without a secret stays"
     for path in (*stack.folder.rglob("*"), *(proxy.folder / "data").rglob("*")):
         if path.is_file() and path.name != "config.yaml":
             assert [secret for secret in SECRETS if secret.encode() in path.read_bytes()] == [], path

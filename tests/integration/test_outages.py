@@ -627,7 +627,7 @@ def test_a_sibling_that_recovers_with_its_region_sends_nothing(
 
 
 def test_a_dead_sibling_stays_open_when_its_region_recovers(runtime: Runtime, store: SqlStore) -> None:
-    """It has answered no call, so a few failures more are no new outage."""
+    """It has answered no call since, so a few more failures open no second outage."""
     ingest_at(
         runtime, *(attempt(n, deployment=name, region="eu") for n in range(0, 80, 10) for name in ("d1", "d2")), at=80
     )

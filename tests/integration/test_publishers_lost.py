@@ -185,7 +185,7 @@ def test_a_silenced_loss_does_not_fire_after_the_host_runs_again(
 
 
 def test_processes_that_end_together_are_one_crash(runtime: Runtime, outbox: Outbox) -> None:
-    """A host with eight workers that is killed is no crash loop."""
+    """A killed host with eight workers does not count as a crash loop."""
     live(runtime, 300, ("other", 0, FOREVER), *[("a", 0, 60)] * 8)
 
     (message,) = outbox.sent
