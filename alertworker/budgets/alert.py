@@ -27,7 +27,7 @@ _FRESH: Final = timedelta(minutes=1)
 class Judgement:
     """The result of a reading: the budget's state, the alert to close, and the alert to raise."""
 
-    standing: BudgetState
+    state: BudgetState
     over: str | None = None
     alert: Alert | None = None
 
@@ -59,9 +59,9 @@ def judge(
     return Judgement(after, over, describe(key, after, limit, now=now, zone=zone))
 
 
-def fingerprint(key: BudgetKey, standing: BudgetState) -> str:
+def fingerprint(key: BudgetKey, state: BudgetState) -> str:
     """Return the fingerprint of a budget's alert in its period."""
-    return fingerprint_of(AlertType.BUDGET_ALERTS, _identity(key, standing.reading))
+    return fingerprint_of(AlertType.BUDGET_ALERTS, _identity(key, state.reading))
 
 
 def highest(key: BudgetKey, reading: Reading) -> Limit | None:
@@ -88,9 +88,9 @@ def start_of(reading: Reading) -> datetime | None:
     return period_start(reading.duration, reading.reset_at) if reading.reset_at is not None else None
 
 
-def describe(key: BudgetKey, standing: BudgetState, limit: Limit, *, now: datetime, zone: ZoneInfo) -> Alert:
+def describe(key: BudgetKey, state: BudgetState, limit: Limit, *, now: datetime, zone: ZoneInfo) -> Alert:
     """Return the alert of a limit, with the present figures."""
-    reading = standing.reading
+    reading = state.reading
     customer = reading.owner.customer_id
     return Alert(
         type=AlertType.BUDGET_ALERTS,
@@ -101,7 +101,7 @@ def describe(key: BudgetKey, standing: BudgetState, limit: Limit, *, now: dateti
         last_at=reading.at,
         labels=reading.owner.labels() | ({"customer": customer} if customer else {}),
         facts=_facts(key, limit, reading, now=now, zone=zone),
-        level=max(1, standing.level),
+        level=max(1, state.level),
         figures=figures(key, limit, reading, zone=zone),
     )
 

@@ -17,15 +17,15 @@ def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes f
     from alertworker.budgets.alert import name, share, spend_text
 
     rows: list[tuple[float, dict[str, object]]] = []
-    for key, standing in build_admin_store().budgets():
-        reading = standing.reading
+    for key, state in build_admin_store().budgets():
+        reading = state.reading
         shown, spend = name(key, reading), spend_text(reading)
-        row: dict[str, object] = {"scope": key.name, "state": spell_state(standing), "spend": spend}
+        row: dict[str, object] = {"scope": key.name, "state": spell_state(state), "spend": spend}
         row |= {"resets": reading.reset_at or "never", "reported": reading.at, "budget": shown}
         if as_json:
             row = {
                 "budget": key.name,
-                "state": spell_state(standing),
+                "state": spell_state(state),
                 "resets": reading.reset_at,
                 "reported": reading.at,
                 "entity": key.entity,

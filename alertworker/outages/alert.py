@@ -96,7 +96,7 @@ def describe(
 
 def ongoing(
     target: Target,
-    standing: OpenAlert,
+    open_alert: OpenAlert,
     verdict: WindowVerdict,
     events: Sequence[AttemptFailed],
     policy: OutagePolicy,
@@ -112,31 +112,31 @@ def ongoing(
         type=alert_type,
         severity=Severity.MEDIUM,
         identity=identity,
-        headline=standing.headline,
-        first_at=began_at(verdict) if verdict.crossed else standing.first_at,
+        headline=open_alert.headline,
+        first_at=began_at(verdict) if verdict.crossed else open_alert.first_at,
         last_at=max(event.occurred_at for event in events),
         count=len(events),
-        labels={name: value for name, value in standing.labels.items() if name not in identity},
-        facts=standing.facts,
+        labels={name: value for name, value in open_alert.labels.items() if name not in identity},
+        facts=open_alert.facts,
         members=details(events, policy, kept),
         metadata=newest_metadata(events),
-        level=standing.level,
+        level=open_alert.level,
     )
 
 
-def risen(target: Target, standing: OpenAlert, grade: Grade, calls: Calls) -> Alert:
+def risen(target: Target, open_alert: OpenAlert, grade: Grade, calls: Calls) -> Alert:
     """Return the alert that raises an open outage's grade because calls were lost. It adds no occurrences."""
     alert_type, identity = _identity(target)
     return Alert(
         type=alert_type,
         severity=grade.severity,
         identity=identity,
-        headline=standing.headline.replace("Minor", "Major", 1) if grade.is_major else standing.headline,
-        first_at=standing.first_at,
-        last_at=standing.last_at,
+        headline=open_alert.headline.replace("Minor", "Major", 1) if grade.is_major else open_alert.headline,
+        first_at=open_alert.first_at,
+        last_at=open_alert.last_at,
         count=0,
-        labels={name: value for name, value in standing.labels.items() if name not in identity},
-        facts={**standing.facts, **spell_calls(calls)},
+        labels={name: value for name, value in open_alert.labels.items() if name not in identity},
+        facts={**open_alert.facts, **spell_calls(calls)},
         level=grade.alert_level,
     )
 

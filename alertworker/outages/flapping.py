@@ -29,47 +29,47 @@ _WELL: Final = 300
 _MAX_STRETCHES: Final = 100
 
 
-def opened(standing: Outage, rank: int, *, is_dead: bool, since: int) -> Outage:
+def opened(outage: Outage, rank: int, *, is_dead: bool, since: int) -> Outage:
     """Return the state of a target whose outage opens or returns, from the epoch second ``since`` on."""
-    earlier = standing.stretches
-    if not standing.is_flapping:
+    earlier = outage.stretches
+    if not outage.is_flapping:
         earlier = tuple(one for one in earlier if one.start > since - _WITHIN)
     stretches = (*earlier, Stretch(since, since))[-_MAX_STRETCHES:]
-    flaps = standing.is_flapping or len(stretches) >= _FROM
-    return Outage.of(rank, over_until=standing.over_until, stretches=stretches, is_dead=is_dead, is_flapping=flaps)
+    flaps = outage.is_flapping or len(stretches) >= _FROM
+    return Outage.of(rank, over_until=outage.over_until, stretches=stretches, is_dead=is_dead, is_flapping=flaps)
 
 
-def recovered(standing: Outage, at: int, *, over_until: int) -> Outage:
+def recovered(outage: Outage, at: int, *, over_until: int) -> Outage:
     """Return the state of a flapping target that recovered at the epoch second ``at``: its condition stays open."""
-    stretches = _ended(standing, at)
-    return Outage.of(standing.rank, over_until=over_until, stretches=stretches, is_flapping=True, is_up=True)
+    stretches = _ended(outage, at)
+    return Outage.of(outage.rank, over_until=over_until, stretches=stretches, is_flapping=True, is_up=True)
 
 
-def closed(standing: Outage, at: int, *, over_until: int) -> Outage:
+def closed(outage: Outage, at: int, *, over_until: int) -> Outage:
     """Return the state of a target whose outage ended at the epoch second ``at``."""
-    stretches = standing.stretches if standing.is_up else _ended(standing, at)
+    stretches = outage.stretches if outage.is_up else _ended(outage, at)
     return Outage(over_until=over_until, stretches=stretches)
 
 
-def is_quiet(standing: Outage, until: int) -> bool:
+def is_quiet(outage: Outage, until: int) -> bool:
     """Return whether a flapping target had no outage for long enough to end, at the epoch second ``until``."""
-    return until - standing.stretches[-1].end >= _QUIET
+    return until - outage.stretches[-1].end >= _QUIET
 
 
-def is_well(standing: Outage, until: int) -> bool:
+def is_well(outage: Outage, until: int) -> bool:
     """Return whether a flapping target had no outage for so long that a reminder would surprise."""
-    return standing.is_up and until - standing.stretches[-1].end >= _WELL
+    return outage.is_up and until - outage.stretches[-1].end >= _WELL
 
 
-def describe(alert: _A, standing: Outage, *, until: int) -> _A:
+def describe(alert: _A, outage: Outage, *, until: int) -> _A:
     """Return an outage's alert. If the target flaps, it has the number and total length of its outages until ``until``.
 
     >>> spell_stretches([Stretch(0, 180), Stretch(1_500, 1_740), Stretch(3_000, 3_000)], until=3_120, is_up=False)
     '3 outages in 52 min; down for 9 min in all'
     """
-    if not standing.is_flapping:
+    if not outage.is_flapping:
         return alert
-    text = spell_stretches(standing.stretches, until=until, is_up=standing.is_up)
+    text = spell_stretches(outage.stretches, until=until, is_up=outage.is_up)
     has_headline = FLAPPING in alert.labels
     return replace(
         alert,
@@ -94,7 +94,7 @@ def spell_stretches(stretches: Sequence[Stretch], *, until: int, is_up: bool) ->
     return f"{outages}; down for {total} in all"
 
 
-def _ended(standing: Outage, at: int) -> tuple[Stretch, ...]:
+def _ended(outage: Outage, at: int) -> tuple[Stretch, ...]:
     """Return the stretches of a target whose last one ended. Rows of the previous version have none."""
-    *before, last = standing.stretches or (Stretch(at, at),)
+    *before, last = outage.stretches or (Stretch(at, at),)
     return (*before, Stretch(last.start, max(last.start, at)))

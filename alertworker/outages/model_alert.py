@@ -44,7 +44,7 @@ def model_alert(
     model: str,
     judged: JudgedModel,
     grade: Grade,
-    standing: OpenAlert | None,
+    open_alert: OpenAlert | None,
     events: Sequence[AttemptFailed],
     policy: OutagePolicy,
     *,
@@ -58,19 +58,21 @@ def model_alert(
     verdict = judged.verdict
     level = "Major" if grade.is_major else "Minor"
     until = datetime.fromtimestamp(verdict.until, UTC)
-    last_at = max((event.occurred_at for event in events), default=standing.last_at if standing else until)
-    first_at = began_at(verdict) if verdict.crossed or standing is None else standing.first_at
+    last_at = max((event.occurred_at for event in events), default=open_alert.last_at if open_alert else until)
+    first_at = began_at(verdict) if verdict.crossed or open_alert is None else open_alert.first_at
     state = f"{level} Service Outage: model {model} {_state(verdict, judged.calls)}"
     return Alert(
         type=AlertType.OUTAGE_ALERTS,
         severity=grade.severity,
         identity=identity(model),
-        headline=_count(state if verdict.crossed or standing is None else standing.headline, judged.calls),
+        headline=_count(state if verdict.crossed or open_alert is None else open_alert.headline, judged.calls),
         first_at=first_at,
         last_at=last_at,
-        count=max(verdict.failed, len(events)) if standing is None else len(events),
+        count=max(verdict.failed, len(events)) if open_alert is None else len(events),
         labels=_labels(judged),
-        facts=_facts(model, judged, grade, events, policy) if verdict.crossed or standing is None else standing.facts,
+        facts=_facts(model, judged, grade, events, policy)
+        if verdict.crossed or open_alert is None
+        else open_alert.facts,
         members=details(events, policy, kept),
         metadata=newest_metadata(events) if events else {},
         level=1 + grade.is_high,

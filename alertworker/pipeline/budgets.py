@@ -79,11 +79,11 @@ def judge_piece(tx: Transaction, piece: BudgetPiece, folded: Fold, runtime: Runt
             judged.append((key, judgement))
             if judgement.over:
                 over[judgement.over] = (key, before.reading if before else after.reading, after.reading)
-    tx.budgets.keep_budgets({key: judgement.standing for key, judgement in judged})
+    tx.budgets.keep_budgets({key: judgement.state for key, judgement in judged})
     for fingerprint in sorted(over):
         _over(tx, fingerprint, *over[fingerprint], runtime, now=now)
     alerts = [
-        explain_budget(tx, key, judgement.standing.reading, judgement.alert, runtime.zone)
+        explain_budget(tx, key, judgement.state.reading, judgement.alert, runtime.zone)
         for key, judgement in judged
         if judgement.alert is not None
     ]
@@ -125,9 +125,9 @@ def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
     """Send a reminder of a budget with its current figures, if money was spent since the last message."""
     interval = timedelta(seconds=runtime.router.decide(alert.type, alert.routing_labels, now=now).repeat_interval)
     key = BudgetKey.parse(alert.labels["budget"], alert.labels["entity"])
-    standing = tx.budgets.budget(key)
-    limit = budgets.highest(key, standing.reading) if standing is not None else None
-    if standing is None or limit is None or standing.reading.spent_at <= now - interval:
+    state = tx.budgets.budget(key)
+    limit = budgets.highest(key, state.reading) if state is not None else None
+    if state is None or limit is None or state.reading.spent_at <= now - interval:
         tx.alerts.remind_at(alert.id, now + interval)
         return
     notify(tx, alert, Step.REMINDER, runtime, now=now)

@@ -39,28 +39,28 @@ def end_credentials(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
     if arrived is None or tx.publishers.backlogged():
         return False
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
-    standings = tx.credentials.lock_refused_credentials()
-    alerts = tx.alerts.find_all_open(map(credentials.fingerprint, standings)) if standings else {}
-    opened = {key: alerts.get(credentials.fingerprint(key)) for key in standings}
-    rows = tx.credentials.refusals({key: _start(opened[key], one, until) for key, one in standings.items()})
-    ends = _ends(tx, standings, rows, until)
+    states = tx.credentials.lock_refused_credentials()
+    alerts = tx.alerts.find_all_open(map(credentials.fingerprint, states)) if states else {}
+    opened = {key: alerts.get(credentials.fingerprint(key)) for key in states}
+    rows = tx.credentials.refusals({key: _start(opened[key], one, until) for key, one in states.items()})
+    ends = _ends(tx, states, rows, until)
     ended = {key: ends[key] for key in sorted(ends)[:limit]}
     _resolve(tx, {key: (alert, ended[key]) for key in ended if (alert := opened[key]) is not None}, runtime, now=now)
     _end_explained(tx, ended, rows, until, runtime, now=now)
     for key in ended:
-        over_until = max(standings[key].over_until, until)
-        tx.credentials.keep_credential(key, replace(standings[key], level=0, over_until=over_until))
+        over_until = max(states[key].over_until, until)
+        tx.credentials.keep_credential(key, replace(states[key], level=0, over_until=over_until))
     return len(ended) < len(ends)
 
 
-def _start(alert: OpenAlert | None, standing: CredentialState, until: int) -> int:
+def _start(alert: OpenAlert | None, state: CredentialState, until: int) -> int:
     since = bucket_of(alert.first_at.timestamp()) if alert is not None else until - credentials.UNUSED_SECONDS
-    return max(since, standing.over_until)
+    return max(since, state.over_until)
 
 
 def _ends(
     tx: Transaction,
-    standings: Mapping[CredentialKey, CredentialState],
+    states: Mapping[CredentialKey, CredentialState],
     rows: Mapping[CredentialKey, Sequence[Refusals]],
     until: int,
 ) -> dict[CredentialKey, End]:
@@ -68,7 +68,7 @@ def _ends(
     names = {row.deployment_id for own in rows.values() for row in own}
     first = min((row.since for own in rows.values() for row in own), default=0)
     successes = tx.credentials.last_successes(sorted(names), start=first) if names else {}
-    found = {key: credentials.ended(rows[key], one, successes, until=until) for key, one in standings.items()}
+    found = {key: credentials.ended(rows[key], one, successes, until=until) for key, one in states.items()}
     return {key: end for key, end in found.items() if end is not None}
 
 
@@ -107,15 +107,15 @@ def _end_explained(
         for target in (Target(row.deployment_id), Target(provider=key.provider, region=row.region))
         if target.deployment_id or target.region
     }
-    standings = tx.outages.lock_outages(targets)
-    known = {outages.fingerprint(target): target for target in standings}
+    locked = tx.outages.lock_outages(targets)
+    known = {outages.fingerprint(target): target for target in locked}
     values = {key.credential for key in keys}
     labelled = tx.alerts.labelled_alerts("credential", values, _OUTAGES) if values else ()
     named = [mark for mark in labelled if mark in known]
     for mark, alert in sorted((tx.alerts.find_all_open(named) if named else {}).items()):
         target = known[mark]
         resolve(tx, _total(tx, alert, now), runtime, now=now)
-        tx.outages.keep_outages({target: Outage(over_until=max(standings[target].over_until, until))})
+        tx.outages.keep_outages({target: Outage(over_until=max(locked[target].over_until, until))})
     settle_explained(tx, "credential", values, now=now)
 
 

@@ -29,16 +29,16 @@ def judge_credentials(context: BatchContext) -> None:
 
     They come before outages, because they inhibit those. A batch in which calls were lost may raise the severity.
     """
-    standings = context.tx.credentials.judged_credentials()
+    states = context.tx.credentials.judged_credentials()
     events: dict[CredentialKey, list[AttemptFailed]] = {}
-    for key, standing in sorted(standings.items()):
+    for key, state in sorted(states.items()):
         own = [event for event in context.folded.outages.blamed if _is_refused(event, key)]
-        events[key] = [event for event in own if event.occurred_at.timestamp() >= standing.over_until]
-    judged = {key: standing for key, standing in standings.items() if events[key] or standing.level}
+        events[key] = [event for event in own if event.occurred_at.timestamp() >= state.over_until]
+    judged = {key: state for key, state in states.items() if events[key] or state.level}
     at = {key: max((event.occurred_at for event in events[key]), default=context.now) for key in judged}
     reports = read_reports(context.tx, judged, at)
-    for key, standing in sorted(judged.items()):
-        _judge(context, standing, reports[key], events[key])
+    for key, state in sorted(judged.items()):
+        _judge(context, state, reports[key], events[key])
 
 
 def count_credentials(context: BatchContext) -> int:
@@ -62,15 +62,15 @@ def label_refused(context: BatchContext) -> list[Alert]:
     return [_labelled(alert, refused, reports) for alert in alerts]
 
 
-def _judge(context: BatchContext, standing: CredentialState, report: Report, events: Sequence[AttemptFailed]) -> None:
+def _judge(context: BatchContext, state: CredentialState, report: Report, events: Sequence[AttemptFailed]) -> None:
     tx, policy, key = context.tx, context.runtime.policy.outages, report.key
     verdict = judge_credential(report.rows, policy.deployment)
     if verdict is None:
         return
-    grade = credentials.grade_of(verdict, report).worst(standing.level)
-    if not events and grade.rank <= standing.level:
+    grade = credentials.grade_of(verdict, report).worst(state.level)
+    if not events and grade.rank <= state.level:
         return
-    opened = tx.alerts.find_open(credentials.fingerprint(key)) if standing.level else None
+    opened = tx.alerts.find_open(credentials.fingerprint(key)) if state.level else None
     if not events and opened is None:
         return
     kept = tx.occurrences.count_members(opened.id) if opened is not None else 0
@@ -86,8 +86,8 @@ def _judge(context: BatchContext, standing: CredentialState, report: Report, eve
     )
     since = _first_refusal(tx, report.rows, verdict.since)
     claim(tx, replace(alert, first_at=since), context.runtime, now=context.now)
-    if grade.rank != standing.level:
-        tx.credentials.keep_credential(key, replace(standing, level=grade.rank))
+    if grade.rank != state.level:
+        tx.credentials.keep_credential(key, replace(state, level=grade.rank))
 
 
 def _first_refusal(tx: Transaction, rows: Iterable[Refusals], since: int) -> datetime:

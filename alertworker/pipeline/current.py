@@ -146,12 +146,12 @@ def _current_budget(tx: Transaction, alert: _S, zone: ZoneInfo, now: datetime) -
     if isinstance(alert, OpenAlert) and (alert.opened or alert.rose):
         return alert  # the transaction that claims it composed it
     key = BudgetKey.parse(alert.labels["budget"], alert.labels["entity"])
-    standing = tx.budgets.budget(key)
-    limit = budgets.highest(key, standing.reading) if standing is not None else None
-    if standing is None or limit is None or budgets.fingerprint(key, standing) != alert.fingerprint:
+    state = tx.budgets.budget(key)
+    limit = budgets.highest(key, state.reading) if state is not None else None
+    if state is None or limit is None or budgets.fingerprint(key, state) != alert.fingerprint:
         return alert
-    found = budgets.describe(key, standing, limit, now=now, zone=zone)
-    facts = explain_budget(tx, key, standing.reading, found, zone).facts
+    found = budgets.describe(key, state, limit, now=now, zone=zone)
+    facts = explain_budget(tx, key, state.reading, found, zone).facts
     return replace(alert, headline=found.headline, facts=facts, figures=found.figures)
 
 

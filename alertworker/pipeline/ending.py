@@ -48,23 +48,23 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     alerts = tx.alerts.find_all_open(map(outages.fingerprint, opened)) if opened else {}
     inhibitors = {by for alert in alerts.values() if (by := _inhibitor(alert)) is not None}
     closed = inhibitors - tx.alerts.still_open(inhibitors)
-    for target, standing in sorted(opened.items()):  # regions first
+    for target, outage in sorted(opened.items()):  # regions first
         if resolved >= limit:
             return True
         alert = alerts.get(outages.fingerprint(target))
         rows = buckets[target] if target.deployment_id else counted.clear(buckets[target])
         judged = longer.get(target, rows)
-        ending = _ending(tx, standing, alert, judged, limits[target], until=until, arrived=arrived)
-        if ending is None and _inhibitor(alert) in closed and not _lasts(standing, rows, limits[target], until=until):
+        ending = _ending(tx, outage, alert, judged, limits[target], until=until, arrived=arrived)
+        if ending is None and _inhibitor(alert) in closed and not _lasts(outage, rows, limits[target], until=until):
             ending = Ending(End.RECOVERED, max((row.last_failure // 1_000 for row in rows), default=until))
-        after = _after(standing, ending, until)
+        after = _after(outage, ending, until)
         if after is None:
             continue
         tx.outages.keep_outages({target: after})
         if after.state:
             continue  # it flaps, and has recovered for now
         if alert is not None:
-            resolve(tx, _closed(tx, alert, standing, after, ending, counted, limits[target]), runtime, now=now)
+            resolve(tx, _closed(tx, alert, outage, after, ending, counted, limits[target]), runtime, now=now)
             closed.add(alert.id)
         resolved += 1
     return resolved >= limit
@@ -81,7 +81,7 @@ def _longer(
 
 def _ending(
     tx: Transaction,
-    standing: Outage,
+    outage: Outage,
     alert: OpenAlert | None,
     buckets: Sequence[Bucket],
     limits: Limits,
@@ -94,45 +94,45 @@ def _ending(
     ending = ended(buckets, limits, since=since, until=until, reach=SPARSE_SECONDS)
     if ending is None or ending.how is not End.UNKNOWN or alert is None or arrived - alert.last_at >= DEAD_LASTS:
         return ending
-    if _never_answered(tx, alert, standing, limits):
+    if _never_answered(tx, alert, outage, limits):
         return None  # with so little traffic, 15 min without a call prove nothing
     return ending
 
 
-def _never_answered(tx: Transaction, alert: OpenAlert, standing: Outage, limits: Limits) -> bool:
+def _never_answered(tx: Transaction, alert: OpenAlert, outage: Outage, limits: Limits) -> bool:
     """Return whether no call on a target has succeeded since its outage began. Few calls may not prove it dead yet."""
-    if standing.is_dead or not limits.share:
-        return standing.is_dead
-    start = max(standing.over_until, bucket_of(alert.first_at.timestamp()))
+    if outage.is_dead or not limits.share:
+        return outage.is_dead
+    start = max(outage.over_until, bucket_of(alert.first_at.timestamp()))
     return not any(row.succeeded for row in tx.outages.buckets(outages.target_of(alert), start=start))
 
 
-def _after(standing: Outage, ending: Ending | None, until: int) -> Outage | None:
+def _after(outage: Outage, ending: Ending | None, until: int) -> Outage | None:
     """Return the state after an outage ended, ``None`` if nothing ended."""
-    over_until = max(standing.over_until, until)
-    if standing.is_up:
-        return flapping.closed(standing, 0, over_until=over_until) if flapping.is_quiet(standing, until) else None
+    over_until = max(outage.over_until, until)
+    if outage.is_up:
+        return flapping.closed(outage, 0, over_until=over_until) if flapping.is_quiet(outage, until) else None
     if ending is None:
         return None
-    if standing.is_flapping and ending.how is End.RECOVERED:
-        return flapping.recovered(standing, ending.at, over_until=over_until)
-    return flapping.closed(standing, ending.at, over_until=over_until)
+    if outage.is_flapping and ending.how is End.RECOVERED:
+        return flapping.recovered(outage, ending.at, over_until=over_until)
+    return flapping.closed(outage, ending.at, over_until=over_until)
 
 
 def _closed(
     tx: Transaction,
     alert: OpenAlert,
-    standing: Outage,
+    outage: Outage,
     after: Outage,
     ending: Ending | None,
     counted: CountedCalls,
     limits: Limits,
 ) -> OpenAlert:
     """Return an outage with the totals until the target recovered."""
-    if standing.is_up or ending is None:
+    if outage.is_up or ending is None:
         ending = Ending(End.RECOVERED, after.stretches[-1].end)
     quiet = timedelta(seconds=NO_TRAFFIC_SECONDS)
-    if ending.how is End.UNKNOWN and _never_answered(tx, alert, standing, limits):
+    if ending.how is End.UNKNOWN and _never_answered(tx, alert, outage, limits):
         quiet = DEAD_LASTS
     sums = outage_sums(tx, alert, counted, until=ending.at or None)
     closed = outages.closing(alert, *sums, ending, quiet=quiet)
@@ -145,13 +145,13 @@ def _inhibitor(alert: OpenAlert | None) -> str | None:
     return suppression.by if suppression is not None and suppression.reason is SuppressionReason.ALERT else None
 
 
-def _lasts(standing: Outage, buckets: Sequence[Bucket], limits: Limits, *, until: int) -> bool:
+def _lasts(outage: Outage, buckets: Sequence[Bucket], limits: Limits, *, until: int) -> bool:
     """Return whether the last window alone is an outage, or a dead target has answered no call since.
 
     If it is not, an outage ends with the outage that suppressed it. Few calls may reach the deployment, so its own
     proof may come much later, and no channel was notified of it. If calls keep failing, they open it again.
     """
-    if standing.is_dead and not any(row.succeeded for row in buckets):
+    if outage.is_dead and not any(row.succeeded for row in buckets):
         return True
     return bool(judge([row for row in buckets if row.start >= until - limits.span], limits).crossed)
 

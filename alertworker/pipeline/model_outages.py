@@ -36,7 +36,7 @@ class ModelJudgement:
     """A model group with its state before the batch, the verdict, and the batch's failed calls on its deployments."""
 
     model: str
-    standing: Outage
+    outage: Outage
     judged: JudgedModel
     events: Sequence[AttemptFailed]
 
@@ -53,10 +53,10 @@ def judge_models(context: BatchContext, counted: CountedCalls) -> list[ModelJudg
     known = context.tx.models.lock_models({*events, *lost})
     own: dict[str, list[AttemptFailed]] = {}
     moments: dict[str, list[int]] = {}
-    for model, standing in known.items():
-        own[model] = [one for one in events.get(model, ()) if one.occurred_at.timestamp() >= standing.over_until]
+    for model, outage in known.items():
+        own[model] = [one for one in events.get(model, ()) if one.occurred_at.timestamp() >= outage.over_until]
         moments[model] = [bucket_of(event.occurred_at.timestamp()) for event in own[model]]
-        moments[model] += [bucket for bucket in lost.get(model, ()) if bucket >= standing.over_until]
+        moments[model] += [bucket for bucket in lost.get(model, ()) if bucket >= outage.over_until]
     judged = _judge(context, counted, {model: known[model] for model in sorted(known) if moments[model]}, moments)
     return [ModelJudgement(model, known[model], one, own[model]) for model, one in judged.items()]
 
@@ -78,11 +78,11 @@ def raise_model(
 
     It has the label of the refused ``credential`` that explains the failures on all of its deployments.
     """
-    tx, standing, judged = context.tx, one.standing, one.judged
-    opened = tx.alerts.find_open(fingerprint(one.model)) if standing.state else None
+    tx, outage, judged = context.tx, one.outage, one.judged
+    opened = tx.alerts.find_open(fingerprint(one.model)) if outage.state else None
     if judged.grade is None and opened is None:
         return
-    worst = (judged.grade or Grade(is_major=False, is_high=False)).worst(standing.rank)
+    worst = (judged.grade or Grade(is_major=False, is_high=False)).worst(outage.rank)
     if opened is not None:
         _, calls, _ = model_sums(tx, opened, counted)
         judged = replace(judged, calls=calls)
@@ -94,9 +94,9 @@ def raise_model(
     if opened is not None and judged.verdict.crossed:
         _relabel(tx, opened, judged, credential)
     claim(tx, alert, context.runtime, now=context.now)
-    dead = standing.is_dead or judged.verdict.is_dead
-    after = Outage.of(worst.rank, is_dead=dead, over_until=standing.over_until)
-    if after != standing:
+    dead = outage.is_dead or judged.verdict.is_dead
+    after = Outage.of(worst.rank, is_dead=dead, over_until=outage.over_until)
+    if after != outage:
         tx.models.keep_models({one.model: after})
 
 
@@ -119,7 +119,7 @@ def end_models(
     windows = _Windows.read(tx, counted, starts)
     alerts = tx.alerts.find_all_open(map(fingerprint, opened)) if opened else {}
     resolved = 0
-    for model, standing in opened.items():
+    for model, outage in opened.items():
         if resolved == limit:
             break
         alert = alerts.get(fingerprint(model))
@@ -129,13 +129,13 @@ def end_models(
         if ending is None:
             continue
         is_unknown = ending.how is End.UNKNOWN
-        never = is_unknown and (standing.is_dead or _never_answered(tx, model, max(since, standing.over_until)))
+        never = is_unknown and (outage.is_dead or _never_answered(tx, model, max(since, outage.over_until)))
         if never and until - last_at < DEAD_LASTS.total_seconds():
             continue
         if alert is not None:
             quiet = DEAD_LASTS if never else timedelta(seconds=NO_TRAFFIC_SECONDS)
             resolve(tx, close_model(alert, *model_sums(tx, alert, counted), ending, quiet=quiet), runtime, now=now)
-        tx.models.keep_models({model: Outage(over_until=max(standing.over_until, until))})
+        tx.models.keep_models({model: Outage(over_until=max(outage.over_until, until))})
         resolved += 1
     return resolved
 
@@ -169,7 +169,7 @@ def model_is_over(context: BatchContext, one: ModelJudgement, counted: CountedCa
     verdict, limits = one.judged.verdict, context.runtime.policy.outages.model
     if verdict.until >= until:
         return False
-    start = max(one.standing.over_until, until - lookback(limits))
+    start = max(one.outage.over_until, until - lookback(limits))
     windows = _Windows.read(context.tx, counted, {one.model: start})
     buckets = [row for row in windows.buckets[one.model] if row.start < until]
     calls = [row for row in windows.calls[one.model] if row.bucket < until]

@@ -87,7 +87,7 @@ class _Failures:
     """A target's failed calls of a batch, the verdict on its windows, and what explains them."""
 
     target: Target
-    standing: Outage
+    outage: Outage
     events: Sequence[AttemptFailed]
     judged: _Judged
     #: The refused credential that explains an outage.
@@ -99,34 +99,34 @@ class _Failures:
 def _judge_failures(
     context: BatchContext,
     target: Target,
-    standing: Outage,
+    outage: Outage,
     failed: Sequence[AttemptFailed],
     scope: RegionScope,
     problems: CallerProblems,
 ) -> _Failures | None:
     """Judge the windows with a target's failed calls, ``None`` if all of them are from before its last end."""
-    events = [event for event in failed if event.occurred_at.timestamp() >= standing.over_until]
+    events = [event for event in failed if event.occurred_at.timestamp() >= outage.over_until]
     if not events:
         context.tx.count(CounterName.LATE_ATTEMPTS, "after its outage", len(failed))
         return None
     moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
-    judged = _judge(context, target, standing, moments, scope)
-    if judged.grade is not None and not standing.state and _is_over(context, target, standing, judged, scope):
+    judged = _judge(context, target, outage, moments, scope)
+    if judged.grade is not None and not outage.state and _is_over(context, target, outage, judged, scope):
         context.tx.count(CounterName.LATE_ATTEMPTS, "of an outage that is over", len(events))
-        return _Failures(target, standing, events, judged, is_over=True)
+        return _Failures(target, outage, events, judged, is_over=True)
     limits = outages.limits_of(target, context.runtime.policy.outages)
     is_callers = judged.grade is not None and problems.explain(
-        target, judged.verdict, judged.buckets, limits, has_outage=standing.state > 0
+        target, judged.verdict, judged.buckets, limits, has_outage=outage.state > 0
     )
-    return _Failures(target, standing, events, judged, _credential(context, target, judged), is_callers=is_callers)
+    return _Failures(target, outage, events, judged, _credential(context, target, judged), is_callers=is_callers)
 
 
 def _judge_lost(
-    context: BatchContext, target: Target, standing: Outage, buckets: Sequence[int], scope: RegionScope
+    context: BatchContext, target: Target, outage: Outage, buckets: Sequence[int], scope: RegionScope
 ) -> _Failures:
     """Judge a target with an outage that failed lost calls of the batch, and no attempt."""
-    judged = _judge(context, target, standing, buckets, scope)
-    return _Failures(target, standing, (), judged, _credential(context, target, judged))
+    judged = _judge(context, target, outage, buckets, scope)
+    return _Failures(target, outage, (), judged, _credential(context, target, judged))
 
 
 def _hurting(deployments: Iterable[_Failures]) -> set[str]:
@@ -175,13 +175,13 @@ def _raise_failures(context: BatchContext, one: _Failures) -> None:
 def _raise_model(context: BatchContext, model: ModelJudgement, counted: CountedCalls, problems: CallerProblems) -> None:
     """Raise a model's outage, unless one caller's problem explains it, or the model has recovered since."""
     limits = context.runtime.policy.outages.model
-    is_new = model.judged.grade is not None and not model.standing.state
+    is_new = model.judged.grade is not None and not model.outage.state
     if is_new and (problems.explain_model(model.judged, limits) or model_is_over(context, model, counted)):
         return
     raise_model(context, model, counted, credential=context.refused.explaining_model(model.judged, limits))
 
 
-def _is_over(context: BatchContext, target: Target, standing: Outage, judged: _Judged, scope: RegionScope) -> bool:
+def _is_over(context: BatchContext, target: Target, outage: Outage, judged: _Judged, scope: RegionScope) -> bool:
     """Return whether late events show an outage that was not noticed and whose target has recovered since.
 
     Events are late if a canary that was sent after them has returned already.
@@ -191,7 +191,7 @@ def _is_over(context: BatchContext, target: Target, standing: Outage, judged: _J
     if judged.verdict.until >= until:
         return False
     limits = outages.limits_of(target, context.runtime.policy.outages)
-    found = context.tx.outages.buckets(target, start=max(standing.over_until, until - lookback(limits)), end=until)
+    found = context.tx.outages.buckets(target, start=max(outage.over_until, until - lookback(limits)), end=until)
     rows = found if target.deployment_id else scope.clear(found)
     ending = ended(rows, limits, since=judged.verdict.since, until=until)
     return ending is not None and ending.how is End.RECOVERED
@@ -218,22 +218,22 @@ class _Judged:
 
 
 def _judge(
-    context: BatchContext, target: Target, standing: Outage, moments: Sequence[int], scope: RegionScope
+    context: BatchContext, target: Target, outage: Outage, moments: Sequence[int], scope: RegionScope
 ) -> _Judged:
     """Judge the windows that hold the buckets ``moments``."""
     tx, limits = context.tx, outages.limits_of(target, context.runtime.policy.outages)
     first, last = min(moments), max(moments)
-    start = max(standing.over_until, first - limits.reach)
+    start = max(outage.over_until, first - limits.reach)
     found = tx.outages.buckets(target, start=start, end=last + limits.reach)
     buckets = found if target.deployment_id else scope.clear(found)
     verdict = judge(buckets, limits)
-    if target.deployment_id and limits.share and not standing.is_dead and may_be_dead(buckets, verdict, limits):
-        longer = tx.outages.buckets(target, start=max(standing.over_until, last - DEAD_REACH))
+    if target.deployment_id and limits.share and not outage.is_dead and may_be_dead(buckets, verdict, limits):
+        longer = tx.outages.buckets(target, start=max(outage.over_until, last - DEAD_REACH))
         if (dead := is_dead(longer, limits)) is not None:
             buckets, verdict = longer, dead
     if target.deployment_id and not verdict.crossed and may_be_sparse(found, since=first, end=last + limits.reach):
         longer = tx.outages.buckets(
-            target, start=max(standing.over_until, first - SPARSE_SECONDS), end=last + SPARSE_SECONDS
+            target, start=max(outage.over_until, first - SPARSE_SECONDS), end=last + SPARSE_SECONDS
         )
         if (sparse := judge_sparse(longer, limits)).crossed:
             buckets, verdict = longer, sparse
@@ -249,11 +249,11 @@ def _judge(
 def _raise(context: BatchContext, one: _Failures) -> None:
     """Claim the alert that opens the outage, raises its grade or counts failed calls. Store the target's new state."""
     tx, policy = context.tx, context.runtime.policy.outages
-    target, standing, judged, events = one.target, one.standing, one.judged, one.events
-    opened = tx.alerts.find_open(outages.fingerprint(target)) if standing.state else None
+    target, outage, judged, events = one.target, one.outage, one.judged, one.events
+    opened = tx.alerts.find_open(outages.fingerprint(target)) if outage.state else None
     kept = tx.occurrences.count_members(opened.id) if opened is not None else None
-    worst = judged.grade.worst(standing.rank) if judged.grade is not None else None
-    rises = worst is not None and worst.rank > standing.rank
+    worst = judged.grade.worst(outage.rank) if judged.grade is not None else None
+    rises = worst is not None and worst.rank > outage.rank
     if worst is not None and rises and events:
         alert = outages.describe(target, judged.verdict, worst, judged.calls, events, policy, kept=kept)
     elif worst is not None and rises and opened is not None:
@@ -262,27 +262,27 @@ def _raise(context: BatchContext, one: _Failures) -> None:
         alert = outages.ongoing(target, opened, judged.verdict, events, policy, kept=kept)
     else:
         return
-    after = _standing_after(standing, judged.verdict, worst)
+    after = _outage_after(outage, judged.verdict, worst)
     alert = flapping.describe(alert, after, until=int(alert.last_at.timestamp()))
-    if after != standing:
+    if after != outage:
         tx.outages.keep_outages({target: after})  # before its message, which has the number of its outages
     claimed = claim(tx, _explained(tx, one, opened, alert), context.runtime, now=context.now)
     notify_unsilenced(tx, claimed, context.runtime, now=context.now)
 
 
-def _standing_after(standing: Outage, verdict: WindowVerdict, worst: Grade | None) -> Outage:
+def _outage_after(outage: Outage, verdict: WindowVerdict, worst: Grade | None) -> Outage:
     """Return a target's state after a verdict. ``worst`` is its grade so far, ``None`` without an outage."""
-    rank = worst.rank if worst is not None else standing.rank
-    dead = standing.is_dead or verdict.is_dead
-    if worst is not None and (not standing.state or standing.is_up):
-        return flapping.opened(standing, rank, is_dead=verdict.is_dead, since=verdict.since)
+    rank = worst.rank if worst is not None else outage.rank
+    dead = outage.is_dead or verdict.is_dead
+    if worst is not None and (not outage.state or outage.is_up):
+        return flapping.opened(outage, rank, is_dead=verdict.is_dead, since=verdict.since)
     return Outage.of(
         rank,
-        over_until=standing.over_until,
-        stretches=standing.stretches,
+        over_until=outage.over_until,
+        stretches=outage.stretches,
         is_dead=dead,
-        is_flapping=standing.is_flapping,
-        is_up=standing.is_up,
+        is_flapping=outage.is_flapping,
+        is_up=outage.is_up,
     )
 
 

@@ -63,12 +63,12 @@ def announce_lost(tx: Transaction, runtime: Runtime, *, limit: int, now: datetim
 def _judge_lost(tx: Transaction, host: Host, lost: Sequence[LostPublisher], zone: ZoneInfo, *, now: datetime) -> Alert:
     lifetimes = tx.publishers.lost_lifetimes(host, since=now - _RECENTLY, limit=_MAX_LIFETIMES)
     others = tx.publishers.living_hosts(host.integration, since=now - SILENCE) if host.integration else None
-    standing = tx.alerts.find_open(fingerprint_of(AlertType.PUBLISHER_LOST, _identity(host)))
-    kept = tx.occurrences.count_members(standing.id) if standing is not None else 0
+    open_alert = tx.alerts.find_open(fingerprint_of(AlertType.PUBLISHER_LOST, _identity(host)))
+    kept = tx.occurrences.count_members(open_alert.id) if open_alert is not None else 0
     alert = describe_lost(host, lost, lifetimes, others=others, kept=kept, zone=zone)
-    if standing is None or standing.level <= alert.level:
+    if open_alert is None or open_alert.level <= alert.level:
         return alert
-    return replace(alert, level=standing.level, severity=standing.severity)
+    return replace(alert, level=open_alert.level, severity=open_alert.severity)
 
 
 def describe_lost(

@@ -98,16 +98,16 @@ def _still_fails(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: da
     if is_about_model(alert):
         return model_still_fails(tx, alert, runtime, after=after, now=now)
     target = outages.target_of(alert)
-    standing, limits = tx.outages.outage_of(target), outages.limits_of(target, runtime.policy.outages)
-    if not standing.state:
+    outage, limits = tx.outages.outage_of(target), outages.limits_of(target, runtime.policy.outages)
+    if not outage.state:
         return True  # no calls are known to judge it by
-    if standing.is_up:
+    if outage.is_up:
         return False
     if after is None:
         recently = now - REDELIVERED_WITHIN - timedelta(seconds=limits.span)
-        after = alert.first_at - timedelta(days=1) if standing.is_dead else recently
+        after = alert.first_at - timedelta(days=1) if outage.is_dead else recently
     begin = int(alert.first_at.timestamp())
-    if not standing.is_dead:
+    if not outage.is_dead:
         begin = max(begin, int(now.timestamp()) - lookback(limits))
-    buckets = tx.outages.buckets(target, start=max(standing.over_until, bucket_of(begin)))
+    buckets = tx.outages.buckets(target, start=max(outage.over_until, bucket_of(begin)))
     return still_fails(buckets, limits, after=after.timestamp())

@@ -115,7 +115,7 @@ def _near(budgets: Mapping[BudgetKey, BudgetState], team_id: str | None, *, sinc
 
     A budget that never resets and was not reported since ``since`` is left out: its owner probably no longer exists.
     """
-    readings = {key: standing.reading for key, standing in budgets.items()}
+    readings = {key: state.reading for key, state in budgets.items()}
     alive = {key: one for key, one in readings.items() if one.reset_at is not None or one.at >= since}
     own = {key: one for key, one in alive.items() if team_id in (None, one.owner.team_id)}
     shares = [(share(reading) or 0.0, key, reading) for key, reading in own.items()]

@@ -17,7 +17,7 @@ class BudgetPort(Protocol):
         """Return the states of these budgets, locked; a new budget is inserted and locked, but not returned."""
         ...
 
-    def keep_budgets(self, standings: Mapping[BudgetKey, BudgetState]) -> None:
+    def keep_budgets(self, states: Mapping[BudgetKey, BudgetState]) -> None:
         """Store the states of budgets."""
         ...
 

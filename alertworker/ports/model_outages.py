@@ -20,7 +20,7 @@ class ModelOutagePort(Protocol):
         """Return the model groups that have an outage, locked; those that another worker has locked are left out."""
         ...
 
-    def keep_models(self, standings: Mapping[str, Outage]) -> None:
+    def keep_models(self, outages: Mapping[str, Outage]) -> None:
         """Store the states of model groups."""
         ...
 

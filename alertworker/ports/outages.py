@@ -36,7 +36,7 @@ class OutagePort(Protocol):
         """Return the regions with an outage in which deployments had calls from the epoch second ``start`` on."""
         ...
 
-    def keep_outages(self, standings: Mapping[Target, Outage]) -> None:
+    def keep_outages(self, outages: Mapping[Target, Outage]) -> None:
         """Store the states of deployments and regions."""
         ...
 

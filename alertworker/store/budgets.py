@@ -39,16 +39,12 @@ class BudgetStatements(Statements, BudgetPort):
         own = tuple_(BUDGETS.c.scope, BUDGETS.c.entity).in_([key.stored for key in keys])
         statement = select(BUDGETS).where(own).order_by(BUDGETS.c.scope, BUDGETS.c.entity).with_for_update()
         return {
-            _key(row): _standing(row)
-            for row in self.connection.execute(statement).mappings()
-            if row["level"] != _UNJUDGED
+            _key(row): _state(row) for row in self.connection.execute(statement).mappings() if row["level"] != _UNJUDGED
         }
 
     @override
-    def keep_budgets(self, standings: Mapping[BudgetKey, BudgetState]) -> None:
-        rows = [
-            _values(standings[key]) | {"own_scope": key.name, "own_entity": key.entity} for key in _in_order(standings)
-        ]
+    def keep_budgets(self, states: Mapping[BudgetKey, BudgetState]) -> None:
+        rows = [_values(states[key]) | {"own_scope": key.name, "own_entity": key.entity} for key in _in_order(states)]
         if rows:
             self.connection.execute(update(BUDGETS).where(_OWN), rows)
 
@@ -56,12 +52,12 @@ class BudgetStatements(Statements, BudgetPort):
     def budget(self, key: BudgetKey) -> BudgetState | None:
         statement = select(BUDGETS).where(BUDGETS.c.scope == key.name, BUDGETS.c.entity == key.entity)
         row = self.connection.execute(statement).mappings().first()
-        return _standing(row) if row is not None else None
+        return _state(row) if row is not None else None
 
     @override
     def live_budgets(self) -> dict[BudgetKey, BudgetState]:
         statement = select(BUDGETS).where(BUDGETS.c.closed.is_(False), BUDGETS.c.level != _UNJUDGED)
-        return {_key(row): _standing(row) for row in self.connection.execute(statement).mappings()}
+        return {_key(row): _state(row) for row in self.connection.execute(statement).mappings()}
 
     @override
     def ended_budgets(self, *, limit: int, now: datetime) -> dict[BudgetKey, BudgetState]:
@@ -72,19 +68,19 @@ class BudgetStatements(Statements, BudgetPort):
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        return {_key(row): _standing(row) for row in self.connection.execute(statement).mappings()}
+        return {_key(row): _state(row) for row in self.connection.execute(statement).mappings()}
 
     @override
     def forget_budgets(self, *, before: datetime, limit: int) -> dict[BudgetKey, BudgetState]:
         old = BUDGETS.c.reset_at.is_(None) & (BUDGETS.c.at < before)
         key = (BUDGETS.c.scope, BUDGETS.c.entity)
         piece = delete(BUDGETS).where(old, tuple_(*key).in_(select(*key).where(old).limit(limit))).returning(BUDGETS)
-        return {_key(row): _standing(row) for row in self.connection.execute(piece).mappings()}
+        return {_key(row): _state(row) for row in self.connection.execute(piece).mappings()}
 
 
 def read_budget(row: RowMapping) -> tuple[BudgetKey, BudgetState]:
     """Return the budget of a row."""
-    return _key(row), _standing(row)
+    return _key(row), _state(row)
 
 
 def _in_order(keys: Iterable[BudgetKey]) -> list[BudgetKey]:
@@ -95,7 +91,7 @@ def _key(row: RowMapping) -> BudgetKey:
     return BudgetKey.parse(row["scope"], row["entity"])
 
 
-def _standing(row: RowMapping) -> BudgetState:
+def _state(row: RowMapping) -> BudgetState:
     reading = Reading(
         at=row["at"],
         limits_at=row["limits_at"],
@@ -127,8 +123,8 @@ def _who(reading: Reading) -> dict[str, str]:
     return {name: value for name, value in names.items() if value}
 
 
-def _values(standing: BudgetState) -> dict[str, object]:
-    reading = standing.reading
+def _values(state: BudgetState) -> dict[str, object]:
+    reading = state.reading
     return {
         "reset_at": reading.reset_at,
         "duration": reading.duration,
@@ -142,7 +138,7 @@ def _values(standing: BudgetState) -> dict[str, object]:
         "rejected_at": reading.rejected_at,
         "who": _who(reading),
         "shares": list(reading.shares),
-        "notified_nanos": standing.notified_nanos,
-        "level": standing.level,
-        "closed": standing.closed,
+        "notified_nanos": state.notified_nanos,
+        "level": state.level,
+        "closed": state.closed,
     }

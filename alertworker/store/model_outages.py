@@ -29,17 +29,17 @@ class ModelOutageStatements(Statements, ModelOutagePort):
             return {}
         rows = [{"model": name, "state": 0, "over_until": 0} for name in names]
         self.connection.execute(insert_or(self.connection, MODEL_OUTAGES).on_conflict_do_nothing(), rows)
-        return self._model_standings(MODEL_OUTAGES.c.model.in_(names))
+        return self._read(MODEL_OUTAGES.c.model.in_(names))
 
     @override
     def open_models(self) -> dict[str, Outage]:
-        return self._model_standings(MODEL_OUTAGES.c.state > 0, skip_locked=True)
+        return self._read(MODEL_OUTAGES.c.state > 0, skip_locked=True)
 
     @override
-    def keep_models(self, standings: Mapping[str, Outage]) -> None:
+    def keep_models(self, outages: Mapping[str, Outage]) -> None:
         rows = [
-            {"own": name, "state": standings[name].state, "over_until": standings[name].over_until}
-            for name in sorted(standings)
+            {"own": name, "state": outages[name].state, "over_until": outages[name].over_until}
+            for name in sorted(outages)
         ]
         if rows:
             self.connection.execute(update(MODEL_OUTAGES).where(MODEL_OUTAGES.c.model == bindparam("own")), rows)
@@ -97,7 +97,7 @@ class ModelOutageStatements(Statements, ModelOutagePort):
                 found[row.model].append(EndedCalls(*row[1:]))
         return found
 
-    def _model_standings(self, which: ColumnElement[bool], *, skip_locked: bool = False) -> dict[str, Outage]:
+    def _read(self, which: ColumnElement[bool], *, skip_locked: bool = False) -> dict[str, Outage]:
         ordered = select(MODEL_OUTAGES).where(which).order_by(MODEL_OUTAGES.c.model)
         found = self.connection.execute(ordered.with_for_update(skip_locked=skip_locked))
         return {row.model: Outage(row.state, row.over_until) for row in found}

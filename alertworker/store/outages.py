@@ -76,11 +76,11 @@ class OutageStatements(Statements, OutagePort):
             return {}
         rows = [key._asdict() | {"level": 0, "over_until": 0} for key in keys]
         self.connection.execute(insert_or(self.connection, OUTAGES).on_conflict_do_nothing(), rows)
-        return self._standings(tuple_(*_KEY).in_(keys))
+        return self._read(tuple_(*_KEY).in_(keys))
 
     @override
     def open_outages(self) -> dict[Target, Outage]:
-        return self._standings(OUTAGES.c.level > 0, skip_locked=True)
+        return self._read(OUTAGES.c.level > 0, skip_locked=True)
 
     @override
     def outage_of(self, target: Target) -> Outage:
@@ -114,17 +114,17 @@ class OutageStatements(Statements, OutagePort):
         return found
 
     @override
-    def keep_outages(self, standings: Mapping[Target, Outage]) -> None:
+    def keep_outages(self, outages: Mapping[Target, Outage]) -> None:
         rows = [
             {
                 "own_deployment": key.deployment_id,
                 "own_provider": key.provider,
                 "own_region": key.region,
-                "level": standings[key].state,
-                "over_until": standings[key].over_until,
-                "stretches": [list(one) for one in standings[key].stretches] or None,
+                "level": outages[key].state,
+                "over_until": outages[key].over_until,
+                "stretches": [list(one) for one in outages[key].stretches] or None,
             }
-            for key in sorted(standings)
+            for key in sorted(outages)
         ]
         if rows:
             self.connection.execute(update(OUTAGES).where(_OWN), rows)
@@ -161,7 +161,7 @@ class OutageStatements(Statements, OutagePort):
             {row.team: int(row.lost) for row in rows if row.lost},
         )
 
-    def _standings(self, which: ColumnElement[bool], *, skip_locked: bool = False) -> dict[Target, Outage]:
+    def _read(self, which: ColumnElement[bool], *, skip_locked: bool = False) -> dict[Target, Outage]:
         statement = select(*_ROW).where(which).order_by(*_KEY).with_for_update(skip_locked=skip_locked)
         return {Target(row.deployment_id, row.provider, row.region): _outage(row) for row in self._rows(statement)}
 

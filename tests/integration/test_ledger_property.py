@@ -107,12 +107,12 @@ def books(store: SqlStore, runtime: Runtime, batches: Sequence[BatchMessage]) ->
     notified = [json.loads(row.message) for row in sorted(rows(store, NOTIFICATIONS), key=lambda row: row.id)]
     headlines = [message["headline"] for message in notified]
     assert len(headlines) == len(set(headlines)), "no limit is notified twice"
-    standings = rows(store, ALERTS)
-    assert {row.headline for row in standings} <= set(headlines), "the highest limit of each budget was notified"
+    alerts = rows(store, ALERTS)
+    assert {row.headline for row in alerts} <= set(headlines), "the highest limit of each budget was notified"
     return {table.name: set(map(tuple, rows(store, table))) for table in SUMS} | {
         "names": {tuple(row[:3]) for row in rows(store, ALIASES)},
         "budgets": {(row.scope, row.entity, row.spend_nanos, row.notified_nanos) for row in rows(store, BUDGETS)},
-        "alerts": {(row.fingerprint, row.headline) for row in standings},
+        "alerts": {(row.fingerprint, row.headline) for row in alerts},
     }
 
 

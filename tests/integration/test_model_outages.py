@@ -203,8 +203,8 @@ def test_any_order_cutting_and_redelivery_decides_the_same(runtime: Runtime, sto
     (model,) = (row for row in rows(store, ALERTS) if row.labels.get("scope") == "model")
     assert (model.severity, model.level, model.first_at) == ("High", 2, after(0))
     assert model.headline == "Major Service Outage: model gpt-4o is down for users (12 calls lost)"
-    (standing,) = (row for row in rows(store, MODEL_OUTAGES) if row.model == "gpt-4o")
-    assert standing.state > 0
+    (model,) = (row for row in rows(store, MODEL_OUTAGES) if row.model == "gpt-4o")
+    assert model.state > 0
 
 
 def test_a_region_explains_a_model_that_is_only_there(runtime: Runtime, outbox: Outbox) -> None:

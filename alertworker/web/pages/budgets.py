@@ -41,23 +41,23 @@ class Budget:
 
 def budgets(visit: Visit) -> Response:
     """List budgets."""
-    return visit.show("budgets.html", rows=standings(visit))
+    return visit.show("budgets.html", rows=budget_rows(visit))
 
 
-def standings(visit: Visit) -> list[Budget]:
+def budget_rows(visit: Visit) -> list[Budget]:
     """Return all budgets, the highest share used first, and budgets whose period has ended last."""
     found = []
-    for key, standing in visit.context.admin.budgets():
-        reading, use = standing.reading, use_of(standing)
-        pace = None if standing.closed else pace_of(reading)
+    for key, state in visit.context.admin.budgets():
+        reading, use = state.reading, use_of(state)
+        pace = None if state.closed else pace_of(reading)
         found.append(
             Budget(
                 name(key, reading),
                 key.scope,
                 spend_text(reading),
-                None if standing.closed else share(reading),
+                None if state.closed else share(reading),
                 use,
-                _TEXTS.get(use) or spell_state(standing),
+                _TEXTS.get(use) or spell_state(state),
                 key.is_own,
                 reading,
                 pace.per_day_nanos if pace else None,

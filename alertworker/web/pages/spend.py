@@ -14,7 +14,7 @@ from alertworker.ledger.reader import Days, SpendRow
 from alertworker.ledger.rows import DIMENSIONS, SpendSums
 from alertworker.reports.report import change_of
 from alertworker.text.names import shorten_hashes
-from alertworker.web.pages.budgets import standings
+from alertworker.web.pages.budgets import budget_rows
 from alertworker.web.pages.parsing import TypedError, read_day
 from alertworker.web.pages.views import Visit, page
 
@@ -82,7 +82,7 @@ def spend(visit: Visit) -> Response:
         presets=_presets(today, days, query),
         entity=_name(entity, by)[0] if entity is not None else None,
         behind={dimension: _rows(found, dimension, None) for dimension, found in contributors.items()},
-        near=[one for one in standings(visit) if one.share is not None and one.share >= NEAR_LIMIT],
+        near=[one for one in budget_rows(visit) if one.share is not None and one.share >= NEAR_LIMIT],
         status=422 if wrong else 200,
     )
 

@@ -52,10 +52,10 @@ def reading(spend: float, limit: float | None = 100, *, at: datetime = NOW, **mo
 
 def headlines(readings: list[Reading], key: BudgetKey = TEAM, now: datetime = NOW) -> list[str]:
     """Judge readings one after the other; gives the headlines, and "over" where something was over."""
-    notified, standing = [], None
+    notified, state = [], None
     for new in readings:
-        judgement = judge(key, standing, advance(standing, new), now=now, zone=ZONE)
-        standing = judgement.standing
+        judgement = judge(key, state, advance(state, new), now=now, zone=ZONE)
+        state = judgement.state
         notified += ["over"] if judgement.over else []
         notified += [judgement.alert.headline] if judgement.alert else []
     return notified
@@ -157,13 +157,13 @@ def test_within_five_minutes_the_later_period_counts_in_any_order(
         reading(spend, reset_at=NOW + timedelta(days=days), at=NOW + timedelta(seconds=seconds))
         for spend, days, seconds in made
     ]
-    standing = None
+    state = None
     for one in random.sample(readings, len(readings)):
-        standing = advance(standing, one)
+        state = advance(state, one)
 
-    assert standing is not None
-    assert standing.reading.reset_at == max(one.reset_at for one in readings if one.reset_at)
-    assert standing.reading.spend_nanos == reduce(merge, readings).spend_nanos
+    assert state is not None
+    assert state.reading.reset_at == max(one.reset_at for one in readings if one.reset_at)
+    assert state.reading.spend_nanos == reduce(merge, readings).spend_nanos
 
 
 def test_a_raised_budget_arms_again() -> None:
@@ -284,13 +284,13 @@ def test_a_rise_is_the_same_alert_on_a_higher_level_with_all_figures() -> None:
     """The figures are owner, spend, share, reset, pace and whether requests pass."""
     half = RESET - timedelta(days=15)
     first = judge(TEAM, None, advance(None, reading(86, at=half, duration="30d")), now=half, zone=ZONE)
-    second = judge(TEAM, first.standing, advance(first.standing, reading(97, at=half)), now=half, zone=ZONE)
+    second = judge(TEAM, first.state, advance(first.state, reading(97, at=half)), now=half, zone=ZONE)
     late = half + timedelta(minutes=3)
     aged = judge(TEAM, None, advance(None, reading(100, at=half)), now=late, zone=ZONE)
 
     assert first.alert is not None
     assert second.alert is not None
-    assert first.alert.fingerprint == second.alert.fingerprint == fingerprint(TEAM, second.standing)
+    assert first.alert.fingerprint == second.alert.fingerprint == fingerprint(TEAM, second.state)
     assert (first.alert.level, second.alert.level) == (1, 2)
     assert first.alert.facts == {
         "Spend": "$86 of $100 (86.0 %)",

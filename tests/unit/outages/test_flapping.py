@@ -10,9 +10,9 @@ from alertworker.outages import flapping
 from alertworker.outages.windows import Outage, Stretch
 
 
-def fail(standing: Outage, since: int, seconds: int = 60) -> Outage:
+def fail(outage: Outage, since: int, seconds: int = 60) -> Outage:
     """Return the state after an outage that begins at a time and ends."""
-    opened = flapping.opened(standing, 1, is_dead=False, since=since)
+    opened = flapping.opened(outage, 1, is_dead=False, since=since)
     end = flapping.recovered if opened.is_flapping else flapping.closed
     return end(opened, since + seconds, over_until=since + seconds + 100)
 
