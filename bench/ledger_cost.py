@@ -26,7 +26,7 @@ from alertworker.ledger.reader import Days
 from alertworker.reports import REPORTS, Calendar, ReportKind, containing
 from alertworker.store import SqlLedgerReader, SqlStore, make_engine
 from alertworker.store.migrations import upgrade
-from bench import book_writes
+from bench import ledger_writes
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "5000000"))
 MONTH = Days(date(2026, 10, 1), date(2026, 10, 31))
@@ -95,9 +95,9 @@ def measure(folder: Path) -> dict[str, str]:
     figures |= {f"{what}, SQLite": figure for what, figure in more.items()}
     sqlite.dispose()
     with database() as engine:
-        figures |= book_writes.measure(engine)
+        figures |= ledger_writes.measure(engine)
     with database() as engine:
-        for what, share in book_writes.worker_share(engine).items():
+        for what, share in ledger_writes.worker_share(engine).items():
             figures[f"a worker's CPU for an event, {what}"] = share
     for teams in (10, 100, 1_000, 10_000, 100_000):
         with database() as engine:
@@ -124,14 +124,14 @@ def _reports(engine: Engine) -> tuple[float, float, dict[str, str]]:
         connection.execute(text(_MONTHS.format(month=month)))
     if not sqlite:
         vacuum(engine)
-    book, calendar = SqlLedgerReader(engine), Calendar(ZoneInfo("UTC"), every_days=30)
+    ledger, calendar = SqlLedgerReader(engine), Calendar(ZoneInfo("UTC"), every_days=30)
 
     def built(kind: ReportKind) -> float:
         spec = REPORTS[kind]
         period = containing(spec.ending, calendar, MONTH.first)  # 17 September to 16 October, or October
-        return seconds(lambda: spec.build(book, period, "UTC", None))
+        return seconds(lambda: spec.build(ledger, period, "UTC", None))
 
-    years = [seconds(lambda named=named: book.totals(named, YEAR, before=YEAR_BEFORE)) for named in ("team", "tag")]  # type: ignore[misc]
+    years = [seconds(lambda named=named: ledger.totals(named, YEAR, before=YEAR_BEFORE)) for named in ("team", "tag")]  # type: ignore[misc]
     weight = 0 if sqlite else size(engine, "spend") + size(engine, "spend_months")
     words = {
         "our report of a calendar month": f"{built(ReportKind.MONTHLY):.3f} s",

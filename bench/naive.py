@@ -28,7 +28,7 @@ _engine: list[Any] = []
 
 
 @app.task
-def book(event: dict[str, Any]) -> None:
+def record(event: dict[str, Any]) -> None:
     """Validate one event and add it to its team."""
     if not _engine:
         _engine.append(make_engine(os.environ["ALERTWORKER_DATABASE_URL"]))

@@ -97,7 +97,7 @@ def _naive(stack: Stack, engine: Engine) -> float:
     with naive.app.connection_for_write(stack.broker_url) as connection:
         for event in make_events(SINGLES):
             arguments = [event.model_dump(mode="json", exclude_none=True)]
-            naive.app.send_task(naive.book.name, arguments, connection=connection)
+            naive.app.send_task(naive.record.name, arguments, connection=connection)
     command = [sys.executable, "-m", "celery", "-A", "bench.naive", "--quiet", "worker", "-c", "2", "-l", "ERROR"]
     with (stack.folder / "naive.log").open("wb") as log:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)

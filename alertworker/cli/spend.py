@@ -56,15 +56,15 @@ def spend(
         raise click.UsageError(
             "the period before is out of the calendar's range; pass a later --since or --until"
         ) from None
-    book = build_ledger_reader()
-    rows = book.totals(dimension, days, before=before, team_id=team_id, limit=limit)
+    ledger = build_ledger_reader()
+    rows = ledger.totals(dimension, days, before=before, team_id=team_id, limit=limit)
     if form == "json":
         for row in rows:
             click.echo(json.dumps(_plain(row)))
     elif form == "csv":
         click.echo(csv_of(map(_plain, rows), list(_plain(_EMPTY))), nl=False)
     else:
-        _print(rows, book.total(days, team_id=team_id), book.total(before, team_id=team_id), dimension, days)
+        _print(rows, ledger.total(days, team_id=team_id), ledger.total(before, team_id=team_id), dimension, days)
     change = build_admin_store().ledger_zone()[1]
     if change is not None and before.first <= change.at.date() <= days.last:
         click.echo(f"Note: {change}.", err=True)

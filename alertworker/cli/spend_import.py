@@ -83,13 +83,13 @@ def import_(
         names = (source or "litellm", f"{source or 'litellm'} daily")
         first = since.replace(tzinfo=UTC) if since else None
         begun = history.begin(names[daily], until, since=first, beside=names[not daily])
-    books = _books(file or str(url), begun, zone, daily=daily)
-    left = books.left(begun.cursor)
+    spend = _spend_source(file or str(url), begun, zone, daily=daily)
+    left = spend.left(begun.cursor)
     _refuse_what_is_forgotten(left.first, settings.spend_retention_days, zone, now=now, file=file is not None)
     most, exempt = settings.spend_max_entities, CapExemptions(settings.budgets)
-    pages = history.take(begun, books.pages(begun.cursor), max_entities=most, exempt=exempt)
+    pages = history.take(begun, spend.pages(begun.cursor), max_entities=most, exempt=exempt)
     taken = _show(begun.source, left.rows, pages)
-    left_out = f", {books.refused:,} skipped as invalid" if books.refused else ""
+    left_out = f", {spend.refused:,} skipped as invalid" if spend.refused else ""
     before = begun.until.astimezone(UTC if daily else zone).isoformat(" ", "minutes")
     click.echo(f"{begun.source}: {taken:,} rows read, before the cut-over {before}{left_out}")
 
@@ -135,7 +135,7 @@ def _cutover(until: datetime | None, zone: tzinfo, *, whole: bool) -> datetime |
     return until.astimezone(UTC)
 
 
-class _Books(Protocol):
+class _SpendSource(Protocol):
     """A source of spend history. ``refused`` is the number of invalid rows that were skipped."""
 
     refused: int
@@ -145,7 +145,7 @@ class _Books(Protocol):
     def pages(self, cursor: str, /) -> Iterable[Page]: ...
 
 
-def _books(place: Path | str, begun: Begun, zone: ZoneInfo, *, daily: bool) -> _Books:
+def _spend_source(place: Path | str, begun: Begun, zone: ZoneInfo, *, daily: bool) -> _SpendSource:
     """Return the source of an import: a file, or the database at a URL."""
     from alertworker.imports import files, litellm_daily, litellm_logs
     from alertworker.store import make_engine
@@ -198,10 +198,10 @@ def reconcile(url: str | None, dimension: str, since: datetime, until: datetime,
     days = Days(since.date(), until.date())
     theirs = daily(make_engine(url), dimension, days)
     ours: dict[tuple[str, str], tuple[int, int]] = {}
-    book = build_ledger_reader()
+    ledger = build_ledger_reader()
     for number in range((days.last - days.first).days + 1):
         day = days.first + timedelta(days=number)
-        for row in book.totals("team" if dimension == "total" else dimension, Days(day, day)):
+        for row in ledger.totals("team" if dimension == "total" else dimension, Days(day, day)):
             if dimension != "total" and not row.entity:
                 continue  # LiteLLM keeps no sums of calls without a team.
             place = (str(day), "" if dimension == "total" else row.entity)

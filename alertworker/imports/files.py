@@ -105,7 +105,7 @@ class SpendFile:
                 for number, values in chunk:
                     row = _read(self._path, number, values)
                     if row.day < self._before:
-                        ledger.enter(row.day, row.attribution(), row.sums())
+                        ledger.add_calls(row.day, row.attribution(), row.sums())
                 yield Page(json.dumps([chunk[-1][0], lines.fingerprint()]), len(chunk), ledger)
 
     def left(self, cursor: str) -> Left:

@@ -235,13 +235,15 @@ def _ledger(day: date, dimension: str, rows: Sequence[Row[Any]]) -> Postings:
         if sums == SpendSums():
             continue
         if not dimension:
-            ledger.enter(day, Attribution(team_id=team, key_hash=entity, model=model, provider=detail, tags=None), sums)
+            ledger.add_calls(
+                day, Attribution(team_id=team, key_hash=entity, model=model, provider=detail, tags=None), sums
+            )
             continue
-        ledger.book(SpendKey(day, dimension, team, entity), sums)
+        ledger.add_row(SpendKey(day, dimension, team, entity), sums)
         if dimension == "user":
             for half, part in (("model", model), ("key", detail)):
                 if part:
-                    ledger.book(SpendKey(day, f"user/{half}", team, entity, part), sums)
+                    ledger.add_row(SpendKey(day, f"user/{half}", team, entity, part), sums)
     return ledger
 
 

@@ -37,7 +37,7 @@ def capped(
     does not contain have no cap.
     """
     old, left = set(known), dict(room)
-    books: dict[_Key, _S] = {}
+    kept_sums: dict[_Key, _S] = {}
     for key in sorted(sums):
         at, kept = place(key), key
         if at in left and key not in old:
@@ -45,8 +45,8 @@ def capped(
                 left[at] -= 1
             else:
                 kept = other(key)
-        if kept in books:
-            books[kept].add(sums[key])
+        if kept in kept_sums:
+            kept_sums[kept].add(sums[key])
         else:
-            books[kept] = copy(sums[key])
-    return books
+            kept_sums[kept] = copy(sums[key])
+    return kept_sums

@@ -44,19 +44,19 @@ class Postings:
     #: Sums of calls by day and attribution. They are added up before they are spread over the ledger's dimensions.
     calls: dict[tuple[date, Attribution], SpendSums] = field(default_factory=dict)
     #: Sums that belong to a single row and to no other dimension.
-    books: dict[SpendKey, SpendSums] = field(default_factory=dict)
+    rows: dict[SpendKey, SpendSums] = field(default_factory=dict)
     outcomes: dict[OutcomeKey, OutcomeSums] = field(default_factory=dict)
     latencies: dict[LatencyKey, LatencySums] = field(default_factory=dict)
     fallbacks: dict[FallbackKey, FallbackSums] = field(default_factory=dict)
     aliases: dict[AliasKey, AliasSpan] = field(default_factory=dict)
 
-    def enter(self, day: date, attribution: Attribution, sums: SpendSums) -> None:
+    def add_calls(self, day: date, attribution: Attribution, sums: SpendSums) -> None:
         """Add sums of calls of one day and attribution."""
         self.calls.setdefault((day, attribution), SpendSums()).add(sums)
 
-    def book(self, key: SpendKey, sums: SpendSums) -> None:
+    def add_row(self, key: SpendKey, sums: SpendSums) -> None:
         """Add sums to one row alone."""
-        self.books.setdefault(key._replace(part=shorten_id(key.part, MAX_PART)), SpendSums()).add(sums)
+        self.rows.setdefault(key._replace(part=shorten_id(key.part, MAX_PART)), SpendSums()).add(sums)
 
     def end(self, event: EndEvent, day: date) -> None:
         """Add a call that ended on a day."""
@@ -86,16 +86,16 @@ class Postings:
         A call counts once per tag and once in every dimension that it names.
         """
         # Plain tuples: a named tuple costs more to make, and each call needs a dozen keys.
-        books: dict[tuple[date, str, str, str, str], SpendSums] = {key: copy(sums) for key, sums in self.books.items()}
+        rows: dict[tuple[date, str, str, str, str], SpendSums] = {key: copy(sums) for key, sums in self.rows.items()}
         for (day, attribution), sums in self.calls.items():
             team = attribution.team_id
             for dimension, entity, part in attribution.ledger_entities():
                 key = day, dimension, team, entity, shorten_id(part, MAX_PART) if part else ""
-                book = books.get(key)
-                if book is None:
-                    book = books[key] = SpendSums()
-                book.add(sums)
-        return {SpendKey._make(key): sums for key, sums in books.items()}
+                row = rows.get(key)
+                if row is None:
+                    row = rows[key] = SpendSums()
+                row.add(sums)
+        return {SpendKey._make(key): sums for key, sums in rows.items()}
 
     def _fallback(self, event: EndEvent, day: date) -> None:
         asked, used = event.original_model_group, event.model_group or event.model

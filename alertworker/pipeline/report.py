@@ -30,7 +30,7 @@ class Reporter:
     """Builds and sends reports. ``teams`` get reports of their own. A report is marked as late after ``patience`` s."""
 
     runtime: Runtime
-    book: LedgerReader
+    ledger: LedgerReader
     calendar: Calendar
     teams: tuple[str, ...] = ()
     patience: float = 3_600.0
@@ -74,10 +74,10 @@ class Reporter:
         # The state of budgets is that of now, so a report of an earlier period leaves them out.
         present = period.until >= newest.until
         budgets = self.runtime.store.run(lambda tx: tx.budgets.live_budgets()) if present else {}
-        dropped = {"Dropped": _dropped(self.book.dropped(period.days))}
+        dropped = {"Dropped": _dropped(self.ledger.dropped(period.days))}
         late = late_note(period, zone, now=now, patience=self.patience)
         for team_id in (None, *(self.teams if spec.by_team else ())):
-            report = spec.build(self.book, period, zone, team_id)
+            report = spec.build(self.ledger, period, zone, team_id)
             if report is not None:
                 near = {"Budgets near their limit": _near(budgets, team_id, since=_known_since(period))}
                 notes = {**report.notes, **near, **dropped, **late}

@@ -17,7 +17,7 @@ _TEAMS: Final = 5
 _FEWEST_DAYS, _MOST_DAYS = 2, 62
 
 
-def chart_of(book: LedgerReader, period: Period, teams: Sequence[SpendRow], *, team_id: str | None) -> Chart | None:
+def chart_of(ledger: LedgerReader, period: Period, teams: Sequence[SpendRow], *, team_id: str | None) -> Chart | None:
     """Return the chart of a period, of all teams or of one, or ``None`` if there is nothing to show."""
     count = (period.days.last - period.days.first).days + 1
     if not _FEWEST_DAYS <= count <= _MOST_DAYS:
@@ -25,7 +25,7 @@ def chart_of(book: LedgerReader, period: Period, teams: Sequence[SpendRow], *, t
     days = tuple(period.days.first + timedelta(days=number) for number in range(count))
 
     def by_day(own: str | None) -> tuple[int, ...]:
-        sums = book.by_day(period.days, team_id=own)
+        sums = ledger.by_day(period.days, team_id=own)
         return tuple(sums[day].spend_nanos if day in sums else 0 for day in days)
 
     all_of_it = by_day(team_id)

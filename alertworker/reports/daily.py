@@ -29,12 +29,12 @@ _CALLS: Final = Column(name="Calls", unit=Unit.COUNT)
 _ATTEMPTS: Final = Column(name="Attempts", unit=Unit.COUNT)
 
 
-def daily(book: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
+def daily(ledger: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
     """Return the daily report, or ``None`` if there were no calls that day or the day before."""
-    spent = report(ReportKind.DAILY, "Daily report", book, period, zone, team_id)
+    spent = report(ReportKind.DAILY, "Daily report", ledger, period, zone, team_id)
     if spent is None:
         return None
-    deployments = book.deployments(period.days)
+    deployments = ledger.deployments(period.days)
     sections = (*spent.sections, _slowest(deployments), _failing(deployments))
     return replace(spent, type=AlertType.DAILY_REPORTS, sections=sections)
 

@@ -25,13 +25,13 @@ _COLUMNS: Final = (
 )
 
 
-def fallbacks(book: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
+def fallbacks(ledger: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
     """Return the report of a week, or ``None`` if no call used a fallback. There is none for a single team."""
     del team_id
-    pairs = book.fallbacks(period.days)
+    pairs = ledger.fallbacks(period.days)
     if not pairs:
         return None
-    before = book.fallbacks(period.before).values()
+    before = ledger.fallbacks(period.before).values()
     saved, failed = sum(sums.succeeded for sums in pairs.values()), sum(sums.failed for sums in pairs.values())
     ordered = sorted(pairs.items(), key=lambda item: (-item[1].succeeded - item[1].failed, item[0]))
     parts = [

@@ -20,26 +20,26 @@ _TABLES: Final = ("team", "tag")
 _TABLES_OF_TEAM: Final = ("key", "model", "tag")
 
 
-def spend(book: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
+def spend(ledger: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
     """Return the spend report of all teams or of one, or ``None`` if neither period has calls."""
-    return report(ReportKind.SPEND, "Spend", book, period, zone, team_id)
+    return report(ReportKind.SPEND, "Spend", ledger, period, zone, team_id)
 
 
-def monthly(book: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
+def monthly(ledger: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
     """Return the report of a month that has ended."""
-    return report(ReportKind.MONTHLY, "Monthly spend", book, period, zone, team_id)
+    return report(ReportKind.MONTHLY, "Monthly spend", ledger, period, zone, team_id)
 
 
 def report(
-    kind: ReportKind, what: str, book: LedgerReader, period: Period, zone: str, team_id: str | None
+    kind: ReportKind, what: str, ledger: LedgerReader, period: Period, zone: str, team_id: str | None
 ) -> Report | None:
     """Build a spend report."""
-    total, before = book.total(period.days, team_id=team_id), book.total(period.before, team_id=team_id)
+    total, before = ledger.total(period.days, team_id=team_id), ledger.total(period.before, team_id=team_id)
     if not total.requests and not before.requests:
         return None
     tables = _TABLES if team_id is None else _TABLES_OF_TEAM
-    rows = {table: book.totals(table, period.days, before=period.before, team_id=team_id) for table in tables}
-    team = None if team_id is None else _team(book, team_id, period)
+    rows = {table: ledger.totals(table, period.days, before=period.before, team_id=team_id) for table in tables}
+    team = None if team_id is None else _team(ledger, team_id, period)
     whose = what if team is None else f"{what} of team {short(short_id(team))},"
     return Report(
         kind,
@@ -52,7 +52,7 @@ def report(
         notes(total, rows),
         team_id,
         team,
-        chart_of(book, period, rows.get("team", []), team_id=team_id),
+        chart_of(ledger, period, rows.get("team", []), team_id=team_id),
     )
 
 
@@ -96,6 +96,6 @@ def _part(row: SpendRow, *, compare: bool) -> str:
     )
 
 
-def _team(book: LedgerReader, team_id: str, period: Period) -> str:
-    rows = book.totals("team", period.days, before=period.before, team_id=team_id, limit=1)
+def _team(ledger: LedgerReader, team_id: str, period: Period) -> str:
+    rows = ledger.totals("team", period.days, before=period.before, team_id=team_id, limit=1)
     return next((row.alias for row in rows if row.alias), team_id)

@@ -85,7 +85,7 @@ def _print(rows: Mapping[str, Row]) -> None:
     heads = "raised | delivered | lost | duplicated | false | messages"
     print(f"\n| row | side | {heads} |\n|---|---|---|---|---|---|---|---|")
     for name, row in rows.items():
-        print(f"| `{name}` | LiteLLM | {_books(row.litellm)} |\n| | alertworker | {_books(row.alertworker)} |")
+        print(f"| `{name}` | LiteLLM | {_counts(row.litellm)} |\n| | alertworker | {_counts(row.alertworker)} |")
 
 
 def _print_cost(microseconds: Mapping[str, float]) -> None:
@@ -94,10 +94,10 @@ def _print_cost(microseconds: Mapping[str, float]) -> None:
         print(f"| {name} | {figure:.0f} |")
 
 
-def _books(side: Side) -> str:
+def _counts(side: Side) -> str:
     ledger = side.ledger
-    counts = (ledger.raised, ledger.delivered, ledger.lost, ledger.duplicated, ledger.false, ledger.messages)
-    return " | ".join(map(str, counts))
+    figures = (ledger.raised, ledger.delivered, ledger.lost, ledger.duplicated, ledger.false, ledger.messages)
+    return " | ".join(map(str, figures))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,6 @@ def test_a_receiver_in_trouble_and_processes_that_are_killed_lose_and_repeat_not
             delivery.killed(pair, again=False),
         ]
 
-    books = [row.alertworker.ledger for row in rows]
-    assert books == [Ledger(10, 10, messages=ledger.messages) for ledger in books]
-    assert all(ledger.messages <= 4 for ledger in books)
+    ledgers = [row.alertworker.ledger for row in rows]
+    assert ledgers == [Ledger(10, 10, messages=ledger.messages) for ledger in ledgers]
+    assert all(ledger.messages <= 4 for ledger in ledgers)

@@ -13,7 +13,7 @@ from alertworker.alerts.message import Message, Step
 from alertworker.ledger.reader import DeploymentDays
 from alertworker.ledger.rows import FallbackSums
 from alertworker.reports import REPORTS, Calendar, Report, ReportKind, late_note
-from tests.contract.books import Book, latency
+from tests.contract.ledger_fake import FakeLedger, latency
 
 ID: Final = "01a20a23-7752-7f27-b047-fa4b04cc253c"
 BERLIN: Final = Calendar(ZoneInfo("Europe/Berlin"))
@@ -25,7 +25,7 @@ HOSTILE: Final = (
 
 def report_of(
     kind: ReportKind,
-    book: Book,
+    ledger: FakeLedger,
     day: date = MONDAY,
     team_id: str | None = None,
     notes: Mapping[str, str] | None = None,
@@ -33,7 +33,7 @@ def report_of(
     """Return the report of the period that ended before a day. A report with ``notes`` is sent late."""
     spec = REPORTS[kind]
     period = spec.ending(BERLIN, day)
-    report = spec.build(book, period, "Europe/Berlin", team_id)
+    report = spec.build(ledger, period, "Europe/Berlin", team_id)
     assert report is not None
     late = late_note(period, "Europe/Berlin", now=period.due + timedelta(hours=30), patience=3_600) if notes else {}
     return replace(report, notes={**report.notes, **(notes or {}), **late})
@@ -47,41 +47,41 @@ def message_of(report: Report) -> Message:
     return message.model_copy(update={"attachments": alert.attachments})
 
 
-def _weeks(book: Book, spend: Callable[[date, int], None]) -> Book:
+def _weeks(ledger: FakeLedger, spend: Callable[[date, int], None]) -> FakeLedger:
     for number in range(14):
         spend(MONDAY - timedelta(days=number + 1), number)
-    return book
+    return ledger
 
 
-def one_team() -> Book:
+def one_team() -> FakeLedger:
     """Return a ledger of one team, which was renamed in the week."""
-    book = Book(names={("team", "t1"): "Search & Ranking"})
-    return _weeks(book, lambda day, number: book.spend(day, 12.5 + number, "t1", requests=40))
+    ledger = FakeLedger(names={("team", "t1"): "Search & Ranking"})
+    return _weeks(ledger, lambda day, number: ledger.spend(day, 12.5 + number, "t1", requests=40))
 
 
-def several() -> Book:
+def several() -> FakeLedger:
     """Return a ledger with every kind of entry."""
     teams = ("search", "billing", "support", "ranking", "research", "mobile", "growth", "sales", "docs", "security")
-    book = Book(names={("team", team): team.capitalize() for team in teams}, lost={"buffer_full": 1_203})
+    ledger = FakeLedger(names={("team", team): team.capitalize() for team in teams}, lost={"buffer_full": 1_203})
 
     def spend(day: date, number: int) -> None:
         for place, team in enumerate(teams):
             dollars = (820.4 - 25 * number) / (place + 1) * (1.4 if number % 7 in (5, 6) and place % 2 else 1)
             tags = ("chat", "eu") if place % 3 == 0 else ("batch",) if place % 3 == 1 else ()
-            book.spend(day, dollars, team, tags, requests=900 // (place + 1), failures=place)
-        book.spend(day, 12.25, requests=30, zero_priced=17)
+            ledger.spend(day, dollars, team, tags, requests=900 // (place + 1), failures=place)
+        ledger.spend(day, 12.25, requests=30, zero_priced=17)
 
-    return _weeks(book, spend)
+    return _weeks(ledger, spend)
 
 
-def thousands() -> Book:
+def thousands() -> FakeLedger:
     """Return a ledger of 2,000 teams and their tags, some with names that need escaping."""
-    book = Book(names={("team", "t1"): HOSTILE, ("team", "t2"): "x" * 200})
+    ledger = FakeLedger(names={("team", "t1"): HOSTILE, ("team", "t2"): "x" * 200})
     for number in range(2_000):
         for day in (MONDAY - timedelta(days=2), MONDAY - timedelta(days=9)):
-            book.spend(day, 5_000 - number, f"t{number}", (f"tag-{number % 700}", HOSTILE), requests=3)
-    book.spend(MONDAY - timedelta(days=3), 88, tags=("tag-1",))
-    return book
+            ledger.spend(day, 5_000 - number, f"t{number}", (f"tag-{number % 700}", HOSTILE), requests=3)
+    ledger.spend(MONDAY - timedelta(days=3), 88, tags=("tag-1",))
+    return ledger
 
 
 def deployments() -> list[DeploymentDays]:
@@ -102,14 +102,14 @@ def deployments() -> list[DeploymentDays]:
 
 
 def _daily() -> Message:
-    book = several()
-    book.slow = deployments()
-    return message_of(report_of(ReportKind.DAILY, book))
+    ledger = several()
+    ledger.slow = deployments()
+    return message_of(report_of(ReportKind.DAILY, ledger))
 
 
 def _fallbacks() -> Message:
     pairs = {("gpt-4o", "claude-sonnet"): FallbackSums(212, 3), (HOSTILE, "o3"): FallbackSums(1, 9)}
-    return message_of(report_of(ReportKind.FALLBACKS, Book(went=pairs)))
+    return message_of(report_of(ReportKind.FALLBACKS, FakeLedger(went=pairs)))
 
 
 _LATE: Final = {"Budgets near their limit": "Team search 97 % · Tag batch 88 %"}

@@ -135,16 +135,16 @@ def spend_of(store: SqlStore, dimension: str) -> dict[str, int]:
     return {row.entity: row.spend_nanos for row in rows(store, SPEND) if row.dimension == dimension}
 
 
-def booked(store: SqlStore) -> dict[SpendKey, SpendSums]:
+def ledger_days(store: SqlStore) -> dict[SpendKey, SpendSums]:
     """Return the ledger's days."""
     return {SpendKey(row.day, row.dimension, *row[2:5]): SpendSums(*row[5:]) for row in rows(store, SPEND)}
 
 
-def assert_books_agree(store: SqlStore) -> None:
+def assert_ledger_agrees(store: SqlStore) -> None:
     """Assert that months are the sums of their days, and that the stored number of rows of each day is right."""
     months: dict[tuple[object, ...], SpendSums] = {}
     counts: dict[tuple[object, ...], int] = {}
-    for key, sums in booked(store).items():
+    for key, sums in ledger_days(store).items():
         if key.dimension in MONTHLY:
             month = (key.dimension, key.day.replace(day=1), key.entity, key.team_id)
             months.setdefault(month, SpendSums()).add(sums)

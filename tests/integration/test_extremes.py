@@ -51,7 +51,7 @@ def taken(events: list[dict[str, Any]], runtime: Runtime, store: SqlStore) -> in
 def test_an_event_out_of_bounds_is_refused_alone(
     runtime: Runtime, store: SqlStore, zone: str, wrong: dict[str, Any], place: str
 ) -> None:
-    """The dead letter names the event's place and the field. The other calls in the batch are booked."""
+    """The dead letter names the event's place and the field. The other calls in the batch are posted."""
     spent = taken([call(), call(**wrong), call()], replace(runtime, zone=ZoneInfo(zone)), store)
 
     [letter] = rows(store, DEAD_LETTERS)
@@ -115,7 +115,7 @@ class Longest:
 
 
 @pytest.mark.parametrize("status", [401, 503])
-def test_names_of_the_longest_keys_are_booked(runtime: Runtime, store: SqlStore, status: int) -> None:
+def test_names_of_the_longest_keys_are_posted(runtime: Runtime, store: SqlStore, status: int) -> None:
     """PostgreSQL refuses a key of more than 2,704 bytes, and with it the whole batch."""
     longest = Longest()
     credential, failure = "0123456789ab", longest.failure(status)

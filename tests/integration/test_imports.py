@@ -78,15 +78,15 @@ def test_a_spend_log_is_taken_once_up_to_its_cutover(
         taken = list(progress.take(again, logs.pages(again.cursor), max_entities=100))
         assert sum(page.rows for page in taken) == left.rows
 
-    book = SqlLedgerReader(store.engine)
-    total = book.total(DAYS)
+    ledger = SqlLedgerReader(store.engine)
+    total = ledger.total(DAYS)
     assert (total.requests, total.failures, total.spend_nanos) == (250, 10, 25_000_000_000)
     assert logs.refused == 1
-    assert [(row.entity, row.alias, row.sums.requests) for row in book.totals("team", DAYS)] == [
+    assert [(row.entity, row.alias, row.sums.requests) for row in ledger.totals("team", DAYS)] == [
         ("search", "Search", 250)
     ]
-    assert {row.entity: row.sums.requests for row in book.totals("tag", DAYS)} == {"x": 250, "y": 250}
-    (deployment,) = book.deployments(DAYS)
+    assert {row.entity: row.sums.requests for row in ledger.totals("tag", DAYS)} == {"x": 250, "y": 250}
+    (deployment,) = ledger.deployments(DAYS)
     assert (deployment.attempts["succeeded"], deployment.per_token.mean) == (240, 0.5)
 
 
@@ -143,9 +143,9 @@ def test_files_are_exact_and_end_at_the_cutover(
     for name in ("a.csv", "a.csv", "b.ndjson"):
         result = CliRunner().invoke(cli, ["spend", "import", name, "--until", "2026-11-20"])
         assert result.exit_code == 0, result.output
-    book = SqlLedgerReader(store.engine)
-    assert (book.total(DAYS).requests, book.total(DAYS).spend_nanos) == (5, 2_123_456_790)
-    assert {row.entity: row.sums.spend_nanos for row in book.totals("tag", DAYS)} == {
+    ledger = SqlLedgerReader(store.engine)
+    assert (ledger.total(DAYS).requests, ledger.total(DAYS).spend_nanos) == (5, 2_123_456_790)
+    assert {row.entity: row.sums.spend_nanos for row in ledger.totals("tag", DAYS)} == {
         "": 2_000_000_000,
         "x": 123_456_790,
         "y": 123_456_789,
@@ -163,8 +163,8 @@ def test_a_cut_over_within_a_day_is_for_logs_alone(
     importing(store, tmp_path, monkeypatch)
     (tmp_path / "a.csv").write_text("day,requests,spend\n")
     moment = ["--until", "2025-11-20T15:04:00+01:00"]
-    for books in (["a.csv"], ["--daily", "--litellm-database-url", "postgresql://litellm"]):
-        result = CliRunner().invoke(cli, ["spend", "import", *books, *moment])
+    for source in (["a.csv"], ["--daily", "--litellm-database-url", "postgresql://litellm"]):
+        result = CliRunner().invoke(cli, ["spend", "import", *source, *moment])
         assert (result.exit_code, "daily sums have no hours" in result.output) == (2, True)
     log = litellm_logs.SpendLogs(store.engine, ZoneInfo("UTC"), None, UNTIL)
     monkeypatch.setattr(litellm_logs, "SpendLogs", lambda *_: log)

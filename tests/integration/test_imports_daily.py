@@ -142,8 +142,8 @@ def test_an_import_that_is_stopped_again_and_again_gives_what_our_ledger_would_h
     history, taken = History(store.engine), Counter[str]()
     while True:
         begun = history.begin("litellm daily", UNTIL)
-        books = litellm_daily.DailySpend(litellm, None, UNTIL.date())
-        page = next(iter(history.take(begun, books.pages(begun.cursor), max_entities=99)), None)
+        spend = litellm_daily.DailySpend(litellm, None, UNTIL.date())
+        page = next(iter(history.take(begun, spend.pages(begun.cursor), max_entities=99)), None)
         if page is None:
             break
         taken["pages"] += 1

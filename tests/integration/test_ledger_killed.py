@@ -22,7 +22,7 @@ from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.schema.ledger import LATENCIES, OUTCOMES, SPEND
 from tests.integration import ledger_worker
-from tests.integration.harness import NOW, answered, assert_books_agree, batch, booked, rows
+from tests.integration.harness import NOW, answered, assert_ledger_agrees, batch, ledger_days, rows
 from tests.integration.ledger_worker import AFTER_COMMIT, BEFORE_COMMIT, PROCESSES
 from tests.integration.test_ledger import traffic
 
@@ -77,8 +77,8 @@ def test_killed_workers_leave_the_ledger_exact_and_a_limit_notified_once(store: 
     assert [ended(process) for process in workers] == [0] * WORKERS
     assert min(applied) < BATCHES_SENT, "the kills struck before everything was applied"
 
-    assert booked(store) == whole.spend()
-    assert_books_agree(store)
+    assert ledger_days(store) == whole.spend()
+    assert_ledger_agrees(store)
     assert {tuple(row[:3]): tuple(row[3:]) for row in rows(store, OUTCOMES)} == {
         tuple(key): (sums.attempts, sums.calls) for key, sums in whole.outcomes.items()
     }

@@ -59,12 +59,12 @@ def test_every_range_equals_the_sum_of_its_days(store: SqlStore) -> None:
     chance = random.Random(5)
     for _ in range(12):
         store.run(lambda tx: tx.ledger.add(some_days(chance), max_entities=1_000))
-    booked = {SpendKey(row.day, row.dimension, *row[2:5]): SpendSums(*row[5:]) for row in rows(store, SPEND)}
-    book = SqlLedgerReader(store.engine)
+    posted = {SpendKey(row.day, row.dimension, *row[2:5]): SpendSums(*row[5:]) for row in rows(store, SPEND)}
+    ledger = SqlLedgerReader(store.engine)
 
     def added(days: Days, dimension: str, fits: Callable[[SpendKey], bool]) -> dict[str, int]:
         spent: dict[str, int] = {}
-        for key, sums in booked.items():
+        for key, sums in posted.items():
             if key.dimension == dimension and days.first <= key.day <= days.last and fits(key):
                 spent[key.entity] = spent.get(key.entity, 0) + sums.spend_nanos
         return spent
@@ -74,11 +74,11 @@ def test_every_range_equals_the_sum_of_its_days(store: SqlStore) -> None:
         days = Days(start, start + timedelta(days=chance.choice([0, 6, 29, chance.randrange(420)])))
         for dimension in ("team", "tag", "key", "key/model"):
             whole = added(days, dimension, lambda _key: True)
-            assert {row.entity: row.sums.spend_nanos for row in book.totals(dimension, days)} == whole
-        assert book.total(days).spend_nanos == sum(added(days, "team", lambda _key: True).values())
+            assert {row.entity: row.sums.spend_nanos for row in ledger.totals(dimension, days)} == whole
+        assert ledger.total(days).spend_nanos == sum(added(days, "team", lambda _key: True).values())
         of_team = added(days, "tag", lambda key: key.team_id == "t1")
-        assert {row.entity: row.sums.spend_nanos for row in book.totals("tag", days, team_id="t1")} == of_team
-        assert book.spent("tag", "x", days).spend_nanos == added(days, "tag", lambda _key: True).get("x", 0)
+        assert {row.entity: row.sums.spend_nanos for row in ledger.totals("tag", days, team_id="t1")} == of_team
+        assert ledger.spent("tag", "x", days).spend_nanos == added(days, "tag", lambda _key: True).get("x", 0)
         named = added(days, "tag", lambda key: key.entity in ("x", "y"))
         assert store.run(partial(spend_of_tags, days=days)) == named
 
@@ -102,22 +102,22 @@ def test_a_month_that_is_being_forgotten_is_read_no_more(store: SqlStore, monkey
     """After each piece of it: neither its own rows, nor its days one by one or together, nor half of any of them."""
     monkeypatch.setattr("alertworker.store.retention._LEDGER_PIECE", 7)
     store.run(lambda tx: tx.ledger.add(some_days(random.Random(5), 300), max_entities=1_000))
-    book, kept_from = SqlLedgerReader(store.engine), date(2026, 5, 1)
+    ledger, kept_from = SqlLedgerReader(store.engine), date(2026, 5, 1)
     kept = sum(row.spend_nanos for row in rows(store, SPEND) if row.dimension == "team" and row.day >= kept_from)
     more, pieces = True, 0
     while more:
         more, pieces = store.run(lambda tx: tx.retention.prune_ledger(before=date(2026, 5, 20))), pieces + 1
         for last in (date(2026, 4, 29), date(2026, 4, 30)):
-            assert book.total(Days(date(2026, 4, 1), last)) == SpendSums()
-            assert book.totals("tag", Days(FIRST, last)) == []
-        assert min(book.by_day(Days(FIRST, date(2027, 1, 1)))) >= kept_from
+            assert ledger.total(Days(date(2026, 4, 1), last)) == SpendSums()
+            assert ledger.totals("tag", Days(FIRST, last)) == []
+        assert min(ledger.by_day(Days(FIRST, date(2027, 1, 1)))) >= kept_from
         for last in (date(2027, 1, 31), date(2027, 2, 1)):
-            assert book.total(Days(FIRST, last)).spend_nanos == kept
+            assert ledger.total(Days(FIRST, last)).spend_nanos == kept
 
     assert pieces > 10
     store.run(lambda tx: tx.retention.prune_ledger(before=date(2025, 12, 20)))
     store.run(lambda tx: tx.ledger.add(some_days(random.Random(5), 300), max_entities=1_000))
-    assert book.total(Days(date(2026, 4, 1), date(2026, 4, 30))).requests, "they are kept for longer now"
+    assert ledger.total(Days(date(2026, 4, 1), date(2026, 4, 30))).requests, "they are kept for longer now"
 
 
 def some_days(chance: random.Random, days: int = 60) -> Postings:
@@ -128,5 +128,5 @@ def some_days(chance: random.Random, days: int = 60) -> Postings:
         tags = tuple(chance.sample("xyz", chance.randint(0, 3)))
         whose = Attribution(team_id=chance.choice(["t1", "t2", ""]), key_hash=key, model="gpt-4o", tags=tags)
         sums = SpendSums(requests=1, spend_nanos=chance.randrange(10**12))
-        ledger.enter(FIRST + timedelta(days=offset), whose, sums)
+        ledger.add_calls(FIRST + timedelta(days=offset), whose, sums)
     return ledger

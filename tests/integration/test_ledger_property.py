@@ -30,7 +30,7 @@ from alertworker.store.schema.base import METADATA
 from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.schema.ledger import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
-from tests.integration.harness import NOW, assert_books_agree, batch, booked, rows
+from tests.integration.harness import NOW, assert_ledger_agrees, batch, ledger_days, rows
 
 DOLLAR = 10**9
 SUMS = (SPEND, SPEND_MONTHS, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS)
@@ -96,14 +96,14 @@ def deliveries(draw: st.DrawFn) -> Delivery:
     return Delivery([event for part in parts for event in part], draw(st.permutations([*sealed, *again])))
 
 
-def books(store: SqlStore, runtime: Runtime, batches: Sequence[BatchMessage]) -> dict[str, object]:
+def ledger_of(store: SqlStore, runtime: Runtime, batches: Sequence[BatchMessage]) -> dict[str, object]:
     """Apply batches to an empty database, and return its ledger and the notified limits."""
     with store.engine.begin() as connection:
         for table in METADATA.sorted_tables:
             connection.execute(table.delete())
     for message in batches:
         ingest(message, runtime, now=NOW)
-    assert_books_agree(store)
+    assert_ledger_agrees(store)
     notified = [json.loads(row.message) for row in sorted(rows(store, NOTIFICATIONS), key=lambda row: row.id)]
     headlines = [message["headline"] for message in notified]
     assert len(headlines) == len(set(headlines)), "no limit is notified twice"
@@ -116,14 +116,14 @@ def books(store: SqlStore, runtime: Runtime, batches: Sequence[BatchMessage]) ->
     }
 
 
-def test_any_cutting_order_and_redelivery_gives_the_same_books_and_limits(store: SqlStore, runtime: Runtime) -> None:
+def test_any_cutting_order_and_redelivery_gives_the_same_ledger_and_limits(store: SqlStore, runtime: Runtime) -> None:
     """The result equals that of one batch with all calls, on both databases."""
     runtime = replace(runtime, budgets=OWN)
 
     @settings(max_examples=10, phases=[Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
     @given(deliveries())
     def same(delivery: Delivery) -> None:
-        assert books(store, runtime, delivery.batches) == books(store, runtime, [batch(*delivery.events)])
+        assert ledger_of(store, runtime, delivery.batches) == ledger_of(store, runtime, [batch(*delivery.events)])
 
     same()
 
@@ -134,16 +134,16 @@ def test_past_the_cap_no_sum_is_lost(store: SqlStore, runtime: Runtime) -> None:
 
     def added() -> dict[tuple[object, ...], SpendSums]:
         sums: dict[tuple[object, ...], SpendSums] = {}
-        for key, row in booked(store).items():
+        for key, row in ledger_days(store).items():
             sums.setdefault((key.day, key.dimension, key.team_id), SpendSums()).add(row)
         return sums
 
     @settings(max_examples=10, phases=[Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
     @given(deliveries())
     def same(delivery: Delivery) -> None:
-        books(store, capped, delivery.batches)
+        ledger_of(store, capped, delivery.batches)
         found = added()
-        books(store, runtime, [batch(*delivery.events)])
+        ledger_of(store, runtime, [batch(*delivery.events)])
         assert found == added()
 
     same()

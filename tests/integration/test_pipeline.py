@@ -235,7 +235,7 @@ def test_a_proxy_that_was_shut_down_is_not_lost(runtime: Runtime, outbox: Outbox
 
 
 def test_bad_events_are_dead_letters_and_good_ones_go_on(runtime: Runtime, store: SqlStore) -> None:
-    """Each bad event is stored with its place and reason. The rest of the batch is booked."""
+    """Each bad event is stored with its place and reason. The rest of the batch is posted."""
     good = answered("a").model_dump(mode="json", exclude_none=True)
     message = BatchMessage("b1", [good, {"type": "no.such"}, good | {"call_id": 7}], None, "curl")
     ingest(message, runtime, now=NOW)

@@ -71,7 +71,7 @@ from tests.integration.harness import (
     Recorder,
     announced,
     answered,
-    assert_books_agree,
+    assert_ledger_agrees,
     batch,
     failed,
     rows,
@@ -515,7 +515,7 @@ def test_its_ledger_holds_the_spend(store: SqlStore) -> None:
         (11, "billing"): 2 * DOLLAR,
         (11, "search"): 64 * DOLLAR + 24_100,
     }
-    assert_books_agree(store)
+    assert_ledger_agrees(store)
 
     today = [row for row in rows(store, OUTCOMES) if row.day == NOW.date()]
     assert {(row.deployment_id, row.outcome): (row.attempts, row.calls) for row in today} == {

@@ -144,7 +144,7 @@ def test_dropped_events_are_those_of_the_period(reporter: Reporter) -> None:
             ingest(again, reporter.runtime, now=max(NOW, event.occurred_at))
     days = Days((NOW - timedelta(days=4)).date(), NOW.date())
 
-    assert reporter.book.dropped(days) == {"buffer_full": (12 - 5) + 2, "spool_full": 1}
+    assert reporter.ledger.dropped(days) == {"buffer_full": (12 - 5) + 2, "spool_full": 1}
     period = Period(days, Days(date(2026, 11, 1), date(2026, 11, 2)), until=MONDAY, due=MONDAY)
     report = next(iter(reporter.build(ReportKind.SPEND, period, now=MONDAY)))
     assert report.notes["Dropped"] == (

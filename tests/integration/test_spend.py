@@ -19,8 +19,8 @@ from tests.integration.harness import NOW, answered, batch
 
 
 @pytest.fixture
-def booked(store: SqlStore, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Book two teams, one with a name that rich would take for markup."""
+def ledger(store: SqlStore, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Post the calls of two teams, one with a name that rich would take for markup."""
     ingest(
         batch(
             answered("a", team_alias="[red]Search", tags=("x", "y"), cost_nanos=1_234_567_890_123),
@@ -42,7 +42,7 @@ def spend(*arguments: str) -> str:
     return result.output
 
 
-@pytest.mark.usefixtures("booked")
+@pytest.mark.usefixtures("ledger")
 def test_machines_get_exact_dollars() -> None:
     """The amount is exact to the nano-dollar, as a string, in JSON and in CSV."""
     first, second = (json.loads(line) for line in spend("--json").splitlines())
@@ -52,7 +52,7 @@ def test_machines_get_exact_dollars() -> None:
     assert [(row["entity"], row["spend"]) for row in rows] == [("x", "1234.567890124"), ("y", "1234.567890123")]
 
 
-@pytest.mark.usefixtures("booked")
+@pytest.mark.usefixtures("ledger")
 def test_people_get_a_table_whose_total_counts_each_request_once() -> None:
     """Two tags of one call are two rows, and the total is not their sum. A limit does not change the total."""
     text = spend("--by", "tag", "--limit", "1")
@@ -82,7 +82,7 @@ def test_next_to_nothing_before_is_no_number_to_print(
     assert "u1 / app (h1)" in text
 
 
-@pytest.mark.usefixtures("booked")
+@pytest.mark.usefixtures("ledger")
 def test_days_in_the_wrong_order_are_refused() -> None:
     """The error has the parsed days."""
     result = CliRunner().invoke(cli, ["spend", "--since", "2026-11-25", "--until", "2026-11-24"])
@@ -90,7 +90,7 @@ def test_days_in_the_wrong_order_are_refused() -> None:
     assert "--since 2026-11-25 is after --until 2026-11-24" in result.output
 
 
-@pytest.mark.usefixtures("booked")
+@pytest.mark.usefixtures("ledger")
 def test_days_at_the_ends_of_the_calendar_are_answered() -> None:
     """The last possible day has no day after it, and the first one has none before it to compare with."""
     assert "search" in CliRunner().invoke(cli, ["spend", "--since", "2026-11-01", "--until", "9999-12-31"]).output
@@ -99,7 +99,7 @@ def test_days_at_the_ends_of_the_calendar_are_answered() -> None:
         assert (result.exit_code, "pass a later --since" in result.output) == (2, True)
 
 
-@pytest.mark.usefixtures("booked")
+@pytest.mark.usefixtures("ledger")
 def test_days_around_a_change_of_the_zone_are_marked(store: SqlStore) -> None:
     """The note is on the error output, because programs read the figures."""
     for name, at in (("UTC", NOW - timedelta(days=2)), ("Asia/Tokyo", NOW)):

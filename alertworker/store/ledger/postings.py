@@ -81,8 +81,8 @@ class PostingStatements(Statements, PostingPort):
     @override
     def add(self, ledger: Postings, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
         spend = self._within(ledger, max_entities, exempt)
-        self._book_days(rows_of(spend))
-        self._book(SPEND_MONTHS, rows_of(_by_month(spend)))
+        self._post_days(rows_of(spend))
+        self._post(SPEND_MONTHS, rows_of(_by_month(spend)))
         self._add(OUTCOMES, rows_of(self._outcomes(ledger.outcomes)).mappings())
         self._add(LATENCIES, rows_of(ledger.latencies).mappings())
         self._add(FALLBACKS, rows_of(self._fallbacks(ledger.fallbacks)).mappings())
@@ -168,15 +168,15 @@ class PostingStatements(Statements, PostingPort):
             for row in self.connection.execute(select(*columns).where(tuple_(*columns).in_(chunk))):
                 yield tuple(row)
 
-    def _book_days(self, rows: Rows) -> None:
+    def _post_days(self, rows: Rows) -> None:
         """Add rows to `SPEND`, and count the new ones, so that no statement has to count the rows of a day."""
         posted = set(rows.values)
         # No posting is all zeros, so a row that equals its posting is new.
-        created = [SpendKey._make(row[:_KEY_SIZE]) for row in self._book(SPEND, rows) if tuple(row) in posted]
+        created = [SpendKey._make(row[:_KEY_SIZE]) for row in self._post(SPEND, rows) if tuple(row) in posted]
         grown = Counter((key.dimension, key.day) for key in created if key.dimension != _UNCAPPED)
         self._add(SPEND_SIZES, [{"dimension": d, "day": day, "rows": grown[d, day]} for d, day in sorted(grown)])
 
-    def _book(self, table: Table, rows: Rows) -> Sequence[tuple[object, ...]]:
+    def _post(self, table: Table, rows: Rows) -> Sequence[tuple[object, ...]]:
         """Add sorted rows to those that exist; return the new totals, with the columns in the same order."""
         if not rows.values:
             return []

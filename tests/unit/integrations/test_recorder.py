@@ -52,7 +52,7 @@ def in_loop(act: Callable[[], Any]) -> None:
     asyncio.run(request_task())
 
 
-def test_a_success_carries_what_alerting_and_books_need(publisher: RecordingPublisher) -> None:
+def test_a_success_carries_what_alerting_and_the_ledger_need(publisher: RecordingPublisher) -> None:
     """A success tells call, caller, deployment, tokens, cost and times, and counts from the client's request on."""
     hooks = recorder(publisher, metadata_keys=("slack", "cost_center"))
 

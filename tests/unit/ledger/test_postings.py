@@ -105,7 +105,7 @@ def test_a_cap_moves_sums_and_loses_none(events: list[Event], room: int) -> None
     """The remainder of a dimension is under "(other)" of its team, to the nano-dollar."""
     spend = ledger_of(events).spend()
     known = [key for key in spend if key.entity == "a"]
-    books = capped(
+    rows = capped(
         spend,
         known=known,
         room={(key.day, "user"): room for key in spend},
@@ -115,10 +115,10 @@ def test_a_cap_moves_sums_and_loses_none(events: list[Event], room: int) -> None
 
     for dimension in ("user", "key", "team"):
         before = [sums for key, sums in spend.items() if key.dimension == dimension]
-        after = [sums for key, sums in books.items() if key.dimension == dimension]
+        after = [sums for key, sums in rows.items() if key.dimension == dimension]
         assert sum(sums.spend_nanos for sums in before) == sum(sums.spend_nanos for sums in after)
         assert sum(sums.requests for sums in before) == sum(sums.requests for sums in after)
-    fresh = [key for key in books if key.dimension == "user" and key.entity not in (OTHER, "a")]
+    fresh = [key for key in rows if key.dimension == "user" and key.entity not in (OTHER, "a")]
     assert all(len([key for key in fresh if key.day == day]) <= room for day in {key.day for key in fresh})
 
 

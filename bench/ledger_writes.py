@@ -75,9 +75,9 @@ def measure(engine: Engine) -> dict[str, str]:
     their_bytes = _size(engine, "LiteLLM_SpendLogs", *(f"LiteLLM_Daily{name}Spend" for name in _DAILY.values()))
     our_bytes = _size(engine, *(table.name for table in _OURS))
     return {
-        "LiteLLM's books, a call": _spelt(their_wall, their_cpu, their_bytes),
-        "our books, a call": _spelt(our_wall, our_cpu, our_bytes),
-        "ratio of books": f"{their_wall / our_wall:.1f} times in time, {their_bytes / our_bytes:.0f} in bytes",
+        "LiteLLM's ledger, a call": _spelt(their_wall, their_cpu, their_bytes),
+        "our ledger, a call": _spelt(our_wall, our_cpu, our_bytes),
+        "ratio of ledgers": f"{their_wall / our_wall:.1f} times in time, {their_bytes / our_bytes:.0f} in bytes",
     }
 
 
@@ -95,10 +95,10 @@ def worker_share(engine: Engine) -> dict[str, str]:
         ingest(BatchMessage(str(uuid4()), body, "zstd", "bench"), runtime, now=datetime.now(UTC))
 
     rounds = range(60)
-    _, with_books = _run(one, rounds)
+    _, with_ledger = _run(one, rounds)
     with patch.object(PostingStatements, "add", return_value={}):
         _, without = _run(one, rounds)
-    figures = {"with the books": with_books, "without": without}
+    figures = {"with the ledger": with_ledger, "without": without}
     return {name: f"{cpu / (len(rounds) * BATCH) * 1e6:.1f} us" for name, cpu in figures.items()}
 
 

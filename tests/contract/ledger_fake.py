@@ -25,7 +25,7 @@ def latency(*milliseconds: int) -> Latency:
 
 
 @dataclass
-class Book:
+class FakeLedger:
     """A `LedgerReader` of the calls that `spend` entered. Everything else is as it was set."""
 
     names: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Book:
     went: dict[tuple[str, str], FallbackSums] = field(default_factory=dict)
     lost: Mapping[str, int] = field(default_factory=dict)
     ledger: Postings = field(default_factory=Postings)
-    _booked: dict[SpendKey, SpendSums] = field(default_factory=dict)
+    _rows: dict[SpendKey, SpendSums] = field(default_factory=dict)
 
     def spend(
         self, day: date, dollars: float, team: str = "", tags: tuple[str, ...] = (), requests: int = 1, **sums: int
@@ -42,8 +42,8 @@ class Book:
         whose = Attribution(team_id=team, key_hash=f"{team}-key" if team else "", model="gpt-4o", tags=tags)
         values = {"prompt_tokens": 1_000 * requests, "completion_tokens": 100 * requests, **sums}
         spent = SpendSums(requests=requests, spend_nanos=round(dollars * NANOS_PER_DOLLAR), **values)
-        self._booked.clear()
-        self.ledger.enter(day, whose, spent)
+        self._rows.clear()
+        self.ledger.add_calls(day, whose, spent)
 
     def total(self, days: Days, *, team_id: str | None = None) -> SpendSums:
         """Return the sums of all calls."""
@@ -82,7 +82,7 @@ class Book:
     def by_day(self, days: Days, *, team_id: str | None = None) -> dict[date, SpendSums]:
         """Return the sums by day."""
         found: dict[date, SpendSums] = {}
-        for key, sums in self._books().items():
+        for key, sums in self._spent().items():
             if key.dimension == "team" and days.first <= key.day <= days.last and team_id in (None, key.team_id):
                 found.setdefault(key.day, SpendSums()).add(sums)
         return found
@@ -107,13 +107,13 @@ class Book:
         del days
         return dict(self.lost)
 
-    def _books(self) -> Mapping[SpendKey, SpendSums]:
-        self._booked = self._booked or self.ledger.spend()
-        return self._booked
+    def _spent(self) -> Mapping[SpendKey, SpendSums]:
+        self._rows = self._rows or self.ledger.spend()
+        return self._rows
 
     def _found(self, dimension: str, days: Days, team_id: str | None) -> dict[tuple[str, str], SpendSums]:
         found: dict[tuple[str, str], SpendSums] = {}
-        for key, sums in self._books().items():
+        for key, sums in self._spent().items():
             own = key.dimension == dimension and team_id in (None, key.team_id)
             if own and days.first <= key.day <= days.last:
                 found.setdefault((key.entity, key.part), SpendSums()).add(sums)
