@@ -151,7 +151,7 @@ def _name_of(round_: tuple[str | None, int]) -> str:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("chaos", list(product(SERVERS, range(1, ROUNDS + 1))), indirect=True, ids=_name_of)
-def test_every_alert_arrives_once_whatever_happens(chaos: Chaos, tmp_path: Path) -> None:
+def test_every_alert_arrives_once_through_all_failures(chaos: Chaos, tmp_path: Path) -> None:
     """None is lost, whatever the proxies' clocks show, and none is sent twice.
 
     A message is repeated, with its id and text, only if its answer was lost or could not be recorded.

@@ -88,7 +88,7 @@ def test_workers_that_end_right_after_the_failures_lose_nothing(
     ],
     indirect=["environ"],
 )
-def test_a_batch_whose_worker_is_killed_in_the_midst_of_it_is_taken_up_again(
+def test_a_batch_is_taken_up_again_if_its_worker_is_killed(
     stack: Stack, publisher: Publisher, slack: Receiver, seconds: float
 ) -> None:
     """Its worker had taken it and not applied it. Another one gets it soon, and it counts once."""

@@ -192,7 +192,7 @@ def test_nothing_outlives_a_killed_supervisor(run: Run) -> None:
     run.gone(BOUND + 10)
 
 
-def test_a_worker_whose_locks_are_taken_ends_in_bounded_time(tmp_path: Path) -> None:
+def test_a_worker_with_taken_locks_ends_in_bounded_time(tmp_path: Path) -> None:
     """Celery's worker does this if a signal arrives while its main thread holds the lock of its thread pool."""
     program = """if True:
         import signal, sys, threading

@@ -74,7 +74,7 @@ def test_every_alert_is_named(kind: str) -> None:
 
 
 @every_kind_for_alerts
-def test_every_kind_shows_what_to_do_and_the_runbook(kind: str) -> None:
+def test_every_kind_shows_the_next_steps_and_the_runbook(kind: str) -> None:
     """Beside every fact. The end of a condition has neither."""
     made = cases_of(kind)["annotated"]
     body = channel_of(kind).render(made).replace("\\", "").replace("%28", "(").replace("%29", ")")

@@ -22,7 +22,7 @@ def test_every_kind_has_its_file_and_every_file_its_kind() -> None:
     assert set(ALERT_KINDS) == set(KINDS) - {"budget_webhook"}
 
 
-def test_a_kind_without_its_file_names_the_file_and_what_it_must_define() -> None:
+def test_a_kind_without_its_file_names_the_file_and_its_contents() -> None:
     """The failure is the instruction."""
     problem = problem_of("absent") or ""
 

@@ -101,7 +101,7 @@ def test_no_caller_can_forge_a_line() -> None:
     assert not re.search(r"^\s*(🔴 \*Major|Alert: `0000)", text, re.MULTILINE)
 
 
-def test_times_are_in_the_messages_zone_whose_name_stands_once() -> None:
+def test_times_are_in_the_messages_zone_and_name_it_once() -> None:
     """A row of the previous version names no zone, and a zone that this machine does not know is shown as UTC."""
     for zone, at, since in (
         ("Europe/Berlin", "2026-11-23 15:02:11 CET (Europe/Berlin)", "Since 2026-11-23 15:02:06 CET"),

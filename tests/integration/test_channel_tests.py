@@ -79,7 +79,7 @@ def test_a_test_is_sent_before_waiting_messages_and_in_no_digest(
     assert "sent" in {row.status for row in rows(store, NOTIFICATIONS) if row.step == "test"}
 
 
-def test_a_test_whose_turn_does_not_come_is_withdrawn(
+def test_a_channel_test_that_gets_no_turn_is_withdrawn(
     runtime: Runtime, outbox: Outbox, store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer reports that the lane is busy, and nothing is sent later."""

@@ -103,7 +103,7 @@ def _labels(store: SqlStore) -> dict[str, str]:
     return dict(row.labels)
 
 
-def test_a_model_whose_other_failures_are_an_outage_is_notified(
+def test_a_model_with_an_outage_beside_its_refusals_is_notified(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """The refused credential explains it only as far as its failures are refusals."""

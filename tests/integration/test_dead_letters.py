@@ -123,7 +123,7 @@ def test_letters_are_found_by_everything_that_is_known_of_them(
     assert [row.kind for row in admin.dead_letters(LetterFilter(until=NOW))] == []
 
 
-def test_a_letter_whose_notification_is_gone_is_kept(
+def test_a_letter_without_its_notification_is_kept(
     runtime: Runtime, admin: AdminStore, outbox: Outbox, store: SqlStore
 ) -> None:
     """It cannot be replayed. The error gives the reason, and the letter is kept."""

@@ -50,7 +50,7 @@ def test_readings_follow_an_alert_to_its_receiver(runtime: Runtime, store: SqlSt
     assert (readings.oldest_seconds(0), readings.oldest_seconds(1)) == (0.0, 80.0)
 
 
-def test_a_lane_is_described_with_what_it_waits_for() -> None:
+def test_a_lane_is_described_with_the_reason_for_its_wait() -> None:
     """`doctor`, the pages and `explain` describe it alike, with times in the configured zone."""
     zone, later = ZoneInfo("Europe/Berlin"), NOW + timedelta(minutes=5)
     assert describe_lane(LaneState("slack"), zone, now=NOW) == "0 waiting"

@@ -117,7 +117,7 @@ def test_two_imports_of_one_source_do_not_count_twice(store: SqlStore, tmp_path:
     assert SqlLedgerReader(store.engine).total(DAYS).spend_nanos == 1_500_000_000
 
 
-def test_an_import_keeps_what_a_budget_names_past_the_cap(store: SqlStore, tmp_path: Path) -> None:
+def test_an_import_keeps_entities_with_a_budget_past_the_cap(store: SqlStore, tmp_path: Path) -> None:
     """The exemption is the same as for batches."""
     path = tmp_path / "old.ndjson"
     row = '{"day": "2026-11-18", "requests": 1, "spend": 1, "tags": ["%s"]}\n'

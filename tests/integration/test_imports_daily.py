@@ -134,7 +134,7 @@ def entered(store: SqlStore) -> dict[SpendKey, SpendSums]:
     return {SpendKey(row.day, row.dimension, *row[2:5]): SpendSums(*row[5:]) for row in rows(store, SPEND)}
 
 
-def test_an_import_that_is_stopped_again_and_again_gives_what_our_ledger_would_have_had(
+def test_an_import_with_many_stops_equals_our_own_ledger(
     store: SqlStore, runtime: Runtime, litellm: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sums are equal in every dimension, to the nano-dollar, up to the cut-over. Then nothing is left to import."""

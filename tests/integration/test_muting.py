@@ -345,7 +345,7 @@ def test_a_rise_ends_an_acknowledgement(runtime: Runtime, outbox: Outbox, store:
     assert [(row.acked_at, row.acked_by, row.ack_note) for row in rows(store, ALERTS)] == [(None, None, None)]
 
 
-def test_a_summary_after_a_silence_divides_what_it_counts(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_a_summary_after_a_silence_divides_its_count(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """It leaves out what the silence muted before."""
     ingest(batch(failed("a")), runtime, now=NOW)
     AdminStore(store.engine).add_silence(silence('alert_type="llm_exceptions"', seconds=12), now=NOW)

@@ -212,7 +212,7 @@ def test_a_long_list_has_pages_and_each_alert_is_on_one(
     assert page.links("/alerts?labels=") == []
 
 
-def test_an_alert_shows_its_life_with_every_attempt_and_what_was_sent(
+def test_an_alert_shows_its_life_with_every_attempt_and_message(
     store: SqlStore, runtime: Runtime, browser: Browser, outbox: Outbox
 ) -> None:
     """Facts, labels, occurrences, the answers, the message and the body, with times in the configured zone."""

@@ -339,7 +339,7 @@ def test_a_condition_that_rises_is_notified_at_once_and_only_upwards(
     assert [(row.level, row.count) for row in rows(store, ALERTS)] == [(2, 20)]
 
 
-def test_a_summary_divides_what_it_counts_among_teams(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_summary_divides_its_count_among_teams(runtime: Runtime, outbox: Outbox) -> None:
     """Each message has the occurrences by team that no earlier message had."""
     teams = ["search"] * 3 + ["billing"]
     ingest(

@@ -191,7 +191,7 @@ def test_a_replay_that_is_parked_before_its_letter_is_put_away_keeps_the_letter(
     assert (line.messages, admin.dead_letters()) == ([("a", b"[")], [])
 
 
-def test_the_page_shows_whatever_a_letter_holds(runtime: Runtime, admin: AdminStore, store: SqlStore) -> None:
+def test_the_page_shows_every_form_of_dead_letter(runtime: Runtime, admin: AdminStore, store: SqlStore) -> None:
     """The page has each kind, its content as text, and buttons to replay and to discard it."""
     bodies = [
         b"",
@@ -245,7 +245,7 @@ def test_the_batch_id_is_the_bodys_then_the_headers_then_the_messages_own(runtim
     assert len(ids) == 4
 
 
-def test_a_dead_event_whose_type_cannot_be_stored_is_kept(runtime: Runtime, admin: AdminStore) -> None:
+def test_a_dead_event_of_an_unstorable_type_is_kept(runtime: Runtime, admin: AdminStore) -> None:
     """People filter by the type, so it is replaced by a safe string."""
     events = b'[{"type": "a\\u0000b"}, {"type": "' + b"x" * 5_000 + b'"}]'
     ingest(replace(batch(answered("a"), batch_id="b"), events=events, encoding=None), runtime, now=NOW)

@@ -151,7 +151,7 @@ def test_the_messages_of_a_dead_worker_come_next(
     assert [message.delivery_info["redelivered"] for message in worker.taken] == [True, True, False, False]
 
 
-def test_a_batch_whose_worker_dies_before_it_notes_it_comes_again(
+def test_a_batch_is_redelivered_if_its_worker_dies_before_noting_it(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
     """It is in the list of taken entries, and is requeued after it was seen there for long enough."""

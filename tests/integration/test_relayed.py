@@ -250,7 +250,7 @@ def test_a_change_that_litellm_sends_three_times_is_one_alert_of_three(runtime: 
     assert [(message.total, message.facts.get("Digest")) for message in outbox.sent] == [(3, None)]
 
 
-def test_a_change_names_what_the_ledger_knows_by_name(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_change_shows_the_names_that_the_ledger_knows(runtime: Runtime, outbox: Outbox) -> None:
     """The audit log has ids. Ids stand after the names, and no hash is in a headline."""
     call = answered("a", key_hash="b" * 64, key_alias="app", team_id="t1", team_alias="search", user_id="u1")
     ingest(batch(call.model_copy(update={"user_email": "ann@example.com"})), runtime, now=NOW)

@@ -309,7 +309,7 @@ def test_a_daily_report_has_means_and_rates(reporter: Reporter, outbox: Outbox) 
     assert message.facts["Most failed attempts"] == "gpt-4o (slow) 2 of 12 (16.7 %)"
 
 
-def test_a_week_of_fallbacks_counts_what_they_saved(reporter: Reporter, outbox: Outbox) -> None:
+def test_a_week_of_fallbacks_counts_the_saved_calls(reporter: Reporter, outbox: Outbox) -> None:
     """The pair is the requested and the used model. Failed calls are not counted as saved."""
     went: dict[str, Any] = {"fallbacks": 1, "original_model_group": "gpt-4o", "model_group": "claude"}
     lost = failed("f").model_copy(update=went)

@@ -118,7 +118,7 @@ def test_a_message_of_an_unknown_type_is_sent_and_the_lane_continues(
     assert {name.split()[0] for name in unknown_values(store)} == {"alert", "severity", "step"}
 
 
-def test_pages_show_what_only_a_newer_version_knows(runtime: Runtime, store: SqlStore) -> None:
+def test_pages_show_values_of_a_newer_version(runtime: Runtime, store: SqlStore) -> None:
     """The page shows the stored value."""
     ingest(batch(failed("a")), runtime, now=NOW)
     [alert] = rows(store, ALERTS)

@@ -18,7 +18,7 @@ def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def test_a_team_whose_metadata_names_a_receiver_is_notified_there_too(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_team_is_also_notified_at_the_receiver_in_its_metadata(runtime: Runtime, outbox: Outbox) -> None:
     """A key's receiver takes precedence over the team's. An unconfigured receiver is ignored."""
     team, key = Outbox(), Outbox()
     team.name, key.name = "team-chat", "key-chat"
@@ -71,7 +71,7 @@ def test_each_route_has_its_own_advice(runtime: Runtime, outbox: Outbox) -> None
     assert {(message.what_to_do, message.runbook_url) for message in second.sent} == {(ours, "https://wiki.example/x")}
 
 
-def test_a_digest_sums_up_for_its_own_interval_whatever_restarts(
+def test_a_digest_sums_up_for_its_own_interval_across_restarts(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """``alert_type_config``: occurrences are in the database, so another process sends them.

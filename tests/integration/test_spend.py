@@ -53,7 +53,7 @@ def test_machines_get_exact_dollars() -> None:
 
 
 @pytest.mark.usefixtures("ledger")
-def test_people_get_a_table_whose_total_counts_each_request_once() -> None:
+def test_people_get_a_table_with_a_total_that_counts_each_request_once() -> None:
     """Two tags of one call are two rows, and the total is not their sum. A limit does not change the total."""
     text = spend("--by", "tag", "--limit", "1")
     assert "$1,234.57" in text

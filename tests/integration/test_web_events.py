@@ -253,7 +253,7 @@ def test_the_error_names_a_broker_that_refuses_writes(broker: Broker, web: Web) 
         assert not [key for key in client.scan_iter() if b"probe" in key]
 
 
-def test_the_error_names_a_broker_whose_disk_fails(broker: Broker, web: Web) -> None:
+def test_the_error_names_a_broker_with_a_failing_disk(broker: Broker, web: Web) -> None:
     """MISCONF: the broker could not save its data, and accepts no more."""
     [body] = text(1)
     assert web.post(body.encode())[0] == 202

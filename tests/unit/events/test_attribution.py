@@ -84,7 +84,7 @@ def test_a_teams_budget_is_not_the_keys_and_goes_to_the_teams_receiver() -> None
     assert whose.only() == Attribution()
 
 
-def test_a_later_attribution_keeps_what_it_does_not_know() -> None:
+def test_a_later_attribution_keeps_known_values() -> None:
     """A renamed team has its new name and its old id."""
     known = Attribution(team_id="t1", team_alias="search", tags=("a",))
 

@@ -193,7 +193,7 @@ JSON_BYTES = st.sampled_from(
 
 
 @given(st.lists(JSON_BYTES, min_size=1, max_size=6))
-def test_an_event_is_taken_or_not_whatever_its_neighbours_are(items: list[bytes]) -> None:
+def test_an_event_is_taken_independently_of_its_neighbours(items: list[bytes]) -> None:
     """Read all at once, one by one, or alone: the same events come out."""
     whole = decode(b"[" + b",".join(items) + b"]", None)
     alone = [event for item in items for event in decode(b"[" + item + b"]", None).events]

@@ -73,7 +73,7 @@ def test_no_field_passes_a_secret(name: str) -> None:
     assert SECRET not in str(leaving({"failure": {name: SECRET}, "budgets": [{name: SECRET}]}))
 
 
-def test_entities_whose_names_are_secrets_stay_distinct() -> None:
+def test_entities_with_secrets_as_names_stay_distinct() -> None:
     """Their rows in the ledger do not become one."""
     other = SECRET.replace("canary0", "canary1")
     treated = leaving({"tags": (SECRET, other, "nightly"), "team_id": SECRET, "key_alias": f"key of {SECRET}"})

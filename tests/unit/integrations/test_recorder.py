@@ -245,7 +245,7 @@ def test_a_key_that_the_client_brings_is_the_client_s_problem(publisher: Recordi
     ]
 
 
-def test_a_call_whose_own_key_is_refused_is_the_client_s_problem(publisher: RecordingPublisher) -> None:
+def test_a_call_with_a_refused_key_of_its_own_is_the_clients_problem(publisher: RecordingPublisher) -> None:
     """Its end has the same failure as its attempt, so no channel is notified of it."""
     hooks = recorder(publisher)
 
@@ -412,7 +412,7 @@ def test_a_call_with_a_very_long_id_progresses(publisher: RecordingPublisher) ->
     assert list(publisher.inflight.progressed.values()) == [1]
 
 
-def test_a_call_whose_task_ends_unlogged_is_abandoned_once(publisher: RecordingPublisher) -> None:
+def test_a_call_is_abandoned_once_if_its_task_ends_unlogged(publisher: RecordingPublisher) -> None:
     """A client that went away fires no hook; the end of the request's task tells."""
     hooks = impatient(publisher)
 

@@ -68,7 +68,7 @@ def test_the_budget_that_is_known_has_the_proxys_newer_figure() -> None:
         (BudgetExceededError("key", KEY_HASH, limit=3.0), "Key search-prod (another budget)"),
     ],
 )
-def test_budgets_whose_figures_no_call_carries_are_known_by_refusals(error: BudgetExceededError, shown: str) -> None:
+def test_budgets_without_figures_in_calls_are_known_by_refusals(error: BudgetExceededError, shown: str) -> None:
     """Each is a budget of its own, beside the key's."""
     windows = [{"budget_duration": "7d", "reset_at": "x"}, SimpleNamespace(budget_duration="1d", reset_at=RESET)]
     readings = dict(read(refused(error, spend=1.0, max_budget=10.0, budget_limits=windows)))

@@ -178,7 +178,7 @@ def test_a_change_that_litellm_squashed_counts_as_often(alert_type: str) -> None
 
 
 @given(st.text(alphabet="ab ='\"\\[],", min_size=1, max_size=20))
-def test_a_name_is_read_as_it_is_whatever_quotes_it_holds(alias: str) -> None:
+def test_a_name_with_quotes_is_read_unchanged(alias: str) -> None:
     """Python prints an apostrophe in double quotes, and both kinds with backslashes."""
     event = change(f"key_alias={alias!r} key_aliases=None team_id='t1' models={[alias, 'm']!r} max_budget=1.0")
 

@@ -296,7 +296,7 @@ def test_names_and_settings_of_the_body_stay_readable() -> None:
     assert scrub(text, prompt_pieces({**body, "proxy_server_request": {"body": body}})) == text
 
 
-def test_what_a_guardrail_replaced_is_hidden_too() -> None:
+def test_text_replaced_by_a_guardrail_is_hidden_too() -> None:
     """The error of a guardrail may repeat what the client sent."""
     sent = {"messages": [{"role": "user", "content": TEXT}]}
     masked = {"messages": [{"role": "user", "content": "<masked>"}], "proxy_server_request": {"body": sent}}

@@ -181,7 +181,7 @@ def test_a_long_second_half_of_a_pair_is_cut_and_stays_distinct() -> None:
     assert parts[0] != parts[1]
 
 
-def test_a_fallback_is_counted_under_what_was_asked_for() -> None:
+def test_a_fallback_is_counted_under_the_requested_model() -> None:
     """Once a call, by how it ended; a call that came back to its own group took none."""
     facts = {"call_id": "c", "started_at": NOW, "ended_at": NOW, "occurred_at": NOW, "fallbacks": 2}
     via = facts | {"original_model_group": "gpt-4o", "model_group": "claude"}

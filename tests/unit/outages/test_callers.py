@@ -117,7 +117,7 @@ def test_a_key_that_fails_in_other_regions_fails_by_itself() -> None:
     assert elsewhere(answering("d2"), answering("d3"))
 
 
-def test_a_key_whose_calls_succeed_elsewhere_met_an_outage() -> None:
+def test_a_key_with_successful_calls_elsewhere_met_an_outage() -> None:
     """A batch job of a rare key meets a dead deployment. One stray failure elsewhere is chance."""
     assert not elsewhere(answering("d2", 0), answering("d3", 0), deployments="")
     assert not elsewhere(answering("d2", 1), answering("d3", 0), own=1, deployments="d2")

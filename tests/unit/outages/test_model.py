@@ -161,7 +161,7 @@ def test_lost_calls_of_a_refused_credential_are_explained_and_others_are_not() -
     assert is_outage_without(JudgedModel(found, Calls(), None, others, lost), {"d1", "d2"}, LIMITS)
 
 
-def test_a_model_whose_deployments_failed_no_call_recovers_after_the_last_lost_one() -> None:
+def test_a_model_without_failed_attempts_recovers_after_the_last_lost_call() -> None:
     rows = [bucket(name, 0, 5, start=start) for start in range(0, 400, 10) for name in ("d1", "d2")]
     calls = [ended(2, start=start) for start in range(0, 100, 10)]
     ending = model_ended(rows, calls, LIMITS, since=0, until=400)

@@ -96,7 +96,7 @@ TEXTS = st.one_of(
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("abcd"), TEXTS), max_size=5))
-def test_a_program_reads_back_what_was_written_and_a_spreadsheet_runs_nothing(rows: list[dict[str, str]]) -> None:
+def test_a_program_reads_the_csv_back_and_a_spreadsheet_runs_nothing(rows: list[dict[str, str]]) -> None:
     """Columns that a row lacks are empty; what would be run as a formula is the same text behind a quote."""
     read = list(csv.DictReader(io.StringIO(csv_of(rows), newline="")))
 

@@ -152,7 +152,7 @@ RELAYED = {
 
 @pytest.mark.parametrize("path", PATHS[1:])
 @pytest.mark.parametrize("body", RELAYED.values(), ids=RELAYED)
-def test_the_relay_takes_or_refuses_whatever_comes(path: str, body: bytes) -> None:
+def test_the_relay_takes_or_refuses_any_body(path: str, body: bytes) -> None:
     """The pipeline takes each event that the relay takes."""
     sent: list[SealedBatch] = []
     app, context = web(sent.append, room=4 * MIB)

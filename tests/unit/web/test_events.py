@@ -131,7 +131,7 @@ def test_an_event_without_secrets_is_sealed_as_it_was_sent() -> None:
     assert sent.model_copy(update={"occurred_at": None}) == meant.model_copy(update={"occurred_at": None})
 
 
-def test_a_body_whose_texts_take_too_long_to_search_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_with_texts_that_take_too_long_to_search_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search takes longest for texts full of labels, and a thread that decodes others' bodies waits for it."""
     monkeypatch.setattr("alertworker.web.events.MAX_REDACTING", -1.0)
     with pytest.raises(Refusal, match="send less at a time") as caught:

@@ -65,7 +65,7 @@ class Textless:
 )
 @pytest.mark.parametrize("log_format", ["text", "json"])
 @pytest.mark.parametrize("name", [CONSUMER, "urllib3", "py.warnings"])
-def test_a_line_whose_arguments_do_not_fit_is_logged_all_the_same(
+def test_a_line_with_arguments_that_do_not_fit_is_logged(
     text: Any, arguments: tuple[object, ...], log_format: str, name: str
 ) -> None:
     """Otherwise the call of the library raises, or `logging` prints a traceback with the arguments."""
