@@ -27,9 +27,15 @@ class Duration(click.ParamType[timedelta]):
 
 
 class Moment(click.ParamType[datetime]):
-    """A time such as 2026-11-25T09:00+01:00, in the configured zone if it has no offset; or an age such as 2h."""
+    """A time such as 2026-11-25T09:00+01:00, in the configured zone if it has no offset; or an age such as 2h.
+
+    With ``keep_naive`` a time without an offset stays without a zone: the command decides on one.
+    """
 
     name = "time"
+
+    def __init__(self, *, keep_naive: bool = False) -> None:
+        self._keep_naive = keep_naive
 
     def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Return the time, or fail with an example."""
@@ -41,6 +47,8 @@ class Moment(click.ParamType[datetime]):
             pass
         try:
             moment = datetime.fromisoformat(value)
+            if self._keep_naive and moment.tzinfo is None:
+                return moment
             return (moment if moment.tzinfo else moment.replace(tzinfo=configured_zone())).astimezone(UTC)
         except (ValueError, OverflowError):
             example = "2026-11-25T09:00+01:00, or 2h for 2 hours ago"

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from alertworker.cli.output import cell, fixed, free, numeric, print_table
-from alertworker.cli.params import Day
+from alertworker.cli.params import Day, Moment
 from alertworker.errors import AlertWorkerError
 from alertworker.imports.progress import Left, Page
 from alertworker.imports.progress import Progress as Begun
@@ -24,15 +24,12 @@ from alertworker.money import exact_dollars
 from alertworker.store.ledger.months import month_of
 from alertworker.text.sanitize import one_line
 
-_MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
 _URL: Final = click.option(
     "--litellm-database-url",
     "url",
     envvar="LITELLM_DATABASE_URL",
     help="URL of LiteLLM's PostgreSQL database. Prefer the environment variable.",
 )
-
-
 #: The tolerated rounding error of floating-point dollars per day, in nano-dollars ($0.00001).
 _ROUNDING: Final = 10_000
 _Days = dict[tuple[str, str], tuple[int, int]]
@@ -49,8 +46,9 @@ _Days = dict[tuple[str, str], tuple[int, int]]
 )
 @click.option(
     "--until",
-    type=_MOMENT,
-    help="Cut-over: first day that is not imported, in the configured zone (UTC with --daily), or a time.",
+    type=Moment(keep_naive=True),
+    help="Cut-over: the first day that is not imported, such as 2026-12-01, or a time. "
+    "Without an offset it is in the configured zone, or in UTC with --daily.",
 )
 @click.option("--daily", is_flag=True, help="Import LiteLLM's daily sums, for days that its spend log no longer has.")
 def import_(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -17,6 +19,18 @@ def test_a_time_that_has_no_utc_is_refused(text: str) -> None:
     """Near the years 1 and 9999 a conversion to another zone overflows."""
     with pytest.raises(click.BadParameter, match="invalid time"):
         Moment().convert(text, None, None)
+
+
+def test_a_day_without_an_offset_can_stay_without_a_zone() -> None:
+    """The daily sums of an import are in UTC, and its calls in the configured zone."""
+    naive = Moment(keep_naive=True)
+    assert naive.convert("2026-11-20", None, None) == datetime(2026, 11, 20)  # noqa: DTZ001
+    assert naive.convert("2026-11-20T15:04+01:00", None, None) == datetime(2026, 11, 20, 14, 4, tzinfo=UTC)
+
+
+def test_an_invalid_cut_over_is_named_with_an_example() -> None:
+    refused = CliRunner().invoke(cli, ["spend", "import", "--until", "soon"])
+    assert "invalid time 'soon': expected, for example, 2026-11-25T09:00+01:00" in " ".join(refused.output.split())
 
 
 @pytest.mark.parametrize(
