@@ -81,8 +81,8 @@ simulate-table: $(STAMP) ## Write the scores of JSON=file into docs/simulation.m
 simulate-days: $(STAMP) ## DAYS=30 healthy days through the functions that judge
 	$(BIN)/python -m bench.simulate.healthy --days $(or $(DAYS),30)
 
-bench: $(STAMP) litellm ## Measure, beside LiteLLM's own alerting and plain Celery
-	$(BIN)/python -m bench
+bench: $(STAMP) litellm ## Measure, beside LiteLLM's own alerting and plain Celery; PARTS="worker delay" for some only
+	$(BIN)/python -m bench $(PARTS)
 
 clean: ## Remove what was made
 	rm -rf $(VENV) $(LITELLM) .fuzz dist build .pytest_cache .mypy_cache .ruff_cache

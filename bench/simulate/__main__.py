@@ -24,10 +24,7 @@ Job = tuple[str, Traffic, int]
 def main(arguments: Sequence[str]) -> int:
     """Print the table. Return 1 if a score differs from its labels."""
     options = _options(arguments)
-    names = [name for part in options.names for name in part.split(",") if name] or list(DEFAULT)
-    if unknown := [name for name in names if name not in SCENARIOS]:
-        print(f"no scenario {', '.join(unknown)}; there are {', '.join(SCENARIOS)}", file=sys.stderr)
-        return 2
+    names = options.names or list(DEFAULT)
     seeds = [int(seed) for seed in options.seeds.split(",")]
     wanted = [Traffic(options.traffic)] if options.traffic else list(Traffic)
     jobs = [(name, one, seed) for name in names for one in traffics(name) for seed in seeds if one in wanted]
@@ -75,7 +72,9 @@ def _run(jobs: Sequence[Job], fields: WireFields, options: argparse.Namespace) -
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m bench.simulate", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios; commas separate several")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"scenarios; commas separate several: {', '.join(SCENARIOS)}"
+    )
     parser.add_argument("--seeds", default="1,2,3", help="comma-separated seeds (default: %(default)s)")
     parser.add_argument("--traffic", choices=[one.value for one in Traffic], help="only this traffic")
     parser.add_argument("--jobs", type=int, default=2, help="processes at once (default: %(default)s)")
@@ -83,7 +82,11 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--markdown", metavar="FILE", help="also write the table as Markdown")
     parser.add_argument("--plain", action="store_true", help="publish as a callback of an earlier version does")
     parser.add_argument("--trace", action="store_true", help="print every message")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.names = [name for part in options.names for name in part.split(",") if name]
+    if unknown := [name for name in options.names if name not in SCENARIOS]:
+        parser.error(f"unknown scenario {', '.join(unknown)}: expected {', '.join(SCENARIOS)}")
+    return options
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 import time
@@ -26,17 +27,24 @@ COST = "request-cost"
 
 def main(arguments: list[str]) -> int:
     """Print the tables. Return 1 if a scenario could not be run or alertworker did not do what is expected."""
-    names = [name for argument in arguments for name in argument.split(",") if name] or [*SCENARIOS, COST]
-    unknown = [name for name in names if name not in SCENARIOS and name != COST]
-    if unknown:
-        print(f"no row {', '.join(unknown)}; there are {', '.join(SCENARIOS)}, {COST}", file=sys.stderr)
-        return 2
+    names = _names(arguments)
     rows = [name for name in names if name != COST]
     with tempfile.TemporaryDirectory(prefix="torture-") as folder:
         failed = bool(rows) and _compare(rows, Path(folder))
         if COST in names:
             _print_cost(cost.measure(Path(folder) / COST))
     return failed
+
+
+def _names(arguments: list[str]) -> list[str]:
+    """Return the chosen rows, all if none is named."""
+    known = [*SCENARIOS, COST]
+    parser = argparse.ArgumentParser("python -m bench.torture", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"rows; commas separate several: {', '.join(known)}")
+    names = [name for argument in parser.parse_args(arguments).names for name in argument.split(",") if name]
+    if unknown := [name for name in names if name not in known]:
+        parser.error(f"unknown row {', '.join(unknown)}: expected {', '.join(known)}")
+    return names or known
 
 
 def _compare(names: list[str], folder: Path) -> bool:

@@ -62,7 +62,15 @@ STORE = {
 LEDGER = {"contributors", "months"}
 DELIVERY = {"changes", "delivered", "queue", "remainders"}
 #: Tests of the whole, which belong to no concept.
-LOOSE_TESTS = {"test_demo", "test_fuzz_targets", "test_hooks", "test_layout", "test_money", "test_registries"}
+LOOSE_TESTS = {
+    "test_bench",
+    "test_demo",
+    "test_fuzz_targets",
+    "test_hooks",
+    "test_layout",
+    "test_money",
+    "test_registries",
+}
 #: Names that do not describe a file's content.
 EMPTY_WORDS = {"base_utils", "common", "handlers", "helpers", "manager", "misc", "utils"}
 
