@@ -55,7 +55,7 @@ def list_(
             "step": row.step,
             "channel": row.channel,
             "status": row.status,
-            "attempts": row.attempts,
+            "retries": row.attempts,
             "at": row.settled_at or row.next_attempt_at,
             "answer": _said(row),
         }

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import click
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -57,7 +57,8 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, tit
         kept = (
             width if column.no_wrap else min(width, _NARROWEST) for width, column in zip(widths, columns, strict=True)
         )
-        console.width = max(console.width, sum(kept) + gaps)
+        # Both dimensions: with the width alone, rich takes a terminal with TERM=dumb for one of 80 columns.
+        console.size = ConsoleDimensions(max(console.width, sum(kept) + gaps), console.height)
         console.print(*([Text(title, style="bold")] if title else []), table, sep="\n")
         return
     file = io.StringIO()

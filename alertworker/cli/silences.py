@@ -86,11 +86,11 @@ def list_(ended: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes fl
             "until": silence.ends_at,
             "by": silence.author,
             "matches": sum(map(silence.matches, labels)),
-            "what": f"{silence.problem or ' '.join(map(str, silence.matchers))} · {silence.reason}",
+            "silenced": f"{silence.problem or ' '.join(map(str, silence.matchers))} · {silence.reason}",
         }
         for silence in admin.silences(now=None if ended else now)
     ]
-    show_rows(rows, text="what", as_json=as_json, empty="No silences.")
+    show_rows(rows, text="silenced", as_json=as_json, empty="No silences.")
 
 
 @silences.command()

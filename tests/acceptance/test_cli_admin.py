@@ -151,7 +151,7 @@ def test_a_list_is_whole_in_a_pipe(tmp_path: Path) -> None:
         assert added.returncode == 0
 
     header, *rows = alertworker(tmp_path, "silences", "list").stdout.splitlines()
-    assert header.split() == ["id", "state", "from", "until", "by", "matches", "what"]
+    assert header.split() == ["id", "state", "from", "until", "by", "matches", "silenced"]
     assert sorted(row.partition(" · ")[2] for row in rows) == ["short", reason]
     assert all(row[header.index("by") :].startswith("a person of ops  ") for row in rows)
 

@@ -42,10 +42,12 @@ def test_a_pipe_gets_each_row_whole_on_one_line(
         assert header.index("headline") == first.index("word0")
 
 
+@pytest.mark.parametrize("terminal", ["xterm-256color", "dumb", "unknown"])
 def test_a_terminal_wraps_free_text_and_breaks_no_id(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: str
 ) -> None:
-    """Both are complete."""
+    """Both are complete, also where rich cannot read the width of the terminal."""
+    monkeypatch.setenv("TERM", terminal)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     show_rows([ROW], text="headline", as_json=False, empty="None.")
     _, first, *more = capsys.readouterr().out.splitlines()
