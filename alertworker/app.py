@@ -22,7 +22,7 @@ from alertworker.imports.progress import History
 from alertworker.pipeline import Reporter, Runtime, StoreWatchdog
 from alertworker.settings import Settings, load_settings
 from alertworker.store import AdminStore, HealthStore, SqlLedgerReader, SqlStore, make_engine
-from alertworker.store.migrations import is_made, upgrade
+from alertworker.store.migrations import has_schema, upgrade
 from alertworker.store.outage_marker import FileOutageMarker
 
 celery: Final[Celery] = Celery(
@@ -120,7 +120,7 @@ def build_dry_run(settings: Settings, *, fresh: bool) -> Runtime:
     With ``fresh``, or if the embedded database does not exist yet, it uses an empty database in memory.
     """
     embedded = settings.database_url is None
-    if not fresh and (not embedded or (database_path(data_dir()).exists() and is_made(build_engine(settings)))):
+    if not fresh and (not embedded or (database_path(data_dir()).exists() and has_schema(build_engine(settings)))):
         return build_runtime(settings)
     engine = make_engine("sqlite://")
     upgrade(engine)

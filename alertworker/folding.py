@@ -99,8 +99,8 @@ def fold(events: Iterable[Event], *, slow_seconds: float, zone: ZoneInfo, now: d
 
 def _other_event(result: Fold, event: Event, zone: ZoneInfo) -> None:
     if isinstance(event, AttemptFailed):
-        result.outages.attempt(event)
-        result.ledger.attempt(event, event.occurred_at.astimezone(zone).date())
+        result.outages.add_attempt(event)
+        result.ledger.add_attempt(event, event.occurred_at.astimezone(zone).date())
     elif isinstance(event, RequestAnnounced):
         previous = result.announced.get(event.call_id)
         if previous is None or previous.age_seconds < event.age_seconds:
@@ -164,8 +164,8 @@ def _end(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
         result.ended[event.call_id] = event
     if isinstance(event, RequestFailed) and not event.health_check:
         result.failed.append(event)
-    result.outages.end(event)
-    result.ledger.end(event, event.occurred_at.astimezone(zone).date())
+    result.outages.add_end(event)
+    result.ledger.add_end(event, event.occurred_at.astimezone(zone).date())
     if event.customer_id and event.cost_nanos is not None:
         result.tracked.append(event)
     if event.budgets:

@@ -139,7 +139,7 @@ def _pipeline(snapshot: HealthSnapshot) -> Check:
     if lag is None:
         return Check("pipeline", CheckState.PROBLEM, "no canary has returned yet; start a worker and beat")
     age = spell(timedelta(seconds=lag))
-    if snapshot.stands_still:
+    if snapshot.is_stalled:
         return Check(
             "pipeline",
             CheckState.PROBLEM,

@@ -87,7 +87,7 @@ class Ours:
         data: dict[str, Any] = {"litellm_call_id": call, "model": "gpt-4o", "messages": _PROMPT, "metadata": metadata}
         self.recorder.started(data, self.caller, "acompletion")
         attempt = data | {"api_key": "sk-deployment", "api_base": "http://x", "model_info": {"id": f"d{number % 20}"}}
-        self.recorder.trying(attempt)
+        self.recorder.attempt_started(attempt)
         if fails:
             self.recorder.attempt_failed(attempt, self.error, 0)
             self.recorder.failed(data, self.error, self.caller)

@@ -27,7 +27,7 @@ _OF_ONE: Final = frozenset({"Key Name", "Messages", "User", TRACE})
 _EXAMPLES: Final[Mapping[str, str]] = {"Error": "Example error"}
 
 
-def of_all(subject: _S, step: Step, parts: Mapping[str, int]) -> _S:
+def with_common_facts(subject: _S, step: Step, parts: Mapping[str, int]) -> _S:
     """Return the subject of a message with facts that are true of all calls that the message counts.
 
     ``parts`` count them by team. The calls stay named as members, with their teams and keys.

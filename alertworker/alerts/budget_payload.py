@@ -25,9 +25,9 @@ class BudgetEvent(StrEnum):
 class BudgetFigures(BaseModel):
     """One budget at one time.
 
-    ``scope`` is a `BudgetScope`, or a dimension of the ledger for a budget of our own. ``entity_id`` is a key's
-    alias or hash, a team's id and so on. ``crossed`` is the share of ``max_nanos`` that was crossed, in per cent, if
-    the alert is about a share. Only a key with a soft budget has a projection: the spend at the end of the period,
+    ``scope`` is a `BudgetScope`, or a dimension of the ledger for a budget of our own. ``entity_id`` is a key's alias
+    or hash, a team's id and so on. ``crossed`` is the share of ``max_nanos`` that was crossed, in per cent, if the
+    alert is about a share. Only a key with a soft budget has a projection. It is the spend at the end of the period,
     and the day on which the soft budget is used up. The names identify the owner, as far as it is known.
     """
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from alertworker.alerts.advice import advise_in
-from alertworker.alerts.aggregate import of_all
+from alertworker.alerts.aggregate import with_common_facts
 from alertworker.alerts.alert import Subject
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Message, Step
@@ -53,7 +53,7 @@ def compose(
 
     ``members`` name occurrences and ``parts`` count them by team.
     """
-    subject = of_all(subject, step, parts)
+    subject = with_common_facts(subject, step, parts)
     count, named = subject.count - subject.notified_count, _named(subject, step, members)
     return Message(
         alert_id=subject.id,

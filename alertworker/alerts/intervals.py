@@ -41,7 +41,7 @@ def summary_interval(alert_type: AlertType, messages: int, group_interval: float
     return max(interval, min(LONGEST, interval * factors[min(messages, len(factors) - 1)]))
 
 
-def grows(alert: Subject) -> bool:
+def interval_grows(alert: Subject) -> bool:
     """Return whether an alert is a notice above Low whose summaries come at growing intervals.
 
     It is looked at after each group interval, because a summary comes sooner if its occurrences end.

@@ -13,8 +13,9 @@ from alertworker.events.attribution import OWNER_LABELS, TARGET_LABELS
 ALWAYS: Final = frozenset({"alert_type", "severity"})
 #: Labels of calls and budgets: their owner, and what calls ran on.
 _CALLS: Final = frozenset({*TARGET_LABELS, *OWNER_LABELS})
-#: Labels of few alerts: a budget's customer, a single team's report, a change without a name, a digest, a covered
-#: alert, an outage of something else than a deployment or one that flaps, a refused credential.
+#: Labels of few alerts. Such alerts are about a budget's customer, a single team's report, a change without a name, a
+#: digest, or a refused credential. Covered alerts, flapping outages, and outages of anything but a deployment have
+#: some, too.
 _SOME: Final = frozenset({"customer", "team_id", "event", "digest", COVERED_BY, FLAPPING, "scope", "credential"})
 #: Every label that an alert can have. `alerting_metadata` is shown in messages and is not among them.
 LABELS: Final = ALWAYS | _CALLS | _SOME | {name for spec in CATALOGUE.values() for name in spec.identity}

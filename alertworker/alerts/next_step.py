@@ -43,7 +43,7 @@ WITHOUT_SUMMARIES: Final = frozenset(
         AlertType.PUBLISHER_SILENT,
     }
 )
-#: A summary of cooldowns needs so many, and one within the last minute: any short burst of rate limits causes a few,
+#: A summary of cooldowns needs so many, and one within the last minute. Any short burst of rate limits causes a few,
 #: and a burst that is over needs no person. Otherwise they wait for more, or for a pause of `_QUIET`.
 _MIN_COOLDOWNS: Final = 5
 _GOING_ON: Final = timedelta(minutes=1)
@@ -58,8 +58,8 @@ _MORE_AN_HOUR: Final = 2
 def next_step(alert: OpenAlert, now: datetime, *, is_explained: bool = False, is_early: bool = False) -> NextStep:
     """Return what to do with an open alert that is due. The first rule that applies wins.
 
-    ``is_explained`` says that chance or another alert explains the occurrences since the last message.
-    ``is_early`` says that the interval until the next summary is not over yet.
+    ``is_explained`` is true if chance or another alert explains the occurrences since the last message. ``is_early`` is
+    true while the interval until the next summary is not over.
     """
     if is_over(alert):
         return NextStep.RESOLVE

@@ -42,9 +42,9 @@ _PLAIN: Final = {
 class Suppression:
     """The reason for which an alert is suppressed.
 
-    ``by`` is the id of the silence or the alert, the name of the covering alert, or the time until when the alert is
-    held. Rows hold the suppression as a string, which older and newer versions read, too. ``by`` is the whole
-    string if the reason is unknown, so reading and writing never changes such a row.
+    ``by`` is the id of the silence or of the alert, or the name of the covering alert. For a held alert it is the time
+    of the hold's end. Rows hold the suppression as a string, which older and newer versions read, too. ``by`` is the
+    whole string if the reason is unknown, so reading and writing never changes such a row.
     """
 
     reason: SuppressionReason

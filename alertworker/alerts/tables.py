@@ -66,10 +66,10 @@ class Table(BaseModel):
         left = self.rows[size:]
         if not left:
             return self
-        rest = self.added([*left, *([self.rest] if self.rest else [])]) if self.sums else None
+        rest = self.totals_of([*left, *([self.rest] if self.rest else [])]) if self.sums else None
         return self.model_copy(update={"rows": self.rows[:size], "more": self.more + len(left), "rest": rest})
 
-    def added(self, rows: Sequence[Row]) -> Row:
+    def totals_of(self, rows: Sequence[Row]) -> Row:
         """Return the sum of rows, in the columns in which a sum has a meaning."""
         return tuple(
             sum(int(row[index] or 0) for row in rows) if column.unit in (Unit.COUNT, Unit.DOLLARS) else None

@@ -43,7 +43,7 @@ class OwnBudget(BaseModel):
     thresholds: Annotated[tuple[Share, ...], Field(max_length=20)] = SHARES
     """Percentages of `max` at which there is an alert, besides `max` itself."""
 
-    def fits(self, *names: str) -> bool:
+    def matches(self, *names: str) -> bool:
         """Return whether the pattern matches an id or a name; only ``*`` and ``?`` are special."""
         pattern = self.entity.replace("[", "[[]")
         return any(name and fnmatchcase(name, pattern) for name in names)
@@ -88,13 +88,13 @@ class CapExemptions:
         """The dimensions that have an exempt entity."""
         return frozenset(budget.dimension for budget in self.budgets)
 
-    def holds(self, dimension: str, entity: str, names: Iterable[str]) -> bool:
+    def covers(self, dimension: str, entity: str, names: Iterable[str]) -> bool:
         """Return whether a budget names this entity by its id or by one of its ``names``.
 
         A pattern matches names only: the proxy assigns names, but callers choose ids and could invent many.
         """
         return any(
-            budget.fits(*names) or (entity == budget.entity and not budget.is_pattern)
+            budget.matches(*names) or (entity == budget.entity and not budget.is_pattern)
             for budget in self.budgets
             if budget.dimension == dimension
         )
@@ -104,7 +104,7 @@ class CapExemptions:
 NO_EXEMPTIONS: Final = CapExemptions()
 
 
-def present(
+def matching_budgets(
     budgets: Sequence[OwnBudget],
     entities: Iterable[tuple[str, str]],
     aliases: Mapping[tuple[str, str], str],
@@ -121,7 +121,7 @@ def present(
     for dimension, entity in entities:
         alias = aliases.get((dimension, entity), "")
         for budget in budgets if entity not in ("", OTHER) else ():
-            if budget.dimension == dimension and budget.fits(entity, alias):
+            if budget.dimension == dimension and budget.matches(entity, alias):
                 key = BudgetKey(dimension, alias if dimension == "key" and alias else entity, budget.period)
                 if key not in found:
                     period = _period(key, budget, entity, alias, (zone, now))

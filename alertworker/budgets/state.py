@@ -51,8 +51,8 @@ class Limit:
 def merge(known: Reading, new: Reading) -> Reading:
     """Merge two readings of one budget; the order does not matter while limits do not sink.
 
-    Of two periods only the later one counts. Within one period the highest spend and limits count, until a lower limit
-    is reported more than `STALE` after the last report of the higher one.
+    Of two periods only the later one counts. Within one period the highest spend and limits count. They count until a
+    lower limit is reported more than `STALE` after the last report of the higher one.
     """
     if _period(known) != _period(new):
         return max(known, new, key=_period)

@@ -51,7 +51,7 @@ class Allowed:
     networks: tuple[Network, ...] = ()
     hosts: tuple[str, ...] = ()
 
-    def knows(self, host: str) -> bool:
+    def allows(self, host: str) -> bool:
         """Return whether a host is allowed by its name."""
         host = host.lower().rstrip(".")
         return any(host == name or (name[:2] == "*." and host.endswith(name[1:])) for name in self.hosts)
@@ -63,14 +63,14 @@ def refusal(host: str, *, tls: bool, allowed: Allowed) -> str | None:
     if literal is None and _is_odd(host):
         return _ODD
     if literal is None:
-        return None if tls or host == "localhost" or allowed.networks or allowed.knows(host) else _NO_TLS
+        return None if tls or host == "localhost" or allowed.networks or allowed.allows(host) else _NO_TLS
     return _refusal(literal, tls=tls, allowed=allowed, loopback=literal.is_loopback)
 
 
 def admits(host: str, address: str, *, tls: bool, allowed: Allowed) -> bool:
     """Return whether a connection for this host may go to an address that its name was just resolved to."""
     found = _embedded(ip_address(address.partition("%")[0]))
-    if allowed.knows(host) and found not in _METADATA and _within(found, _PRIVATE):
+    if allowed.allows(host) and found not in _METADATA and _within(found, _PRIVATE):
         return True
     return _refusal(found, tls=tls, allowed=allowed, loopback=is_loopback(host)) is None
 

@@ -15,7 +15,15 @@ from pydantic import SecretStr, field_validator
 from alertworker.alerts.message import MAX_ENTRIES, Message
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import PacedConfig
-from alertworker.channels.plain_text import advice_lines, counted, entry_lines, member_lines, named, stamp, title
+from alertworker.channels.plain_text import (
+    advice_lines,
+    count_text,
+    entry_lines,
+    member_lines,
+    named_facts,
+    time_text,
+    title,
+)
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.text.sanitize import clean, cut, one_line
@@ -58,17 +66,19 @@ class AppriseChannel(BaseChannel[AppriseConfig]):
 
     def render(self, message: Message) -> str:
         """Return title and text as JSON."""
-        lines = [counted(message)]
-        lines += [f"{one_line(name)}: {cut(clean(value), _MAX_VALUE)}" for name, value in named(message)]
+        lines = [count_text(message)]
+        lines += [f"{one_line(name)}: {cut(clean(value), _MAX_VALUE)}" for name, value in named_facts(message)]
         lines += advice_lines(message, lambda text: cut(one_line(text), _MAX_VALUE))
         lines += entry_lines(message, _MAX_VALUE)
         lines += member_lines(message, lambda member: f"- {cut(one_line(member), _MAX_VALUE)}")
-        lines.append(f"{message.type.value}, {stamp(message)}, {message.alert_id}")
+        lines.append(f"{message.type.value}, {time_text(message)}, {message.alert_id}")
         first = cut(title(message, one_line(message.headline)), _MAX_TITLE)
         return json.dumps({"title": first, "body": "\n".join(lines)}, ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Make one attempt. The worker retries whatever Apprise could not deliver, because Apprise gives no reason."""
+        """Make one attempt. Apprise reports no reason, so the worker retries every message that Apprise could not
+        deliver.
+        """
         del notification_id
         import apprise
 

@@ -12,7 +12,15 @@ from rich.text import Text
 from alertworker.alerts.message import Message
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import ChannelConfig
-from alertworker.channels.plain_text import advice_lines, counted, entry_lines, member_lines, named, sign, stamp
+from alertworker.channels.plain_text import (
+    advice_lines,
+    count_text,
+    entry_lines,
+    member_lines,
+    named_facts,
+    symbol_of,
+    time_text,
+)
 from alertworker.delivery.channel import Answer
 from alertworker.text.sanitize import clean, cut
 
@@ -37,14 +45,14 @@ class Console(BaseChannel[ConsoleConfig]):
     def render(self, message: Message) -> str:
         """Return the lines to print. Strings from users are inert."""
         lines = [
-            f"{sign(message)} {message.headline}   [{message.severity.value}] {message.type.value}",
-            counted(message),
+            f"{symbol_of(message)} {message.headline}   [{message.severity.value}] {message.type.value}",
+            count_text(message),
         ]
-        lines += [f"{name}: {value}" for name, value in named(message)]
+        lines += [f"{name}: {value}" for name, value in named_facts(message)]
         lines += advice_lines(message, str)
         lines += entry_lines(message, _MAX_LINE)
         lines += member_lines(message, "• {}".format)
-        lines.append(f"alert {message.alert_id} · {stamp(message)}")
+        lines.append(f"alert {message.alert_id} · {time_text(message)}")
         lines += [message.page_url] if message.page_url else []
         return "\n   ".join(cut(clean(line).replace("\n", " "), _MAX_LINE) for line in lines) + "\n"
 

@@ -14,9 +14,9 @@ from alertworker.channels.base import HttpChannel
 from alertworker.channels.chat import Chat, Colours
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.markdown import escape_discord
-from alertworker.channels.plain_text import advised, counted
+from alertworker.channels.plain_text import append_advice, count_text
 from alertworker.delivery.channel import Answer, Pace
-from alertworker.text.sanitize import cut, fit, keep, units
+from alertworker.text.sanitize import cut, fit, take_fitting, units
 from alertworker.text.shorten import CUT
 
 #: https://discord.com/developers/docs/resources/message#embed-object-embed-limits. The total counts all strings.
@@ -58,11 +58,11 @@ class Discord(HttpChannel[DiscordConfig]):
     pace = Pace(interval=2.0, burst=5)
     digest_size = _DIGEST
 
-    @advised
+    @append_advice
     def render(self, message: Message) -> str:
         """Return the JSON body. Parts that do not fit are left out, visibly."""
         title, about = _CHAT.title(message), f"{message.type.value} · alert {message.alert_id}"
-        description = "\n".join(fit([counted(message)], _CHAT.entries(message), [], MAX_DESCRIPTION))
+        description = "\n".join(fit([count_text(message)], _CHAT.entries(message), [], MAX_DESCRIPTION))
         embed = {
             "title": title,
             "description": description,
@@ -86,5 +86,5 @@ def _fields(message: Message, room: int) -> list[dict[str, object]]:
     lines = "\n".join(fit([], _CHAT.members(message), [], MAX_VALUE))
     parts = (*tables, *facts, ("Occurrences", lines, False))  # facts matter more than single calls
     fields = [dict[str, Any](name=name, value=value, inline=inline) for name, value, inline in parts if value]
-    kept, is_whole = keep(fields, room - units("…" + CUT), lambda field: units(field["name"] + field["value"]))
+    kept, is_whole = take_fitting(fields, room - units("…" + CUT), lambda field: units(field["name"] + field["value"]))
     return kept if is_whole and len(kept) <= MAX_FIELDS else [*kept[: MAX_FIELDS - 1], _LEFT_OUT]

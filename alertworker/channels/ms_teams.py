@@ -13,7 +13,7 @@ from alertworker.channels.base import HttpChannel
 from alertworker.channels.chat import CHAT_ROWS, Chat, Colours
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.markdown import escape_card
-from alertworker.channels.plain_text import advised, counted, stamp
+from alertworker.channels.plain_text import append_advice, count_text, time_text
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.shorten import CUT
 
@@ -51,7 +51,7 @@ class Teams(HttpChannel[TeamsConfig]):
     pace = Pace(interval=0.25, burst=2)
     digest_size = _DIGEST
 
-    @advised
+    @append_advice
     def render(self, message: Message) -> str:
         """Return the JSON body. Parts that do not fit are left out, visibly, the last ones first."""
         facts, members = _CHAT.facts(message), _CHAT.members(message)
@@ -81,10 +81,10 @@ def _rest(facts: list[tuple[str, str]], members: list[str]) -> list[dict[str, ob
 
 def _body(message: Message, blocks: list[dict[str, object]]) -> str:
     title = text_block(_CHAT.title(message), weight="Bolder", size="Medium", color=_COLOURS.of(message))
-    head = [title, text_block(counted(message), isSubtle=True)]
+    head = [title, text_block(count_text(message), isSubtle=True)]
     if message.entries:
         head.append(text_block("\n\n".join(_CHAT.entries(message))))
-    about = f"{escape_card(message.type.value, 100)} · {stamp(message)} · alert {message.alert_id}"
+    about = f"{escape_card(message.type.value, 100)} · {time_text(message)} · alert {message.alert_id}"
     card = card_of([*head, *blocks, text_block(about, isSubtle=True, size="Small")], message)
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return json.dumps({"type": "message", "attachments": [attachment]}, ensure_ascii=False)

@@ -12,7 +12,7 @@ from alertworker.alerts.catalogue import REPORTS, TRACE
 from alertworker.alerts.message import Message, Step
 from alertworker.channels.base import HttpChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.channels.plain_text import details, has_ended, is_link, member_lines, present
+from alertworker.channels.plain_text import details, has_ended, is_link, member_lines, non_empty
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.names import short_id
 from alertworker.text.sanitize import cut, one_line
@@ -63,7 +63,7 @@ def _payload(message: Message) -> dict[str, object]:
     members = member_lines(message, _line)
     deployment = message.facts.get("Deployment") or short_id(message.labels.get("deployment", ""))
     about = {"alert": message.alert_id, "step": message.step, "count": message.total}
-    about |= present(since=message.since.isoformat(), what_to_do=message.what_to_do, **tables, members=members)
+    about |= non_empty(since=message.since.isoformat(), what_to_do=message.what_to_do, **tables, members=members)
     payload = {
         "summary": _line(message.headline) or message.type.value,
         "source": _line(deployment or message.proxy_url) or "alertworker",
@@ -74,7 +74,7 @@ def _payload(message: Message) -> dict[str, object]:
         "group": _line(message.labels.get("team")),
         "custom_details": about,
     }
-    return present(**payload)
+    return non_empty(**payload)
 
 
 def _line(text: str | None) -> str:
@@ -86,4 +86,4 @@ def _links(message: Message) -> dict[str, object]:
     urls = {RUNBOOK: message.runbook_url, "Alert": message.page_url, "LLM proxy": message.proxy_url}
     shown = (*urls.items(), ("Trace", message.facts.get(TRACE)))
     links = [{"href": url, "text": name} for name, url in shown if is_link(url or "")]
-    return present(client_url=message.proxy_url if is_link(message.proxy_url or "") else "", links=links)
+    return non_empty(client_url=message.proxy_url if is_link(message.proxy_url or "") else "", links=links)

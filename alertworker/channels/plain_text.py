@@ -24,7 +24,7 @@ _ENDS: Final = re.compile(r'\\n|["\n]')
 _LINK: Final = re.compile(r"https?://[!-~]{1,2000}")
 
 
-def sign(message: Message | Entry) -> str:
+def symbol_of(message: Message | Entry) -> str:
     """Return the sign that shows a message's kind at a glance."""
     return _STEP_SIGNS.get(message.step) or SIGNS[message.severity.value]
 
@@ -36,13 +36,13 @@ def has_ended(message: Message) -> bool:
 
 def title(message: Message, headline: str) -> str:
     """Return the first line of a message, around a headline that is already escaped."""
-    return f"{sign(message)} {headline} [{message.severity.value}]"
+    return f"{symbol_of(message)} {headline} [{message.severity.value}]"
 
 
 def entry_lines(message: Message, limit: int, escape: Callable[[str, int], str] = cut) -> list[str]:
     """Return a digest's lines, one for each message in it; ``escape`` makes a headline harmless within ``limit``."""
     return [
-        f"{sign(entry)} {escape(one_line(entry.headline), limit)}{f' ×{entry.count}' if entry.count > 1 else ''}"
+        f"{symbol_of(entry)} {escape(one_line(entry.headline), limit)}{f' ×{entry.count}' if entry.count > 1 else ''}"
         f" [{entry.severity.value}] {entry.alert_id}"
         for entry in message.entries
     ]
@@ -54,7 +54,7 @@ def member_lines(message: Message, show: Callable[[str], str]) -> list[str]:
     return [*lines, f"… and {message.members_more} more"] if message.members_more else lines
 
 
-def named(message: Message, facts: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+def named_facts(message: Message, facts: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
     """Return facts and then metadata, as name and value. A prefix marks metadata, since callers choose its names.
 
     The facts are the message's, unless ``facts`` holds some of them.
@@ -82,7 +82,7 @@ def with_advice(message: Message, render: Callable[[Message], str]) -> str:
     return body if set(_ENDS.split(bare)) <= set(_ENDS.split(body)) else bare
 
 
-def advised(render: Callable[[_C, Message], str]) -> Callable[[_C, Message], str]:
+def append_advice(render: Callable[[_C, Message], str]) -> Callable[[_C, Message], str]:
     """Decorate a channel's ``render`` with `with_advice`."""
 
     @wraps(render)
@@ -92,12 +92,12 @@ def advised(render: Callable[[_C, Message], str]) -> Callable[[_C, Message], str
     return rendered
 
 
-def stamp(message: Message) -> str:
+def time_text(message: Message) -> str:
     """Return when the step happened, with the name of the time zone."""
     return spell_moment_and_zone(message.at, message.time_zone)
 
 
-def counted(message: Message) -> str:
+def count_text(message: Message) -> str:
     """Return how often it happened: since the last message, and in total since the first."""
     since = spell_moment(message.since, message.time_zone)
     if message.step is Step.DIGEST:
@@ -116,7 +116,7 @@ def is_link(text: str) -> bool:
     return _LINK.fullmatch(text) is not None
 
 
-def present(**values: object) -> dict[str, object]:
+def non_empty(**values: object) -> dict[str, object]:
     """Return the values that are not empty."""
     return {name: value for name, value in values.items() if value}
 

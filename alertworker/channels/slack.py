@@ -12,9 +12,9 @@ from alertworker.channels.chat import Chat
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.litellm_text import METADATA, fact_line, litellm_text
 from alertworker.channels.mrkdwn import block, bold, escape, escape_line, facts_in_order, section, size, text_object
-from alertworker.channels.plain_text import advised, counted, sign, stamp
+from alertworker.channels.plain_text import append_advice, count_text, symbol_of, time_text
 from alertworker.delivery.channel import Pace
-from alertworker.text.sanitize import fit, keep, pack, units
+from alertworker.text.sanitize import fit, pack, take_fitting, units
 from alertworker.text.shorten import CUT
 
 #: Of ``text``. https://api.slack.com/reference/messaging/payload: less than 4,000 characters; it accepts 40,000.
@@ -45,16 +45,16 @@ class Slack(HttpChannel[SlackConfig]):
     pace = Pace(interval=1.0, burst=3)
     digest_size = 50
 
-    @advised
+    @append_advice
     def render(self, message: Message) -> str:
         """Return the JSON body. The id is always in both forms; what does not fit is left out, visibly."""
         text = litellm_text(message, _CHAT, _MAX_DIGEST if message.entries else MAX_TEXT)
         headline = bold(escape_line(message.headline, _CHAT.headline))
-        head = f"{sign(message)} {headline}   [{message.severity.value}]\n{counted(message)}"
-        about = f"`{message.type.value}` · {stamp(message)} · alert `{message.alert_id}`"
+        head = f"{symbol_of(message)} {headline}   [{message.severity.value}]\n{count_text(message)}"
+        about = f"`{message.type.value}` · {time_text(message)} · alert `{message.alert_id}`"
         if message.page_url:
             about += f" · {escape_line(message.page_url, _CHAT.value)}"
-        parts, is_whole = keep(_parts(message), MAX_BLOCKS_TEXT - sum(map(units, (head, about, CUT))), size)
+        parts, is_whole = take_fitting(_parts(message), MAX_BLOCKS_TEXT - sum(map(units, (head, about, CUT))), size)
         sections = map(section, (head, *parts, *([] if is_whole else [CUT])))
         blocks = [*sections, {"type": "context", "elements": [text_object(about)]}]
         return json.dumps({"text": text, "blocks": blocks}, ensure_ascii=False)

@@ -87,7 +87,7 @@ def show(letter_id: str, payload: bool) -> None:  # noqa: FBT001 - click passes 
 
 
 def _facts(letter: DeadLetter, admin: AdminStore) -> dict[str, object]:
-    from alertworker.events.batch import readable
+    from alertworker.events.batch import display_payload
 
     facts: dict[str, object] = {"id": letter.id, "kind": letter.kind, "type": letter.type, "reason": letter.reason}
     facts["at"] = letter.created_at
@@ -96,7 +96,7 @@ def _facts(letter: DeadLetter, admin: AdminStore) -> dict[str, object]:
         facts |= {"notification": letter.batch_id, "channel": letter.channel, "attempts": attempts}
     else:
         facts |= {"batch": letter.batch_id, "position": letter.position}
-    return facts | {"holds": readable(letter.payload)}
+    return facts | {"holds": display_payload(letter.payload)}
 
 
 @deadletters.command()

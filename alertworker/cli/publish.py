@@ -24,7 +24,7 @@ def publish(file: BinaryIO) -> None:
 
     from alertworker.events.base import new_id
     from alertworker.events.batch import MAX_BATCH_EVENTS, decode_items, seal
-    from alertworker.integrations.litellm.leaving import sealable
+    from alertworker.integrations.litellm.outgoing import outgoing_json
     from alertworker.publisher import BrokerTransport
     from alertworker.worker.celery_config import broker_url
 
@@ -37,7 +37,7 @@ def publish(file: BinaryIO) -> None:
             click.echo(f"event {first + bad.index}: {bad.reason}", err=True)
         refused += len(decoded.rejected)
         if decoded.events:
-            encoded = map(sealable, decoded.events)
+            encoded = map(outgoing_json, decoded.events)
             transport.send(seal(encoded, batch_id=str(new_id()), producer="cli", sealed_at=datetime.now(UTC)))
             published += len(decoded.events)
     transport.close()

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from alertworker.embedded import made_keys, valkey
+from alertworker.embedded import generated_keys, valkey
 from alertworker.embedded.supervisor import Supervisor, lock
 from alertworker.errors import AlertWorkerError
 from alertworker.host.logs import set_up_logs
@@ -76,9 +76,9 @@ def _environment(settings: Settings, folder: Path, *, simulate: bool) -> dict[st
     broker, database = settings.broker_url, settings.database_url
     environ["ALERTWORKER_BROKER_URL"] = broker.get_secret_value() if broker else default_broker_url(folder)
     if settings.api_key is None:
-        environ["ALERTWORKER_API_KEY"] = made_keys.keep(admin_key_path(folder))
+        environ["ALERTWORKER_API_KEY"] = generated_keys.load_or_create(admin_key_path(folder))
     if settings.publish_key is None:
-        environ["ALERTWORKER_PUBLISH_KEY"] = made_keys.keep(publish_key_path(folder))
+        environ["ALERTWORKER_PUBLISH_KEY"] = generated_keys.load_or_create(publish_key_path(folder))
     environ["ALERTWORKER_DATABASE_URL"] = database.get_secret_value() if database else default_database_url(folder)
     for name in ("BROKER_URL", "DATABASE_URL"):
         environ.pop(f"ALERTWORKER_{name}_FILE", None)  # The value was read from this file and is set above.

@@ -11,7 +11,7 @@ import click
 from alertworker.cli.output import AS_JSON, configured_zone, show_rows
 from alertworker.cli.params import Duration, Moment
 from alertworker.errors import AlertWorkerError
-from alertworker.routing.impossible import doubts
+from alertworker.routing.impossible import matcher_warnings
 from alertworker.routing.matchers import Matcher, MatcherError, parse_list
 from alertworker.routing.silences import Silence
 from alertworker.text.format import spell_moment
@@ -60,7 +60,7 @@ def add(
         raise AlertWorkerError(
             f"the silence would end at {spell_moment(ends_at, configured_zone())}, before it starts; pass a later end"
         )
-    for doubt in doubts(silence.matchers):
+    for doubt in matcher_warnings(silence.matchers):
         click.echo(f"Warning: {doubt}", err=True)
     admin = build_admin_store()
     admin.add_silence(silence, now=now)

@@ -36,7 +36,7 @@ def test(service: str, alert_type: str | None, as_json: bool) -> None:  # noqa: 
     settings, now = load_settings(), datetime.now(UTC)
     runtime = build_runtime(settings)
     if alert_type:
-        pairs = pipeline.routed(service, [AlertType(alert_type)], runtime)
+        pairs = pipeline.routed_channels(service, [AlertType(alert_type)], runtime)
     else:
         kinds = pipeline.kinds_of(service, runtime.channels.values())
         names = [name for name, channel in runtime.channels.items() if channel.kind in kinds]

@@ -117,7 +117,7 @@ def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
         )
 
 
-def slow_in_sum(alert: OpenAlert, policy: Policy) -> OpenAlert:
+def summarize_slow(alert: OpenAlert, policy: Policy) -> OpenAlert:
     """Return the alert of a summary of slow calls: its headline has no response time of a single call.
 
     A notice has the response time of its slowest call.

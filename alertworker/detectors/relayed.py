@@ -68,9 +68,9 @@ _CALLBACK_SCOPES: Final = frozenset((BudgetScope.KEY, BudgetScope.TEAM, BudgetSc
 def alerts(fold: Fold, raised_here: Iterable[AlertType], users: UserPolicy) -> Iterable[Alert]:
     """Yield one alert for each thing that LiteLLM's own alerting reported.
 
-    ``raised_here`` are the types that we raise from the events of a proxy's callback, and ``users`` selects the
-    alerts of users' spend that we raise. A copy of those is an alert of its own. It names what covers it, and no
-    receiver gets it.
+    ``raised_here`` are the types that we raise from the events of a proxy's callback. ``users`` selects the alerts of
+    users' spend that we raise. A copy of those is an alert of its own. It names what covers it, and no receiver gets
+    it.
     """
     ours = frozenset(raised_here) & _BY_CALLBACK
     groups: dict[str, list[Alert]] = {}

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 
-def keep(path: Path) -> str:
+def load_or_create(path: Path) -> str:
     """Return the key in this file. If the file does not exist, generate a key that only this user can read."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -29,16 +29,16 @@ MAX_DETAILS: Final = 8_000
 _KEY: Final = re.compile(r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))sk-[A-Za-z0-9_*-]{6,}")
 
 
-def keyless(text: str) -> str:
+def without_raw_keys(text: str) -> str:
     """Return a text with each raw key replaced.
 
-    >>> keyless("deleted sk-live1234567890, shown as sk-...7890")
+    >>> without_raw_keys("deleted sk-live1234567890, shown as sk-...7890")
     'deleted [removed], shown as sk-...7890'
     """
     return _KEY.sub("[removed]", text)
 
 
-_Keyless = AfterValidator(keyless)
+_Keyless = AfterValidator(without_raw_keys)
 KeylessName = Annotated[Name, _Keyless]
 KeylessText = Annotated[Text, _Keyless]
 Details = Annotated[str, StringConstraints(max_length=MAX_DETAILS), Storable, _Keyless]
@@ -74,9 +74,9 @@ class EntityChanged(Event):
 
     ``entity_id`` is a key's hash, never the key. ``changed`` names the fields of the change, without their values.
     ``details`` are values that are safe to show (budgets, models, limits). ``source_host`` is set if the event was read
-    from the own alerting of the proxy on that host; the proxy's callback may publish the same change. Then ``count`` is
-    the number of changes: repetitions of one, or, in a digest between ``digest_from`` and ``digest_until`` (the proxy's
-    local time, taken as UTC), changes of this kind, of which the event names only the first.
+    from the own alerting of the proxy on that host. The proxy's callback may publish the same change. For such an event
+    ``count`` is the number of changes: repetitions of one, or all changes of this kind in a digest. A digest is of the
+    time between ``digest_from`` and ``digest_until`` (the proxy's local time, taken as UTC), and names only the first.
     """
 
     type: Literal["admin.entity.changed"] = "admin.entity.changed"

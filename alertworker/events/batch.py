@@ -4,7 +4,7 @@ On the wire a batch is one Celery message of the task `TASK` on the queue `QUEUE
 ``batch_id``, ``producer``, ``sealed_at`` (ISO 8601), ``encoding`` and ``events``. Only ``events`` is required. It is a
 JSON array: as zstd-compressed bytes in a msgpack message, as a string, or as a plain list in a JSON message.
 
-Reading a batch costs a bounded amount of time and memory, whatever its producer sends: each bound is checked before the
+Reading a batch costs a bounded amount of time and memory, whatever its producer sends. Each bound is checked before the
 work that it limits. docs/events.md lists the bounds.
 """
 
@@ -25,7 +25,7 @@ from alertworker.events import EVENT, EVENTS
 from alertworker.events.base import MAX_EVENTS, Event
 from alertworker.events.compression import ZSTD, CompressionError, compress, decompress
 from alertworker.events.json_items import MAX_DEPTH, Item, JsonShapeError, TooManyItemsError, split_array, write
-from alertworker.events.msgpack_events import packed_in, why_not_json
+from alertworker.events.msgpack_events import unpack_event, why_not_json
 
 TASK: Final = "alertworker.ingest"
 QUEUE: Final = "alertworker.events"
@@ -47,7 +47,7 @@ MAX_EVENT_BYTES: Final = 2 * 1024 * 1024
 #: The maximum number of commas in an event, those within strings included. It limits the number of values, each of
 #: which takes 100 bytes while it is parsed.
 MAX_COMMAS: Final = 100_000
-#: A batch with more invalid events than this is parked whole. It is the size of our publisher's batches, so that an old
+#: A batch with more invalid events than this is parked whole. It is the size of our publisher's batches. So an old
 #: worker still applies the events that it knows of a newer publisher's batch.
 MAX_REJECTED: Final = MAX_BATCH_EVENTS
 #: The maximum size of a payload that is shown as JSON, not as text, in bytes.
@@ -143,7 +143,7 @@ def decode_items(items: Iterable[Item], *, most_rejected: int = MAX_BATCH_BYTES)
     bad: list[Rejected] = []
     size = 0
     for index, item in enumerate(items):
-        packed = packed_in(item.json)
+        packed = unpack_event(item.json)
         event = _read(item) if packed is None else why_not_json(packed)
         if isinstance(event, Event):
             good.append(event)
@@ -246,7 +246,7 @@ def _listed(events: list[object]) -> bytes:
         return b"[" + b",".join(map(write, events)) + b"]"
 
 
-def readable(payload: bytes) -> object:
+def display_payload(payload: bytes) -> object:
     """Return a dead letter's payload for display: as JSON, or as text if it is not JSON or long, cut to 1 MiB."""
     body = payload
     if payload.startswith(ZSTD):

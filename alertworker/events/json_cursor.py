@@ -25,8 +25,8 @@ MAX_SCALAR: Final = 1024 * 1024
 _MAX_KEY: Final = 64
 #: The maximum number of kombu's typed values in the events.
 _MAX_TYPED: Final = 50_000
-#: A string is unescaped in pieces of at least this many bytes, because Python stores a whole string with 4 bytes for
-#: each character if one of them is an emoji. A piece of more than 4 times as many bytes is refused.
+#: A string is unescaped in pieces of at least this many bytes. Python stores a whole string with 4 bytes for each
+#: character if one of them is an emoji. A piece of more than 4 times as many bytes is refused.
 _PIECE: Final = 1024 * 1024
 #: The maximum size of the events in a string, in bytes: a batch of the maximum size, and 1 MiB.
 _MAX_TEXT: Final = 33 * 1024 * 1024

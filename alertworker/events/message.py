@@ -1,10 +1,10 @@
 """The body of a Celery message, read within fixed bounds.
 
-A body is JSON or msgpack of the form ``[args, kwargs, embed]`` (Celery's message protocol 2), or a mapping with
-``task``, ``id``, ``args`` and ``kwargs`` (protocol 1), plain or compressed as a whole. Its first bytes decide.
+A body is JSON or msgpack, plain or compressed as a whole. It has the form ``[args, kwargs, embed]`` (Celery's message
+protocol 2), or is a mapping with ``task``, ``id``, ``args`` and ``kwargs`` (protocol 1). Its first bytes decide.
 Headers are ignored, so a dead letter, which has none, is read in the same way. Only the keyword arguments of our own
-tasks become objects. A cursor skips all others. The events stay bytes here:
-`alertworker.events.batch.decode` reads them one by one.
+tasks become objects. A cursor skips all others. The events stay bytes here: `alertworker.events.batch.decode` reads
+them one by one.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from alertworker.errors import AlertWorkerError
 from alertworker.events.json_items import MAX_DEPTH
-from alertworker.events.msgpack_values import MsgpackError, TooManyValuesError, containers_at_most, walk
+from alertworker.events.msgpack_values import MsgpackError, TooManyValuesError, max_containers, walk
 
 #: The maximum size of an event, in bytes of msgpack: each byte can become an object of 64 bytes.
 MAX_PACKED: Final = 512 * 1024
@@ -38,7 +38,7 @@ def as_json(packed: bytes, most: int) -> tuple[bytes, int]:
     Raises:
         TooManyValuesError: the event has more than ``most`` values.
     """
-    counted = containers_at_most(packed) if len(packed) <= MAX_PACKED else 0
+    counted = max_containers(packed) if len(packed) <= MAX_PACKED else 0
     try:
         if counted > _FEW:
             counted = walk(packed, 0, min(most, MAX_VALUES))[1]
@@ -61,7 +61,7 @@ def as_item(payload: bytes) -> bytes:
     return as_string(payload) if payload and payload[0] >= _PACKED_FROM else payload
 
 
-def packed_in(item: bytes) -> bytes | None:
+def unpack_event(item: bytes) -> bytes | None:
     """Return the bytes of the event in such a string; ``None`` if an item of an array is not such a string."""
     if not item.startswith(_MARK):
         return None
@@ -74,7 +74,7 @@ def packed_in(item: bytes) -> bytes | None:
 def why_not_json(packed: bytes) -> str:
     """Return why an event was kept as a string."""
     try:
-        if containers_at_most(packed[: MAX_PACKED + 1]) > _FEW:
+        if max_containers(packed[: MAX_PACKED + 1]) > _FEW:
             walk(packed, 0, MAX_VALUES)
         _convert(packed)
     except (_RefusedError, MsgpackError) as error:

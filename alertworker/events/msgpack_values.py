@@ -35,7 +35,7 @@ class _Form(NamedTuple):
     fixed: int = 0
 
 
-def containers_at_most(body: bytes) -> int:
+def max_containers(body: bytes) -> int:
     """Return an upper bound of the number of arrays and maps in a value. It is fast, and too high for some texts."""
     return len(body.translate(None, _NOT_CONTAINERS))
 

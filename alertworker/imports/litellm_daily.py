@@ -1,7 +1,7 @@
 """LiteLLM's own daily sums, for days whose spend log is gone: by team, key, user, tag, customer and organization.
 
 Tables and columns are those of ``schema.prisma`` in the package (1.106.2). A row holds the sums of a UTC day for one
-entity, key, model and provider; calls are counted on the day of their start. The users' table has all calls. The teams'
+entity, key, model and provider. Calls are counted on the day of their start. The users' table has all calls. The teams'
 table has those with a team, so what the users' table has beyond it had none. The other tables do not name the team: it
 is the key's team, if the key had only one on that day. No table shows which calls had no tag, which deployment served
 them, how long they took, or which were cache hits.
@@ -38,7 +38,7 @@ from sqlalchemy import (
 
 from alertworker.events import Attribution
 from alertworker.imports.progress import Left, Page
-from alertworker.integrations.litellm.leaving import identity
+from alertworker.integrations.litellm.outgoing import identity
 from alertworker.ledger.postings import Postings
 from alertworker.ledger.rows import AliasKey, AliasSpan, SpendKey, SpendSums
 from alertworker.money import nanos_from_dollars

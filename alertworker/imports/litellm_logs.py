@@ -19,7 +19,7 @@ from sqlalchemy import Engine, text
 from alertworker.events import EndEvent, Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.events.base import MAX_ITEMS
 from alertworker.imports.progress import Left, Page
-from alertworker.integrations.litellm.leaving import leaving
+from alertworker.integrations.litellm.outgoing import outgoing
 from alertworker.ledger.postings import Postings
 from alertworker.ledger.reader import Days
 from alertworker.money import nanos_from_dollars
@@ -82,7 +82,7 @@ class SpendLogs:
                 except ValidationError:
                     self.refused += 1
                     continue
-                ledger.end(event, event.occurred_at.astimezone(self._zone).date())
+                ledger.add_end(event, event.occurred_at.astimezone(self._zone).date())
             cursor = json.dumps([rows[-1]["startTime"].isoformat(), rows[-1]["request_id"]])
             yield Page(cursor, len(rows), ledger)
 
@@ -141,11 +141,11 @@ def event_of(row: dict[str, Any]) -> EndEvent:
     }
     if row["status"] == "failure":
         failure = Failure(error_class=row["error_class"] or "unknown", origin=Origin.PROVIDER)
-        return RequestFailed.model_validate(leaving(facts) | {"failure": failure})
+        return RequestFailed.model_validate(outgoing(facts) | {"failure": failure})
     # LiteLLM writes the end of the call if there was no first token.
     early = first.replace(tzinfo=UTC) if first is not None and first < ended else None
     hit = str(row["cache_hit"]).lower() == "true"
-    return RequestSucceeded.model_validate(leaving(facts) | {"cache_hit": hit, "first_token_at": early})
+    return RequestSucceeded.model_validate(outgoing(facts) | {"cache_hit": hit, "first_token_at": early})
 
 
 def _naive(moment: datetime) -> datetime:

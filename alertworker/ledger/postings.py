@@ -58,7 +58,7 @@ class Postings:
         """Add sums to one row alone."""
         self.rows.setdefault(key._replace(part=shorten_id(key.part, MAX_PART)), SpendSums()).add(sums)
 
-    def end(self, event: EndEvent, day: date) -> None:
+    def add_end(self, event: EndEvent, day: date) -> None:
         """Add a call that ended on a day."""
         attribution = event.attribution
         sums = self.calls.get((day, attribution))
@@ -75,7 +75,7 @@ class Postings:
             outcome.calls += 1
             self._latencies(event, event.deployment_id, day)
 
-    def attempt(self, event: AttemptFailed, day: date) -> None:
+    def add_attempt(self, event: AttemptFailed, day: date) -> None:
         """Add an attempt that failed on a day."""
         self._outcome(OutcomeKey(day, event.deployment_id or "", event.failure.error_class)).attempts += 1
         self._deployment(event)

@@ -12,7 +12,7 @@ from alertworker.alerts.call_description import deployment_facts, name_call, new
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.events import AttemptFailed
 from alertworker.outages.ending import End, Ending
-from alertworker.outages.facts import Totals, current_facts, renewed, spell_calls, spell_threshold, titles_of
+from alertworker.outages.facts import Totals, current_facts, spell_calls, spell_threshold, titles_of, with_current_facts
 from alertworker.outages.grade import Grade
 from alertworker.outages.rows import CallKey, CallSums
 from alertworker.outages.verdict import WindowVerdict
@@ -150,7 +150,7 @@ def total(alert: _S, buckets: Sequence[Bucket], calls: Calls, names: Mapping[str
     if not totals.failed:  # its buckets are deleted, or all failed calls found no deployment
         return alert if calls == Calls() else replace(alert, facts={**alert.facts, **spell_calls(calls)})
     of_region = None if target_of(alert).deployment_id else titles_of(names)
-    facts = renewed(alert.facts, current_facts(totals, calls, of_region, is_over=is_over))
+    facts = with_current_facts(alert.facts, current_facts(totals, calls, of_region, is_over=is_over))
     return replace(alert, count=max(totals.failed, alert.notified_count), facts=facts)
 
 

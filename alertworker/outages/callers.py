@@ -88,7 +88,7 @@ class Suspect:
     first_failure: int = 0
 
     @property
-    def is_most(self) -> bool:
+    def fails_most(self) -> bool:
         """Whether so many calls failed that the others do not show that the deployment works."""
         return self.all_failed >= _MOST * self.calls
 
@@ -132,7 +132,7 @@ def suspect(
     return Suspect(key, own, failed, calls, models, deployments, since, first)
 
 
-def is_callers(found: Suspect, uses: Sequence[ModelUse]) -> bool:
+def is_callers_problem(found: Suspect, uses: Sequence[ModelUse]) -> bool:
     """Return whether other keys use the suspect's models enough to show that only the suspect's calls fail.
 
     If every second call fails, or a call of another key, the suspect must also be so rare a caller that chance does not

@@ -109,7 +109,7 @@ def _verdict(rows: Sequence[Refusals]) -> WindowVerdict:
     )
 
 
-def unserved(rows: Iterable[Refusals], calls: Mapping[str, Calls]) -> tuple[str, ...]:
+def unserved_models(rows: Iterable[Refusals], calls: Mapping[str, Calls]) -> tuple[str, ...]:
     """Return the models that no other credential serves: a retry answered none of their refused calls."""
     ended: dict[str, tuple[int, int]] = {}
     for row in rows:

@@ -66,7 +66,7 @@ def lookback(limits: Limits) -> int:
     return max(NO_TRAFFIC_SECONDS, limits.span)
 
 
-def answers(buckets: Iterable[Bucket], limits: Limits) -> bool:
+def may_have_recovered(buckets: Iterable[Bucket], limits: Limits) -> bool:
     """Return whether a deployment's calls prove that it has recovered from its failures, or show none."""
     rows = sorted(buckets, key=lambda row: row.start)
     succeeded = any(row.succeeded for row in rows)

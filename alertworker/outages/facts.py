@@ -96,7 +96,7 @@ def current_facts(
     return facts
 
 
-def renewed(facts: Mapping[str, str], current: Mapping[str, str]) -> dict[str, str]:
+def with_current_facts(facts: Mapping[str, str], current: Mapping[str, str]) -> dict[str, str]:
     """Return an alert's facts with the current ones before those that stay."""
     return {**current, **{label: text for label, text in facts.items() if label not in _CURRENT}}
 

@@ -51,12 +51,12 @@ def closed(outage: Outage, at: int, *, over_until: int) -> Outage:
     return Outage(over_until=over_until, stretches=stretches)
 
 
-def is_quiet(outage: Outage, until: int) -> bool:
+def has_ended(outage: Outage, until: int) -> bool:
     """Return whether a flapping target had no outage for long enough to end, at the epoch second ``until``."""
     return until - outage.stretches[-1].end >= _QUIET
 
 
-def is_well(outage: Outage, until: int) -> bool:
+def has_recovered(outage: Outage, until: int) -> bool:
     """Return whether a flapping target had no outage for so long that a reminder would surprise."""
     return outage.is_up and until - outage.stretches[-1].end >= _WELL
 

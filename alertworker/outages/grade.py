@@ -83,6 +83,6 @@ def _is_rate_limited(verdict: WindowVerdict, limits: Limits) -> bool:
     return limited > 0 and not is_outage
 
 
-def hurts(lost: int, calls: int, limits: Limits) -> bool:
+def hurts_users(lost: int, calls: int, limits: Limits) -> bool:
     """Return whether calls that users lost are so many of all calls that they are hurt, and more than chance."""
     return lost >= HARM and lost >= _HARM_SHARE * calls and is_evident(lost, calls, limits.tolerated)

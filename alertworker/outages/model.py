@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from alertworker.outages.ending import End, Ending, answers, ended
+from alertworker.outages.ending import End, Ending, ended, may_have_recovered
 from alertworker.outages.grade import Grade
 from alertworker.outages.verdict import WindowVerdict, count_by_deployment, is_dead, judge
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, without_refusals
@@ -69,7 +69,7 @@ def judge_model(buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: 
     by_name: dict[str, list[Bucket]] = {}
     for row in buckets:
         by_name.setdefault(row.deployment_id, []).append(row)
-    if not any(answers(own, limits) for own in by_name.values()):
+    if not any(may_have_recovered(own, limits) for own in by_name.values()):
         verdict = judge(buckets, limits)
         if verdict.crossed:
             return verdict

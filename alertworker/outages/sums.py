@@ -58,7 +58,7 @@ class OutageSums:
         tables = (self.windows, self.causes, self.calls, self.models, self.failing_keys)
         return sum(len(table) for table in tables)
 
-    def end(self, event: EndEvent) -> None:
+    def add_end(self, event: EndEvent) -> None:
         """Add a call that ended."""
         if event.health_check:
             return
@@ -67,7 +67,7 @@ class OutageSums:
         if isinstance(event, RequestSucceeded | RequestFailed):
             self._saved_or_lost(event)
 
-    def attempt(self, event: AttemptFailed) -> None:
+    def add_attempt(self, event: AttemptFailed) -> None:
         """Add an attempt that failed, under its cause, if the deployment is to blame."""
         if event.health_check:
             return

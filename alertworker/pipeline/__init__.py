@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alertworker.pipeline.batches import BatchMessage
-from alertworker.pipeline.channel_tests import ChannelTest, kinds_of, routed, try_channels
+from alertworker.pipeline.channel_tests import ChannelTest, kinds_of, routed_channels, try_channels
 from alertworker.pipeline.current import current_row
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.dry_run import DryRunEvent, dry_run
@@ -35,7 +35,7 @@ __all__ = [
     "park",
     "receive",
     "replay",
-    "routed",
+    "routed_channels",
     "sweep",
     "try_channels",
 ]

@@ -10,7 +10,7 @@ from typing import Final
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.message import Step
 from alertworker.budgets import alert as budgets
-from alertworker.budgets.configured import OwnPeriod, present
+from alertworker.budgets.configured import OwnPeriod, matching_budgets
 from alertworker.budgets.ending import closing_facts
 from alertworker.budgets.readings import BudgetKey, Reading, owner_of
 from alertworker.budgets.state import BudgetState, advance
@@ -142,7 +142,9 @@ def _own(
     owners: dict[tuple[str, str], Attribution] = {
         one: owner_of(one[0], folded.callers[one]) for one in touched if one in folded.callers
     }
-    return present(runtime.budgets, touched, tx.aliases.newest_names(touched), owners, zone=runtime.zone, now=now)
+    return matching_budgets(
+        runtime.budgets, touched, tx.aliases.newest_names(touched), owners, zone=runtime.zone, now=now
+    )
 
 
 def _spent(tx: Transaction, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey, int]:

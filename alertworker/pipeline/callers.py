@@ -65,7 +65,7 @@ class CallerProblems:
             for row in self.context.tx.callers.failing_keys(Target(name), start=start, end=end)
         ]
         found = suspect(verdict, buckets, rows, limits)
-        return found is not None and not found.is_most and callers.is_callers(found, self._uses(found))
+        return found is not None and not found.fails_most and callers.is_callers_problem(found, self._uses(found))
 
     def claim(self) -> None:
         """Claim an alert for each key, and resolve those of keys whose failures became an outage."""
@@ -90,9 +90,9 @@ class CallerProblems:
         tx = self.context.tx
         start, end = min(row.start for row in buckets), max(row.start for row in buckets) + 1
         found = suspect(verdict, buckets, tx.callers.failing_keys(target, start=start, end=end), limits)
-        if found is None or not callers.is_callers(found, uses := self._uses(found)):
+        if found is None or not callers.is_callers_problem(found, uses := self._uses(found)):
             return None
-        return found if not found.is_most or self._fails_elsewhere(found, uses, verdict, limits) else None
+        return found if not found.fails_most or self._fails_elsewhere(found, uses, verdict, limits) else None
 
     def _fails_elsewhere(
         self, found: Suspect, uses: Sequence[ModelUse], verdict: WindowVerdict, limits: Limits

@@ -58,7 +58,7 @@ class ChannelTest:
         return not self.passed and not self.shadowed
 
 
-def routed(service: str, types: Iterable[AlertType], runtime: Runtime) -> list[tuple[str, AlertType]]:
+def routed_channels(service: str, types: Iterable[AlertType], runtime: Runtime) -> list[tuple[str, AlertType]]:
     """Return the channels of a service that alerts of each type can go to, as pairs for `try_channels`."""
     found = [
         (name, alert_type)

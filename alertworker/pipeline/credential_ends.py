@@ -31,7 +31,7 @@ def end_credentials(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
     """Resolve at most ``limit`` conditions that are over. Return whether more may be left.
 
     Outages that the credential explains end with it. Only the time before the newest returned canary is judged, and
-    nothing while a publisher has a backlog: events of that time may be missing.
+    nothing while a publisher has a backlog. Otherwise events may be missing.
 
     Rows are locked in the order of ingest: credentials, their alerts, outages, the alerts of these, notices.
     """

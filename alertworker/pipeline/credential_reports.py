@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from alertworker.outages.credentials import CredentialState, Refusals, Report, unserved
+from alertworker.outages.credentials import CredentialState, Refusals, Report, unserved_models
 from alertworker.outages.model import EndedCalls, add_up
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import DEAD_REACH
@@ -50,7 +50,7 @@ def _reports(tx: Transaction, refusals: Mapping[CredentialKey, Sequence[Refusals
     ended = _ended(tx, models, begun)
     found = {key: Report(key, rows, Calls(), ()) for key, rows in refusals.items()}
     for key, since in begun.items():
-        alone = unserved(refusals[key], failed[key])
+        alone = unserved_models(refusals[key], failed[key])
         by_first = [one for model in sorted(models[key]) for one in ended[model] if one.bucket >= since]
         calls = add_up((one for one in by_first if one.deployment_id in users[key]), since=since)
         for own in failed[key].values():  # also calls without a known model

@@ -47,9 +47,9 @@ def count_credentials(context: BatchContext) -> int:
 
 
 def label_refused(context: BatchContext) -> list[Alert]:
-    """Return the detected alerts. Those that a refused credential explains have its label, so that it inhibits them.
+    """Return the detected alerts. Alerts that a refused credential explains have its label, so that it inhibits them.
 
-    Refused calls and cooldowns of its deployments are explained, and so are calls of models that no other credential
+    Refused calls and cooldowns of its deployments are explained. So are calls of models that no other credential
     serves, if the router found no deployment for them.
     """
     folded, alerts = context.folded, list(context.detected)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from alertworker.alerts.aggregate import of_all
+from alertworker.alerts.aggregate import with_common_facts
 from alertworker.alerts.alert import Alert, OpenAlert, Subject
 from alertworker.alerts.catalogue import CATALOGUE, FLAPPING, RELAYED, AlertType
 from alertworker.alerts.message import Step
@@ -76,7 +76,7 @@ def current_row(tx: Transaction, row: AlertRow, *, zone: ZoneInfo, now: datetime
         fingerprint=row.fingerprint,
     )
     found = subject if row.open_fingerprint is None else current(tx, subject, zone=zone, now=now)
-    facts = of_all(found, Step.FIRING, {}).facts
+    facts = with_common_facts(found, Step.FIRING, {}).facts
     return replace(row, headline=found.headline, facts=facts, count=found.count)
 
 

@@ -194,7 +194,7 @@ def _announce(tx: Transaction, name: str, error: DeliveryError, runtime: Runtime
 
 def _well_again(tx: Transaction, name: str, runtime: Runtime, *, now: datetime) -> None:
     broken = fingerprint_of(AlertType.CHANNEL_BROKEN, {"channel": name})
-    alert = tx.alerts.find_open(broken) if tx.notifications.mark_well(name) else None
+    alert = tx.alerts.find_open(broken) if tx.notifications.mark_recovered(name) else None
     if alert is not None:
         facts = {"Channel": name, "State": "accepts messages again"}
         resolve(tx, replace(alert, facts=facts), runtime, now=now)

@@ -31,8 +31,8 @@ _WAIT_WHILE_WELL: Final = timedelta(minutes=5)
 def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
     """Resolve at most ``limit`` outages that are over. Return whether more may be left.
 
-    Only the time before the newest returned canary is judged, and nothing while a publisher has a backlog: events of
-    that time may be missing.
+    Only the time before the newest returned canary is judged, and nothing while a publisher has a backlog. Events of
+    later times may be missing.
     """
     arrived = tx.clock.read(Clock.CANARY_ARRIVED)
     if arrived is None or tx.publishers.backlogged():
@@ -111,7 +111,7 @@ def _after(outage: Outage, ending: Ending | None, until: int) -> Outage | None:
     """Return the state after an outage ended, ``None`` if nothing ended."""
     over_until = max(outage.over_until, until)
     if outage.is_up:
-        return flapping.closed(outage, 0, over_until=over_until) if flapping.is_quiet(outage, until) else None
+        return flapping.closed(outage, 0, over_until=over_until) if flapping.has_ended(outage, until) else None
     if ending is None:
         return None
     if outage.is_flapping and ending.how is End.RECOVERED:
@@ -159,7 +159,7 @@ def _lasts(outage: Outage, buckets: Sequence[Bucket], limits: Limits, *, until: 
 def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     """Send a reminder of an outage. While a flapping target is well, it waits."""
     target, second = outages.target_of(alert), int(now.timestamp())
-    if FLAPPING in alert.labels and flapping.is_well(tx.outages.outage_of(target), second):
+    if FLAPPING in alert.labels and flapping.has_recovered(tx.outages.outage_of(target), second):
         tx.alerts.remind_at(alert.id, now + _WAIT_WHILE_WELL)
     else:
         notify(tx, alert, Step.REMINDER, runtime, now=now)

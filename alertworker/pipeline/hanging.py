@@ -50,7 +50,7 @@ def _hanging(context: BatchContext) -> list[RequestAnnounced]:
 def _outdated(alerts: AlertPort, calls: Sequence[RequestAnnounced], policy: Policy, *, now: datetime) -> set[str]:
     """Return the ids of calls that were announced late and before their condition was last closed.
 
-    Such an announcement waited in a spool. The call's end or a newer announcement follows it.
+    An announcement that is so late waited in a spool. The call's end or a newer announcement follows it.
     """
     late = [call for call in calls if now - call.occurred_at > LATE]
     found: set[str] = set()

@@ -1,4 +1,6 @@
-"""Hold back the outage of a deployment for a moment while its model seems to fail: the model's outage says it all."""
+"""Hold back the outage of a deployment for a moment while its model seems to fail. The model's outage then replaces
+it.
+"""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ from alertworker.text.ids import safe_id
 
 #: How long batch ids are kept. An older batch may have been applied before, so it is parked.
 MAX_BATCH_AGE: Final = timedelta(days=35)
-#: How many bytes of rejected events a batch may add to the database: 1 MiB, or 16 for each byte of its message if that
-#: is more.
+#: The maximum number of bytes of rejected events that a batch may add to the database. It is 1 MiB, or 16 for each byte
+#: of its message if that is more.
 MAX_REJECTED_BYTES: Final = 1024 * 1024
 REJECTED_PER_BYTE: Final = 16
 #: A parked batch that is larger than this, in bytes, is stored compressed.

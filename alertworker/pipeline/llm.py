@@ -10,7 +10,7 @@ from typing import Final
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import RELAYED, AlertType, Kind, Severity
 from alertworker.outages.evidence import evidence
-from alertworker.outages.grade import HARM, hurts
+from alertworker.outages.grade import HARM, hurts_users
 from alertworker.outages.windows import LONG_SECONDS, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim
@@ -47,7 +47,7 @@ def _hurts(context: BatchContext, alert: Alert) -> bool:
     if lost < HARM:
         return False
     calls = sum(row.failed + row.succeeded for row in context.tx.outages.buckets(target, start=start))
-    return hurts(lost, max(calls, lost), limits)
+    return hurts_users(lost, max(calls, lost), limits)
 
 
 def find_by_chance(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtime) -> set[str]:

@@ -12,11 +12,11 @@ from alertworker.alerts.advice import Annotations, annotate
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import COVERED_BY, MAX_MEMBERS, AlertType, Kind
 from alertworker.alerts.compose import compose
-from alertworker.alerts.intervals import grows, reminder_interval, summary_interval
+from alertworker.alerts.intervals import interval_grows, reminder_interval, summary_interval
 from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.alerts.next_step import WITHOUT_SUMMARIES
 from alertworker.alerts.suppression import Suppression, SuppressionReason
-from alertworker.detectors.llm import slow_in_sum
+from alertworker.detectors.llm import summarize_slow
 from alertworker.pipeline.current import current
 from alertworker.pipeline.explained import without_other_keys
 from alertworker.pipeline.hold import find_hold
@@ -202,7 +202,7 @@ def _compose(
     if step is not Step.RESOLVED:  # the step that ends a condition has composed its last facts
         alert = current(tx, alert, zone=runtime.zone, now=now)
     if step is Step.SUMMARY and alert.type is AlertType.LLM_TOO_SLOW:
-        alert = slow_in_sum(alert, runtime.policy)
+        alert = summarize_slow(alert, runtime.policy)
     members = tx.occurrences.members_since(alert.id, alert.notified_count, MAX_MEMBERS)
     return compose(alert, step, members, parts, at=now, here=runtime.installation)
 
@@ -229,7 +229,9 @@ def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[s
 
 def _record(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runtime, *, now: datetime) -> None:
     interval = timedelta(seconds=decision.group_interval)
-    if alert.type not in runtime.router.digests and not grows(alert):  # a type's own interval stays as it is set
+    if alert.type not in runtime.router.digests and not interval_grows(
+        alert
+    ):  # a type's own interval stays as it is set
         interval = summary_interval(alert.type, alert.summaries, decision.group_interval)
     tx.alerts.record_notified(alert.id, count=alert.count, next_summary_at=now + interval, now=now)
     _remind_later(tx, alert, decision, now=now)

@@ -197,7 +197,7 @@ def end_publishers(tx: Transaction, runtime: Runtime, *, limit: int, now: dateti
         if alert.type is AlertType.PUBLISHER_SILENT:
             closing = end_silent(alert, state)
         else:
-            again = tx.alerts.openings(fingerprint, since=now - _RECENTLY) > 1
+            again = tx.alerts.count_openings(fingerprint, since=now - _RECENTLY) > 1
             closing = end_lost(alert, state, others=host.integration in {*living, ""}, again=again, now=now)
         if closing is not None:
             resolve(tx, closing, runtime, now=now)

@@ -86,9 +86,9 @@ _HOLDS: Final[Mapping[AlertType, _Holds]] = {
 def _still_fails(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
     """Return whether a target still fails calls.
 
-    If another outage explained its failures, it must have failed a call after that outage's last one: until then
-    nothing shows that it did not recover with the other. Otherwise a failure within a window is enough, and any
-    failure of a dead target.
+    If another outage explained its failures, it must have failed a call after that outage's last one. Until then
+    nothing shows that it did not recover with the other. Otherwise a failure within a window is enough, and any failure
+    of a dead target.
     """
     if alert.labels.get("scope") == OutageScope.CREDENTIAL:
         return True  # every sweep judges whether it has ended

@@ -11,7 +11,7 @@ from alertworker.detectors import DETECTORS, admin, relayed
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.publishers import SILENCE
 from alertworker.ports import PublisherPort
-from alertworker.ports.clock import last_change
+from alertworker.ports.clock import change_clock
 
 #: The integration that LiteLLM's callback names in its publisher's heartbeats.
 LITELLM: Final = "litellm"
@@ -43,12 +43,12 @@ def relayed_alerts(context: BatchContext) -> list[Alert]:
     tx, folded, now = context.tx, context.folded, context.now
     for event in folded.changed:
         if (alert_type := admin.type_of(event)) is not None:
-            tx.clock.advance(last_change(alert_type), event.occurred_at)
+            tx.clock.advance(change_clock(alert_type), event.occurred_at)
     if not folded.relayed and not folded.changed_relayed:
         return []
     types = {admin.type_of(event) for event in folded.changed_relayed} | {AlertType.NEW_MODEL_ADDED}
     published = {
-        one for one in types if one and (at := tx.clock.read(last_change(one))) is not None and now - at < _LATE
+        one for one in types if one and (at := tx.clock.read(change_clock(one))) is not None and now - at < _LATE
     }
     by_calls = {*DETECTORS, *WITHOUT_DETECTOR} - {*admin.TYPES.values()}
     covered = by_calls if folded.relayed and callback_is_live(tx.publishers, now=now) else set()

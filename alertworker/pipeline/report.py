@@ -18,9 +18,9 @@ from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
-from alertworker.ports.clock import reported
+from alertworker.ports.clock import report_clock
 from alertworker.reports import REPORTS, Calendar, Period, Report, ReportKind, due, late_note
-from alertworker.reports.report import MAX_SHOWN, short
+from alertworker.reports.report import MAX_SHOWN, shorten_name
 
 _WEEK: Final = timedelta(days=7)
 
@@ -35,7 +35,7 @@ class Reporter:
     teams: tuple[str, ...] = ()
     patience: float = 3_600.0
 
-    def look(self, *, now: datetime) -> int:
+    def send_due(self, *, now: datetime) -> int:
         """Send the reports that are due and not sent yet. Return the number of periods that were reported.
 
         A report of the day so far that was due before the first batch was applied is left out: it would
@@ -59,7 +59,7 @@ class Reporter:
         reports = list(self.build(kind, period, now=now))
 
         def work(tx: Transaction) -> bool:
-            if not tx.clock.claim_later(reported(kind), period.until):
+            if not tx.clock.claim_later(report_clock(kind), period.until):
                 return False
             for alert in sorted((report.alert() for report in reports), key=lambda alert: alert.fingerprint):
                 claim(tx, alert, self.runtime, now=now)
@@ -90,7 +90,7 @@ class Reporter:
         return message, self.runtime.router.decide(subject.type, subject.routing_labels, now=now).channels
 
     def _reported(self, kind: ReportKind) -> datetime | None:
-        return self.runtime.store.run(lambda tx: tx.clock.read(reported(kind)))
+        return self.runtime.store.run(lambda tx: tx.clock.read(report_clock(kind)))
 
 
 def _dropped(events: Mapping[str, int]) -> str:
@@ -120,7 +120,9 @@ def _near(budgets: Mapping[BudgetKey, BudgetState], team_id: str | None, *, sinc
     own = {key: one for key, one in alive.items() if team_id in (None, one.owner.team_id)}
     shares = [(share(reading) or 0.0, key, reading) for key, reading in own.items()]
     near = sorted((item for item in shares if item[0] >= NEAR_LIMIT), key=lambda item: (-item[0], item[1].stored))
-    parts = [f"{short(name(key, reading))} {show(used, Unit.PERCENT)}" for used, key, reading in near[:MAX_SHOWN]]
+    parts = [
+        f"{shorten_name(name(key, reading))} {show(used, Unit.PERCENT)}" for used, key, reading in near[:MAX_SHOWN]
+    ]
     if len(near) > MAX_SHOWN:
         parts.append(f"and {len(near) - MAX_SHOWN:,} more")
     return " · ".join(parts)

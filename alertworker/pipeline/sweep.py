@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import Kind, Severity
-from alertworker.alerts.intervals import grows, summary_interval
+from alertworker.alerts.intervals import interval_grows, summary_interval
 from alertworker.alerts.message import Step
 from alertworker.alerts.next_step import NextStep, is_over, next_step
 from alertworker.delivery.retry import DeliveryError
@@ -157,7 +157,7 @@ def _next_steps(
 
 def _is_early(alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
     """Return whether an alert that is looked at more often than it is summed up is not to be summed up yet."""
-    if alert.notified_at is None or not grows(alert) or alert.type in runtime.router.digests:
+    if alert.notified_at is None or not interval_grows(alert) or alert.type in runtime.router.digests:
         return False
     interval = runtime.router.decide(alert.type, alert.routing_labels, now=now).group_interval
     return now - alert.notified_at < summary_interval(alert.type, max(0, alert.summaries - 1), interval)

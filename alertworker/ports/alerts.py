@@ -81,7 +81,7 @@ class AlertPort(Protocol):
         """Return when the newest closed generation was closed, or ``None`` if none was."""
         ...
 
-    def openings(self, fingerprint: str, *, since: datetime) -> int:
+    def count_openings(self, fingerprint: str, *, since: datetime) -> int:
         """Return how many generations of an alert were opened since then."""
         ...
 

@@ -11,7 +11,7 @@ from alertworker.reports import ReportKind
 
 
 class Clock(StrEnum):
-    """The names of the clocks that all workers share. `reported` and `last_change` return further names."""
+    """The names of the clocks that all workers share. `report_clock` and `change_clock` return further names."""
 
     CANARY_SENT = "canary_sent"  # when the newest canary was sent
     CANARY_ARRIVED = "canary_arrived"  # when the newest canary that has returned was sent
@@ -25,12 +25,12 @@ class Clock(StrEnum):
     UNKNOWN_TYPES_CHECKED = "unknown_types_looked_at"
 
 
-def reported(kind: ReportKind) -> str:
+def report_clock(kind: ReportKind) -> str:
     """Return the name of the clock up to which reports of a kind were sent."""
     return f"reported_{kind.value}"
 
 
-def last_change(alert_type: AlertType) -> str:
+def change_clock(alert_type: AlertType) -> str:
     """Return the name of the clock of the newest change that the callback itself reported as this type."""
     return f"told {alert_type.value}"
 

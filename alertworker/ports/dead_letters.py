@@ -35,8 +35,8 @@ class DeadLetter:
     """One dead letter with its reason and its payload.
 
     ``kind`` is one of `DeadLetterKind`, or a newer version's. ``batch_id`` is the id of the batch it came in, or of the
-    message or the notification, and ``position`` is an event's place in the batch. ``type`` is the event's or the
-    alert's, ``channel`` the notification's.
+    message or the notification. ``position`` is an event's place in the batch. ``type`` is the event's or the alert's,
+    ``channel`` the notification's.
     """
 
     id: str

@@ -18,7 +18,7 @@ class InhibitionPort(Protocol):
     ) -> Iterable[OpenCondition]:
         """Yield the open conditions that may suppress an alert, in pages, so that a match ends the reading.
 
-        Those of which none of these channels was notified are left out, unless another alert suppresses them.
+        Conditions of which none of these channels was notified are left out, unless another alert suppresses them.
         Messages suppressed by ``shadow`` count only while it is on.
         """
         ...

@@ -21,7 +21,7 @@ class NotificationPort(Protocol):
         """Record that a channel is announced as broken. Return false if it was announced before."""
         ...
 
-    def mark_well(self, channel: str) -> bool:
+    def mark_recovered(self, channel: str) -> bool:
         """Record that a channel works again. Return false if it was not announced as broken."""
         ...
 

@@ -18,7 +18,7 @@ class Backoff:
         self._until = 0.0
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether the current wait is over."""
         return time.monotonic() >= self._until
 

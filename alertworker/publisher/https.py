@@ -27,7 +27,7 @@ _IDLE: Final = 3.0
 #: How many bytes of an answer are read. Answers of `alertworker web` are shorter.
 _MAX_ANSWER: Final = 2_000
 #: Statuses that concern this one batch, whenever it is sent again. A wrong key or URL (401, 403, 404, …) concerns all
-#: batches and can be corrected, so those batches wait in the spool, which is bounded.
+#: batches and can be corrected. So those batches wait in the spool, which is bounded.
 _HOPELESS: Final = frozenset({400, 411, 413, 414, 415, 422, 431})
 #: How http.client reports that an HTTP proxy refused to open a tunnel.
 _TUNNEL_REFUSED: Final = re.compile(r"Tunnel connection failed: (\d+)")

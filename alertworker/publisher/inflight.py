@@ -31,7 +31,7 @@ class _Call:
 class InFlight:
     """The calls of one process. `start`, `progress` and `finish` are safe in any thread and take about a microsecond.
 
-    ``threshold_seconds`` is LiteLLM's ``alerting_threshold``. ``on_start`` is called for each call that starts: the
+    ``threshold_seconds`` is LiteLLM's ``alerting_threshold``. ``on_start`` is called for each call that starts. The
     first call of a process may hang before any event was published, and a thread must then poll `announcements`.
     """
 

@@ -45,7 +45,7 @@ class Outbox:
     @property
     def may_try(self) -> bool:
         """Whether the wait after the last failure is over."""
-        return self._backoff.over
+        return self._backoff.is_over
 
     def put(self, batch: SealedBatch) -> None:
         """Send a batch behind all others."""

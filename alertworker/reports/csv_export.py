@@ -18,8 +18,8 @@ def csv_of(rows: Iterable[Mapping[str, object]], names: Sequence[str] = ()) -> s
     """Return rows as CSV with a header line. A missing column of a row is empty.
 
     The columns are ``names``, or those of all rows if there are none. Without either, the header line is left out. A
-    string that a spreadsheet would run as a formula gets a quote in front: the names of teams, tags and keys come
-    from users.
+    string that a spreadsheet would run as a formula gets a quote in front. The names of teams, tags and keys come from
+    users.
     """
     kept = list(rows)
     columns = names or list(dict.fromkeys(name for row in kept for name in row))

@@ -10,7 +10,7 @@ from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.tables import Column, Unit, show
 from alertworker.ledger.reader import DeploymentDays, LedgerReader
 from alertworker.reports.periods import Period
-from alertworker.reports.report import Report, ReportKind, Section, short
+from alertworker.reports.report import Report, ReportKind, Section, shorten_name
 from alertworker.reports.spend import report
 from alertworker.reports.tables import plain_table
 from alertworker.text.names import short_id, with_id
@@ -96,4 +96,4 @@ def _rate(one: DeploymentDays) -> str:
 def _name(one: DeploymentDays) -> str:
     if not one.deployment_id:
         return "no deployment"
-    return with_id(shorten(one.title, _MAX_TITLE, ELLIPSIS), short(short_id(one.deployment_id)))
+    return with_id(shorten(one.title, _MAX_TITLE, ELLIPSIS), shorten_name(short_id(one.deployment_id)))

@@ -10,7 +10,7 @@ from alertworker.alerts.tables import MAX_ROWS, Column, Table, Unit
 from alertworker.ledger.reader import LedgerReader
 from alertworker.ledger.rows import FallbackSums, SpendSums
 from alertworker.reports.periods import Period
-from alertworker.reports.report import Report, ReportKind, Section, short, spell_days
+from alertworker.reports.report import Report, ReportKind, Section, shorten_name, spell_days
 from alertworker.reports.tables import plain_table
 
 #: The number of pairs of models in a message: a pair needs more space than a single name.
@@ -35,7 +35,7 @@ def fallbacks(ledger: LedgerReader, period: Period, zone: str, team_id: str | No
     saved, failed = sum(sums.succeeded for sums in pairs.values()), sum(sums.failed for sums in pairs.values())
     ordered = sorted(pairs.items(), key=lambda item: (-item[1].succeeded - item[1].failed, item[0]))
     parts = [
-        f"{short(asked)} → {short(used)} {sums.succeeded:,} saved, {sums.failed:,} failed"
+        f"{shorten_name(asked)} → {shorten_name(used)} {sums.succeeded:,} saved, {sums.failed:,} failed"
         for (asked, used), sums in ordered[:MAX_PAIRS]
     ]
     if len(ordered) > MAX_PAIRS:

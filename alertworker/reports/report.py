@@ -160,10 +160,10 @@ def change_of(sums: SpendSums, before: SpendSums) -> str:
     return show(change(sums, before), Unit.CHANGE)
 
 
-def short(name: str) -> str:
+def shorten_name(name: str) -> str:
     """Return a name, cut to the space in a line.
 
-    >>> short("x" * 50)[-3:], len(short("x" * 50))
+    >>> shorten_name("x" * 50)[-3:], len(shorten_name("x" * 50))
     ('xx…', 40)
     """
     return shorten(name, MAX_NAME, ELLIPSIS)

@@ -11,7 +11,16 @@ from alertworker.ledger.rows import SpendSums
 from alertworker.money import exact_dollars, spell_dollars
 from alertworker.reports.charts import chart_of
 from alertworker.reports.periods import Period
-from alertworker.reports.report import MAX_SHOWN, Report, ReportKind, Section, change_of, plain_sums, short, title
+from alertworker.reports.report import (
+    MAX_SHOWN,
+    Report,
+    ReportKind,
+    Section,
+    change_of,
+    plain_sums,
+    shorten_name,
+    title,
+)
 from alertworker.reports.tables import spend_table
 from alertworker.text.names import short_id
 
@@ -40,7 +49,7 @@ def report(
     tables = _TABLES if team_id is None else _TABLES_OF_TEAM
     rows = {table: ledger.totals(table, period.days, before=period.before, team_id=team_id) for table in tables}
     team = None if team_id is None else _team(ledger, team_id, period)
-    whose = what if team is None else f"{what} of team {short(short_id(team))},"
+    whose = what if team is None else f"{what} of team {shorten_name(short_id(team))},"
     return Report(
         kind,
         AlertType.SPEND_REPORTS,
@@ -92,7 +101,9 @@ def notes(total: SpendSums, tables: Mapping[str, Sequence[SpendRow]]) -> dict[st
 def _part(row: SpendRow, *, compare: bool) -> str:
     change = change_of(row.sums, row.before) if compare else ""
     return " ".join(
-        part for part in (short(row.alias or short_id(row.entity)), spell_dollars(row.sums.spend_nanos), change) if part
+        part
+        for part in (shorten_name(row.alias or short_id(row.entity)), spell_dollars(row.sums.spend_nanos), change)
+        if part
     )
 
 

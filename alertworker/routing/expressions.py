@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import re2
 
-#: A longer expression, in characters, is refused before RE2 sees it. To match one value takes RE2 time that grows with
-#: the square of the expression: up to 10 ms at this length, and 15 s at 30,000 characters.
+#: A longer expression, in characters, is refused before RE2 sees it. RE2's time to match one value grows with the
+#: square of the expression's length. It is up to 10 ms at this length, and 15 s at 30,000 characters.
 MAX_LENGTH: Final = 1_000
-#: The number of compiled expressions that a process keeps. It must exceed what routes, inhibitions and silences have:
-#: each alert is matched against all of them, in order, so that a smaller cache would compile each one again for each
-#: alert. A usual expression takes 5 KB, and any takes 8 MiB at most (RE2's ``max_mem``).
+#: The number of compiled expressions that a process keeps. It must exceed the number that routes, inhibitions and
+#: silences have. Each alert is matched against all of them in order, so a smaller cache would compile each expression
+#: again for each alert. A usual expression takes 5 KB, and any takes 8 MiB at most (RE2's ``max_mem``).
 _KEPT: Final = 65_536
 #: Half of a character outside the Basic Multilingual Plane. UTF-8 cannot encode it.
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")

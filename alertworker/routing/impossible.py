@@ -17,26 +17,26 @@ _VALUES: Final = re.compile(r"[\w.-]+(?:\|[\w.-]+)*")
 _ALIKE: Final = 0.6
 
 
-def doubts(matchers: Iterable[Matcher]) -> tuple[str, ...]:
+def matcher_warnings(matchers: Iterable[Matcher]) -> tuple[str, ...]:
     """Return a warning for each label, and each value of a closed label, that no alert can have.
 
-    >>> doubts([Matcher("severity", "=", "high")])
+    >>> matcher_warnings([Matcher("severity", "=", "high")])
     ('severity="high": no alert has severity="high"; did you mean High?',)
     """
     return tuple(doubt for matcher in matchers for doubt in _doubts(matcher))
 
 
-def doubt_label(label: str) -> str | None:
+def label_warning(label: str) -> str | None:
     """Return a warning if no alert can have a label.
 
-    >>> doubt_label("sevrity")
+    >>> label_warning("sevrity")
     'no alert has a label sevrity; did you mean severity?'
     """
     return None if label in LABELS else f"no alert has a label {label}{_nearest(label, LABELS)}"
 
 
 def _doubts(matcher: Matcher) -> Iterator[str]:
-    unknown = doubt_label(matcher.label)
+    unknown = label_warning(matcher.label)
     if unknown is not None:
         yield f"{matcher}: {unknown}"
         return

@@ -24,8 +24,8 @@ from alertworker.settings.sources import Origin, Sources
 _OURS: Final = "ALERTWORKER_SLACK_WEBHOOK_URL"
 _DIRECT: Final = "use the URL of the chat"
 _LEFT: Final = f"leave it to the proxy and set {_OURS}, which comes before it, to the URL of the chat"
-#: Variables that hold a chat's URL, each with LiteLLM's name for it in ``alerting``, and the kind of channel that it is
-#: unless the URL shows another one.
+#: Variables that hold a chat's URL, each with LiteLLM's name for it in ``alerting``. The third part is the kind of
+#: channel, unless the URL shows another one.
 _CHATS: Final = (
     ("slack", _OURS, "slack"),
     ("slack", "SLACK_WEBHOOK_URL", "slack"),

@@ -70,9 +70,9 @@ def drop_unknown(sources: Sources) -> None:
     It comes before references to variables are resolved: an unknown key must not fail because a variable is not set.
     """
     for key in _BY_TYPE:
-        if sources.is_litellms(key):
+        if sources.is_from_litellm(key):
             sources.values[key] = _known_types(sources.values[key], key, sources)
-    if sources.is_litellms("alert_type_config"):
+    if sources.is_from_litellm("alert_type_config"):
         config = sources.values["alert_type_config"]
         for alert_type, digest in config.items() if isinstance(config, dict) else ():
             config[alert_type] = _known_keys(digest, Digest, ("alert_type_config", alert_type), sources)
@@ -85,19 +85,19 @@ def drop_unknown(sources: Sources) -> None:
 def adapt(sources: Sources) -> None:
     """Adapt the resolved values of LiteLLM's sections that LiteLLM accepts and we do not, and warn about each."""
     for key, field in LiteLLMConfig.model_fields.items():
-        if sources.is_litellms(key):
+        if sources.is_from_litellm(key):
             sources.values[key] = _bounded(sources.values[key], field, (key,), sources)
     _adapt_args(sources)
     digests = sources.values.get("alert_type_config")
-    if sources.is_litellms("alert_type_config") and isinstance(digests, dict):
+    if sources.is_from_litellm("alert_type_config") and isinstance(digests, dict):
         sources.values["alert_type_config"] = {
             alert_type: _all_bounded(item, Digest, ("alert_type_config", alert_type), sources)
             for alert_type, item in digests.items()
         }
     frequency = sources.values.get("spend_report_frequency")
-    if sources.is_litellms("spend_report_frequency") and isinstance(frequency, str):
+    if sources.is_from_litellm("spend_report_frequency") and isinstance(frequency, str):
         sources.values["spend_report_frequency"] = frequency.strip().lower()
-    if sources.is_litellms("time_zone"):
+    if sources.is_from_litellm("time_zone"):
         sources.values["time_zone"] = _zone(sources.values["time_zone"], sources)
 
 
@@ -105,7 +105,7 @@ def _adapt_args(sources: Sources) -> None:
     """Adapt LiteLLM's ``alerting_args``; where our section has the key, too, those that ours leaves out."""
     args = sources.values.get("alerting_args")
     if isinstance(args, dict):
-        names = args if sources.is_litellms("alerting_args") else sources.inherited
+        names = args if sources.is_from_litellm("alerting_args") else sources.inherited
         theirs = {name: item for name, item in args.items() if name in names}
         sources.values["alerting_args"] = args | _all_bounded(theirs, AlertingArgs, ("alerting_args",), sources)
 

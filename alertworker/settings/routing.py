@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alertworker.routing.impossible import doubt_label, doubts
+from alertworker.routing.impossible import label_warning, matcher_warnings
 from alertworker.routing.inhibitions import DEFAULTS, Inhibition
 from alertworker.routing.matchers import Matcher, parse_list
 from alertworker.routing.router import Route
@@ -110,14 +110,14 @@ class _Compiler:
         source = self._matchers(config.source, (*path, "source"))
         target = self._matchers(config.target, (*path, "target"))
         for index, label in enumerate(config.equal):
-            self._doubt((doubt_label(label),), (*path, "equal", index))
+            self._doubt((label_warning(label),), (*path, "equal", index))
         return Inhibition(source, target, config.equal)
 
     def _matchers(self, texts: Iterable[str], path: KeyPath) -> tuple[Matcher, ...]:
         found: list[Matcher] = []
         for index, text in enumerate(texts):
             matchers = parse_list(text)
-            self._doubt(doubts(matchers), (*path, index))
+            self._doubt(matcher_warnings(matchers), (*path, index))
             found += matchers
         return tuple(found)
 

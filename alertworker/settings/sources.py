@@ -91,7 +91,7 @@ class Sources:
         """Add a warning about a value of the file."""
         self.warnings.append(f"{self.where(*path)}: {text}")
 
-    def is_litellms(self, key: str) -> bool:
+    def is_from_litellm(self, key: str) -> bool:
         """Return whether the value of a key that counts stands in a section of LiteLLM's."""
         origin = self.origins.get(key)
         section = origin.section if origin is not None and key in self.values else None

@@ -164,7 +164,7 @@ class AlertStatements(Statements, AlertPort):
         return self.connection.execute(statement).scalar()
 
     @override
-    def openings(self, fingerprint: str, *, since: datetime) -> int:
+    def count_openings(self, fingerprint: str, *, since: datetime) -> int:
         opened = ALERTS.c.fingerprint == fingerprint, ALERTS.c.opened_at >= since
         return self.connection.execute(select(func.count()).select_from(ALERTS).where(*opened)).scalar_one()
 
@@ -243,7 +243,7 @@ class AlertStatements(Statements, AlertPort):
         return read_rows(self.connection, AlertRow, statement)
 
     def _with_calls(self, rows: Sequence[AlertRow]) -> list[OpenAlert]:
-        """Return alerts. Those about hanging calls have the outcomes of their calls."""
+        """Return alerts. Alerts about hanging calls have the outcomes of their calls."""
         hanging = [row.id for row in rows if row.type == AlertType.LLM_REQUESTS_HANGING.value]
         calls: dict[str, list[_EndedCalls]] = {}
         if hanging:

@@ -33,8 +33,8 @@ class CallerStatements(Statements, CallerPort):
     def add_failing_keys(self, failures: Mapping[FailingKey, KeyFailures]) -> None:
         """Add a batch's failures.
 
-        A key that once falls out of the smallest ones of a bucket never gets back, so the sums of those that count are
-        exact, in whatever order batches arrive. Two workers may store a few more at once; readers leave these out.
+        A key that once falls out of the smallest ones of a bucket never gets back. So the sums of the keys that count
+        are exact, in any order of batches. Two workers may store a few more at once; readers leave these out.
         """
         wanted = sorted(failures)
         stored = self._stored({key[:4] for key in wanted})

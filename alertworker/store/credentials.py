@@ -40,9 +40,9 @@ class CredentialStatements(Statements, CredentialPort):
     ) -> None:
         """Add a batch's refused calls, and the last bucket in which each credential was accepted.
 
-        The rows of all credentials that the batch changes or may judge are locked here, in their order: also those
-        whose deployments failed a call of ``ended`` that was lost. A success in a bucket that is known already changes
-        nothing, so most batches write no row.
+        The rows of all credentials that the batch changes or may judge are locked here, in their order. These include
+        the credentials of deployments that failed a lost call of ``ended``. A success in a bucket that is known already
+        changes nothing, so most batches write no row.
         """
         refused = {CredentialKey(*key[:2]) for key in refusals}
         self._judged = refused | self._hurt(ended)

@@ -45,7 +45,7 @@ class HealthSnapshot:
         return self.canary_seconds if queued else 0.0
 
     @property
-    def stands_still(self) -> bool:
+    def is_stalled(self) -> bool:
         """Whether no canary has come back for longer than the pipeline can take."""
         return self.canary_seconds is None or self.canary_seconds > MAX_LAG
 

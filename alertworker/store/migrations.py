@@ -42,7 +42,7 @@ def _connected(engine: Engine) -> Iterator[Connection]:
         raise
 
 
-def is_made(engine: Engine) -> bool:
+def has_schema(engine: Engine) -> bool:
     """Return whether the database has a schema."""
     return inspect(engine).has_table("alembic_version")
 

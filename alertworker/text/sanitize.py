@@ -89,11 +89,11 @@ def pack(lines: Iterable[str], limit: int) -> Iterator[str]:
 def fit(head: list[str], body: Iterable[str], foot: list[str], limit: int) -> list[str]:
     """Omit whole lines of the body, visibly, so that head and foot always fit into ``limit`` UTF-16 units."""
     room = limit - sum(units(line) + 1 for line in (*head, *foot)) - units(CUT) - 1
-    kept, is_whole = keep(body, room, lambda line: units(line) + 1)
+    kept, is_whole = take_fitting(body, room, lambda line: units(line) + 1)
     return [*head, *kept, *foot] if is_whole else [*head, *kept, CUT, *foot]
 
 
-def keep(parts: Iterable[_T], room: int, size: Callable[[_T], int]) -> tuple[list[_T], bool]:
+def take_fitting(parts: Iterable[_T], room: int, size: Callable[[_T], int]) -> tuple[list[_T], bool]:
     """Return the parts before the first one for which there is no room, and whether these are all."""
     kept: list[_T] = []
     for part in parts:

@@ -53,7 +53,7 @@ def build_app(context: Context) -> Starlette:
 def _try_service(service: str, now: datetime) -> Sequence[ChannelTest]:
     runtime = get_runtime()
     types = sorted(runtime.router.types)
-    return pipeline.try_channels(pipeline.routed(service, types, runtime), runtime, now=now)
+    return pipeline.try_channels(pipeline.routed_channels(service, types, runtime), runtime, now=now)
 
 
 def build_context(settings: Settings) -> Context:

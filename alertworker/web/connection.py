@@ -12,8 +12,8 @@ from typing import Final
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-#: How long a connection may be without a request in progress, in seconds. It includes the time in which the head of the
-#: next request arrives, and the time in which the rest of a body arrives after the response.
+#: How long a connection may be without a request in progress, in seconds. It includes the time until the head of the
+#: next request has arrived. It also includes the time until the rest of a body has arrived after the response.
 WAITING_SECONDS: Final = 10.0
 #: How much is read from a connection at its turn, in bytes. The parser takes 6 µs for a chunk, even if it has one byte.
 #: With asyncio's default of 256 KiB, a client with such chunks delays all others by a quarter of a second at each turn.

@@ -15,7 +15,7 @@ from alertworker.web.cached import CachedHealth
 from alertworker.web.decoders import Decoders
 from alertworker.web.keys import Keys
 from alertworker.web.page_context import PageContext
-from alertworker.web.request_body import Room
+from alertworker.web.request_body import MemoryBudget
 from alertworker.web.throttle import Throttle
 
 
@@ -32,7 +32,7 @@ class Context:
     try_service: Callable[[str, datetime], Sequence[ChannelTest]]
     pages: PageContext
     show_messages: bool = False
-    room: Room = field(default_factory=Room)
+    room: MemoryBudget = field(default_factory=MemoryBudget)
     decoders: Decoders = field(default_factory=Decoders)
     throttle: Throttle = field(default_factory=Throttle)
 

@@ -27,7 +27,7 @@ from alertworker.events.batch import (
     seal,
 )
 from alertworker.events.plain_body import decode_body
-from alertworker.integrations.litellm.leaving import sealable
+from alertworker.integrations.litellm.outgoing import outgoing_json
 from alertworker.web.context import Context, context_of
 from alertworker.web.errors import Refusal
 from alertworker.web.request_body import decompress
@@ -105,7 +105,7 @@ def _without_secrets(events: Iterable[Event]) -> list[bytes]:
     for event in events:
         if time.thread_time() > ends:
             raise Refusal(413, "the texts of the events take too long to be searched for secrets; send less at a time")
-        encoded.append(sealable(event))
+        encoded.append(outgoing_json(event))
     return encoded
 
 

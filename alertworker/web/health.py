@@ -39,7 +39,7 @@ async def readiness(request: Request) -> Response:
         lag = snapshot.canary_seconds
         if lag is None:
             reasons.append("no canary has returned yet; start a worker and beat")
-        elif snapshot.stands_still:
+        elif snapshot.is_stalled:
             reasons.append(f"no canary has returned for {lag:.0f} s; check that a worker and beat are running")
         if not isinstance(queued, BaseException):
             oldest = snapshot.oldest_seconds(queued)

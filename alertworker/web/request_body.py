@@ -26,7 +26,7 @@ _STEP: Final = 64 * 1024
 
 
 @dataclass(slots=True)
-class Room:
+class MemoryBudget:
     """Memory that all requests share. ``left`` is in bytes. Only the event loop's thread changes it."""
 
     left: int = ROOM_BYTES

@@ -35,8 +35,8 @@ _HALF: Final = re.compile("[\ud800-\udfff]")
 _TAG: Final = re.compile(r"[0-9A-Za-z_-]{16,64}")
 
 
-def is_back() -> None:
-    """Log that Redis gives messages again, if it refused before."""
+def log_recovery() -> None:
+    """Log that Redis delivers messages again, if it refused before."""
     _away.back()
 
 
@@ -151,8 +151,8 @@ class Channel(redis.Channel):
             self.client.hdel(self.unacked_key, "")
             self.client.zrem(self.unacked_index_key, "")
         except ReadOnlyError:
-            # A read-only replica answers but gives no messages. Raised as a connection error, it makes kombu reconnect
-            # with growing waits and a log line each time.
+            # A read-only replica answers but delivers no messages. Raised as a connection error, it makes kombu
+            # reconnect with growing waits and a log line each time.
             self.connection.cycle.discard(self)  # type: ignore[union-attr]
             self._disconnect_pools()
             raise RedisConnectionError("READONLY the broker is a read-only replica") from None
@@ -180,7 +180,7 @@ class Channel(redis.Channel):
                 raise Empty from None
             if not found:
                 raise Empty
-            is_back()
+            log_recovery()
             queue, item = bytes_to_str(found[0]).rsplit(self.sep, 1)[0], found[1]
             self._queue_cycle.rotate(queue)
             envelope = envelope_of(item, queue) if queue in TASKS else loads(bytes_to_str(item))

@@ -63,7 +63,7 @@ class Task(CeleryTask[Any, Any]):
 
 
 class Loop(bootsteps.StartStopStep):
-    """A step of the worker's start that gives requests the event loop."""
+    """A step of the worker's start that passes the event loop to requests."""
 
     requires = ("celery.worker.components:Hub",)
 

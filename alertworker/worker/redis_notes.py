@@ -2,8 +2,8 @@
 
 A note is an entry of a hash, and its time is in an index. A note that is not renewed is restored: its worker died.
 
-* All times are the broker's. A worker's own clock may be wrong, and then the batch of a dead worker would wait for as
-  long as its clock was ahead, or a live worker's batch would go to another one.
+* All times are the broker's. A worker's own clock may be wrong. Then the batch of a dead worker would wait for as long
+as the clock was ahead, or a live worker's batch would go to another one.
 * All applications that use kombu on one Redis database share the two keys. Notes of other applications are left alone.
 """
 
@@ -114,7 +114,7 @@ class QoS(_QoS):  # type: ignore[misc]
         return note.queue in TASKS or any(note.queue in channel.active_queues for channel in list(channels))
 
     def _due(self, client: Any) -> list[bytes]:
-        """Return the tags of notes that nobody renewed, the newest first: each is put in front of the one before.
+        """Return the tags of notes that were not renewed, the newest first: each is put in front of the one before.
 
         A time that is far ahead is invalid.
         """

@@ -156,7 +156,7 @@ class Channel(_Channel):  # type: ignore[misc]
             self._refused(error)
             return None
         if entry is not None:
-            from_redis.is_back()
+            from_redis.log_recovery()
         if self._full and entry is None:
             self._full, self._ask_at = False, monotonic() + self.brpop_timeout
         return entry

@@ -1,7 +1,7 @@
 """Shutdown: a worker ends in bounded time after a signal to stop, even if its threads are blocked.
 
 Celery stops a worker within its signal handler, in the main thread. That thread may hold a lock when the signal comes,
-for example that of the thread pool, and then all threads wait forever (celery 5.6, ``on_cold_shutdown``). So an alarm
+for example the lock of the thread pool. Then all threads wait forever (celery 5.6, ``on_cold_shutdown``). So an alarm
 signal ends the process. Nothing is lost: the broker redelivers unacknowledged messages.
 """
 

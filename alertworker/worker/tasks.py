@@ -81,7 +81,7 @@ def report(*, message: BrokerMessage) -> None:
     if _arguments(message) is None or _is_late(message):
         return
     with _away.skipping("the report"):
-        get_reporter().look(now=datetime.now(UTC))
+        get_reporter().send_due(now=datetime.now(UTC))
 
 
 def _arguments(message: BrokerMessage) -> dict[str, object] | None:

@@ -35,7 +35,7 @@ from datetime import datetime
 from alertworker.app import get_reporter
 from alertworker.pipeline import deliver
 now, reporter = datetime.fromisoformat(sys.argv[1]), get_reporter()
-reporter.look(now=now)
+reporter.send_due(now=now)
 for channel in reporter.runtime.channels:
     while deliver(channel, reporter.runtime, now=now):
         pass

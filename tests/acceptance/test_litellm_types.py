@@ -32,7 +32,7 @@ from alertworker.app import get_reporter
 from alertworker.pipeline import deliver
 reporter = get_reporter()
 for moment in map(datetime.fromisoformat, sys.argv[1:]):
-    reporter.look(now=moment)
+    reporter.send_due(now=moment)
     for channel in reporter.runtime.channels:
         while deliver(channel, reporter.runtime, now=moment):
             pass

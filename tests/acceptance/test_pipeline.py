@@ -17,7 +17,7 @@ import zstandard
 from kombu import Connection
 
 from alertworker.alerts.message import Message
-from alertworker.events.batch import readable
+from alertworker.events.batch import display_payload
 from alertworker.events.compression import ZSTD
 from alertworker.publisher.topology import events_queue
 from tests.acceptance.conftest import CONFIG, WEBHOOK_SECRET
@@ -224,7 +224,7 @@ def queued(stack: Stack) -> list[str]:
         taken = []
         while (message := queue.get(no_ack=False, accept=["msgpack", "json"])) is not None:
             taken.append(message)
-        found = [str(readable(message.payload[1]["events"])) for message in taken]
+        found = [str(display_payload(message.payload[1]["events"])) for message in taken]
         for message in taken:
             message.requeue()
     return found
@@ -235,7 +235,7 @@ def spooled(proxy: Proxy) -> list[str]:
     files = [path.read_bytes() for path in (proxy.folder / "data").rglob("*") if path.is_file()]
     starts = [(content, match.start()) for content in files for match in re.finditer(re.escape(ZSTD), content)]
     bodies = [zstandard.ZstdDecompressor().decompressobj().decompress(content[at:]) for content, at in starts]
-    return [str(readable(body)) for body in bodies]
+    return [str(display_payload(body)) for body in bodies]
 
 
 def until(read: Callable[[], list[str]], containing: str) -> list[str]:

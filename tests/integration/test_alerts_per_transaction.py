@@ -144,7 +144,7 @@ def test_a_publisher_s_batch_is_never_above_the_bound(store: SqlStore, runtime: 
 def test_many_budgets_are_judged_in_pieces_and_none_is_lost(
     store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those that proxies report and those of our own; the batch that comes again changes nothing."""
+    """There are budgets that proxies report and configured ones. A redelivered batch changes nothing."""
     monkeypatch.setattr(import_module("alertworker.pipeline.budgets"), "PIECE", 3)
     runtime = replace(runtime, budgets=[OwnBudget(dimension="user", max=0.000001)])
     calls = [answered(f"c{n}", user_id=f"u{n}", budgets=(spent(f"t{n}"),)) for n in range(10)]

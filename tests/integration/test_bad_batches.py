@@ -15,7 +15,7 @@ from sqlalchemy import event as sqlalchemy_event
 
 from alertworker.events import Budget, BudgetScope, Event
 from alertworker.events.base import MAX_COST, MAX_EVENTS
-from alertworker.events.batch import MAX_BATCH_BYTES, MAX_REJECTED, QUEUE, readable
+from alertworker.events.batch import MAX_BATCH_BYTES, MAX_REJECTED, QUEUE, display_payload
 from alertworker.events.compression import compress, decompress
 from alertworker.pipeline import BatchMessage, BrokerMessage, Runtime, ingest, receive, replay
 from alertworker.store import AdminStore, SqlStore
@@ -124,7 +124,7 @@ def test_a_large_parked_batch_is_shown_and_replayed(store: SqlStore, runtime: Ru
 
     (letter,) = rows(store, DEAD_LETTERS)
     assert len(letter.payload) < 1_000
-    assert readable(letter.payload) == json.loads(events)
+    assert display_payload(letter.payload) == json.loads(events)
     assert isinstance(runtime.broker, Recorder)
     assert replay(letter.id, AdminStore(store.engine), runtime.broker, now=NOW)
     ((batch_id, kept, encoding),) = runtime.broker.resent

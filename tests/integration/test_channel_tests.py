@@ -11,7 +11,7 @@ from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
 from alertworker.delivery.channel import Pace
 from alertworker.delivery.retry import DeliveryError, Reason
-from alertworker.pipeline import Runtime, channel_tests, ingest, routed, try_channels
+from alertworker.pipeline import Runtime, channel_tests, ingest, routed_channels, try_channels
 from alertworker.ports import Lease
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
@@ -138,9 +138,9 @@ def test_a_kinds_channels_are_found_by_the_routes_of_each_type(runtime: Runtime,
     types = [AlertType.LLM_EXCEPTIONS, AlertType.DAILY_REPORTS]
     only = replace(runtime, router=replace(runtime.router, types=frozenset(types[:1])))
 
-    assert routed("outbox", types, only) == [EXCEPTIONS]
-    assert routed("slack", types, only) == []
+    assert routed_channels("outbox", types, only) == [EXCEPTIONS]
+    assert routed_channels("slack", types, only) == []
     # SLACK_WEBHOOK_URL may be a Teams URL, and LiteLLM's page tests it as "slack".
     outbox.kind, outbox.litellm_service = "ms_teams", "slack"
-    assert routed("slack", types, only) == [EXCEPTIONS]
-    assert routed("discord", types, only) == []
+    assert routed_channels("slack", types, only) == [EXCEPTIONS]
+    assert routed_channels("discord", types, only) == []

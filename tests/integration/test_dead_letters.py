@@ -12,7 +12,7 @@ from alertworker import pipeline
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import BrokerUnavailable
-from alertworker.events.batch import readable
+from alertworker.events.batch import display_payload
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.ports.dead_letters import LetterFilter
 from alertworker.store import AdminStore, SqlStore
@@ -142,8 +142,8 @@ def test_a_letter_can_be_read(runtime: Runtime, admin: AdminStore) -> None:
     letter = admin.dead_letter(parked(runtime, admin))
     assert letter is not None
 
-    read = readable(letter.payload)
+    read = display_payload(letter.payload)
     assert isinstance(read, list)
     assert read[0]["call_id"] == "a"
-    assert readable(b"\xff nonsense") == "\ufffd nonsense"
-    assert readable(json.dumps({"type": "x"}).encode()) == {"type": "x"}
+    assert display_payload(b"\xff nonsense") == "\ufffd nonsense"
+    assert display_payload(json.dumps({"type": "x"}).encode()) == {"type": "x"}

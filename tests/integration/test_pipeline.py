@@ -11,7 +11,7 @@ import pytest
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
-from alertworker.channels.plain_text import counted
+from alertworker.channels.plain_text import count_text
 from alertworker.delivery.channel import Pace
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.delivery.retry import DeliveryError, Reason
@@ -418,7 +418,7 @@ def test_a_summary_has_the_increase_and_its_period(runtime: Runtime, outbox: Out
         run_until_quiet(runtime, moment)
 
     since = spell_moment(NOW)
-    assert [counted(message) for message in outbox.sent[1:]] == [
+    assert [count_text(message) for message in outbox.sent[1:]] == [
         f"1 more in 10 s; 2 in all since {since}",
         f"3 more in 30 s; 5 in all since {since}",
         f"12 more in 2 min; 17 in all since {since}",
@@ -465,7 +465,7 @@ def test_failed_calls_are_summed_up_if_chance_does_not_explain_them(
 ) -> None:
     """2 failures among 102 calls are those of a healthy deployment. Nobody has to read a summary of them.
 
-    What may be chance is not sent with the summary of another alert, either.
+    Failures that may be chance are not sent with the summary of another alert, either.
     """
     other = [failed(f"other-{n}").model_copy(update={"deployment_id": "d2"}) for n in range(4)]
     ingest(batch(failed("first"), other[0]), runtime, now=NOW)

@@ -46,7 +46,7 @@ from alertworker.events import (
     RequestFailed,
     RequestSucceeded,
 )
-from alertworker.events.batch import decode, readable
+from alertworker.events.batch import decode, display_payload
 from alertworker.events.system import PublisherCounters
 from alertworker.host.paths import database_path, default_database_url
 from alertworker.pipeline import BatchMessage, BrokerMessage, Reporter, Runtime, admit, ingest, sweep
@@ -358,7 +358,7 @@ def test_its_reports_keep_their_tables_files_and_figures_and_come_once(
     assert (figures.spend_nanos, figures.max_nanos, figures.crossed) == (86 * DOLLAR, 100 * DOLLAR, 85)
 
     reporter = Reporter(runtime, SqlLedgerReader(store.engine), Calendar(ZoneInfo("UTC")))
-    assert reporter.look(now=LATER) == 0
+    assert reporter.send_due(now=LATER) == 0
     run_until_quiet(runtime, LATER)
     assert notified(outbox) == WAITING
 
@@ -466,7 +466,7 @@ def test_its_dead_letters_are_listed_and_replayed(
     for kind, row in letters.items():
         letter = desk.dead_letter(row.id)
         assert letter is not None
-        contents[kind] = readable(letter.payload)
+        contents[kind] = display_payload(letter.payload)
     assert [event["call_id"] for event in contents["batch"]] == ["parked"]
     assert contents["event"]["call_id"] == 7
     assert contents["notification"]["headline"].startswith("Responses are slow - 9.00s")
@@ -682,7 +682,7 @@ class RabbitQueues:
         self._channel.basic_publish(message, exchange=kept["exchange"], routing_key=kept["routing_key"])
 
     def left(self) -> int:
-        """Return how many messages are there. Those of a worker that has ended are requeued."""
+        """Return how many messages are there. Batches of a worker that has ended are requeued."""
         declared = (self._channel.queue_declare(one["queue"], passive=True) for one in self._declared)
         return sum(int(queue.message_count) for queue in declared)
 

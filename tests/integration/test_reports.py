@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.tables import MAX_ROWS
 from alertworker.budgets.configured import OwnBudget
-from alertworker.channels.plain_text import counted
+from alertworker.channels.plain_text import count_text
 from alertworker.cli import cli
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.events import AttemptFailed, Budget, BudgetScope, Failure, Origin, PublisherHeartbeat, RequestSucceeded
@@ -52,23 +52,23 @@ def test_a_report_that_was_due_before_the_first_batch_is_not_sent(reporter: Repo
     noon = MONDAY.replace(hour=12)
     began = noon + timedelta(minutes=56)
     ingest(batch(spent("a", 1, at=began)), reporter.runtime, now=began)
-    reporter.look(now=began + timedelta(minutes=1))
+    reporter.send_due(now=began + timedelta(minutes=1))
     run_until_quiet(reporter.runtime, began + timedelta(minutes=1))
     assert outbox.sent == []
 
-    assert reporter.look(now=noon + timedelta(hours=12, minutes=1)) == 1
+    assert reporter.send_due(now=noon + timedelta(hours=12, minutes=1)) == 1
 
 
 def test_a_report_of_the_day_so_far_says_until_when_it_counts(reporter: Reporter, outbox: Outbox) -> None:
     """Its figures are those of the time it is built, which a worker that was down reaches long after it was due."""
     noon, later = MONDAY.replace(hour=12, minute=0), MONDAY.replace(hour=14, minute=7)
     ingest(batch(spent("a", 1, at=MONDAY), spent("b", 2, at=noon + timedelta(hours=1))), reporter.runtime, now=MONDAY)
-    reporter.look(now=later)
+    reporter.send_due(now=later)
     run_until_quiet(reporter.runtime, later)
 
     (message,) = [message for message in outbox.sent if message.type is AlertType.DAILY_REPORTS]
     assert message.headline == "Daily report 30 Nov 2026 so far (UTC): $3"
-    assert counted(message) == "Up to 2026-11-30 14:07:00 UTC"
+    assert count_text(message) == "Up to 2026-11-30 14:07:00 UTC"
     assert message.facts["Sent late"] == "it was due at 2026-11-30 12:00:00 UTC"
 
 
@@ -83,8 +83,8 @@ def test_a_week_is_reported_once_by_any_worker(reporter: Reporter, outbox: Outbo
     ingest(batch(*events), reporter.runtime, now=NOW)
 
     with ThreadPoolExecutor(4) as pool:
-        assert sum(pool.map(lambda _: reporter.look(now=MONDAY), range(4))) == 4
-    assert reporter.look(now=MONDAY + timedelta(minutes=5)) == 0
+        assert sum(pool.map(lambda _: reporter.send_due(now=MONDAY), range(4))) == 4
+    assert reporter.send_due(now=MONDAY + timedelta(minutes=5)) == 0
     assert any(name.startswith("spend-2026-11-23") for name in waiting_files(reporter))
     run_until_quiet(reporter.runtime, MONDAY)
 
@@ -119,7 +119,7 @@ def test_a_missed_report_is_sent_late_and_a_failed_delivery_is_retried(reporter:
     outbox.failures = [DeliveryError("503", Reason.SERVER_ERROR)]
     later = MONDAY + timedelta(hours=30)
 
-    reporter.look(now=later)
+    reporter.send_due(now=later)
     run_until_quiet(reporter.runtime, later)
     run_until_quiet(reporter.runtime, later + timedelta(minutes=5))
 
@@ -191,7 +191,7 @@ def test_budgets_near_their_limit_are_named_as_they_stand(reporter: Reporter) ->
 def test_a_budget_that_never_resets_is_named_while_it_is_reported(reporter: Reporter) -> None:
     """It is listed if it was reported in the period, or in the last week if that is shorter.
 
-    One that resets is listed until then.
+    A budget that resets is listed until then.
     """
     ends = NOW + timedelta(days=60)
     for name, ago, reset_at in (("old", 9, None), ("new", 5, None), ("resets", 9, ends)):
@@ -249,7 +249,7 @@ def test_a_message_links_to_its_page(reporter: Reporter, outbox: Outbox) -> None
     linked = replace(reporter, runtime=replace(reporter.runtime, public_url="https://alerts.example/"))
     ingest(batch(spent("a", 1)), linked.runtime, now=NOW)
 
-    linked.look(now=MONDAY)
+    linked.send_due(now=MONDAY)
     run_until_quiet(linked.runtime, MONDAY)
 
     for message in outbox.sent:
@@ -258,18 +258,18 @@ def test_a_message_links_to_its_page(reporter: Reporter, outbox: Outbox) -> None
 
 def test_an_empty_report_is_not_sent(reporter: Reporter, outbox: Outbox) -> None:
     """An empty week is claimed without a message, so that it is not checked again."""
-    assert reporter.look(now=MONDAY) == 4
+    assert reporter.send_due(now=MONDAY) == 4
     run_until_quiet(reporter.runtime, MONDAY)
 
     assert outbox.sent == []
-    assert reporter.look(now=MONDAY) == 0
+    assert reporter.send_due(now=MONDAY) == 0
 
 
 def test_the_month_is_the_one_that_ended(reporter: Reporter, outbox: Outbox) -> None:
     """On 1 December it is November's."""
     ingest(batch(spent("a", 5), spent("b", 4, at=NOW - timedelta(days=31))), reporter.runtime, now=NOW)
 
-    reporter.look(now=datetime(2026, 12, 1, 9, tzinfo=NOW.tzinfo))
+    reporter.send_due(now=datetime(2026, 12, 1, 9, tzinfo=NOW.tzinfo))
     run_until_quiet(reporter.runtime, MONDAY + timedelta(days=1))
 
     assert "Monthly spend 1 to 30 Nov 2026 (UTC): $5 (+25 %)" in [message.headline for message in outbox.sent]
@@ -281,7 +281,7 @@ def test_a_team_gets_its_own(reporter: Reporter, outbox: Outbox) -> None:
     search = spent("a", 3, key_hash="k1", team_alias="Search EU")
     ingest(batch(search, spent("b", 9, team_id="billing", team_alias="Billing")), own.runtime, now=NOW)
 
-    own.look(now=MONDAY)
+    own.send_due(now=MONDAY)
     run_until_quiet(own.runtime, MONDAY)
 
     (message,) = [item for item in outbox.sent if item.labels.get("team") == "Search EU"]
@@ -299,7 +299,7 @@ def test_a_daily_report_has_means_and_rates(reporter: Reporter, outbox: Outbox) 
     rare = [answered("r", 90, deployment_id="rare", completion_tokens=1)]
     ingest(batch(*quick, *slow, *rare, attempt("s0"), attempt("s1")), reporter.runtime, now=NOW)
 
-    reporter.look(now=NOW.replace(hour=0) + timedelta(days=1))
+    reporter.send_due(now=NOW.replace(hour=0) + timedelta(days=1))
     run_until_quiet(reporter.runtime, NOW + timedelta(days=1))
 
     (message,) = [message for message in outbox.sent if message.type is AlertType.DAILY_REPORTS]
@@ -315,7 +315,7 @@ def test_a_week_of_fallbacks_counts_the_saved_calls(reporter: Reporter, outbox: 
     lost = failed("f").model_copy(update=went)
     ingest(batch(answered("a", **went), answered("b", **went), lost, answered("c")), reporter.runtime, now=NOW)
 
-    reporter.look(now=MONDAY)
+    reporter.send_due(now=MONDAY)
     run_until_quiet(reporter.runtime, MONDAY)
 
     (message,) = [message for message in outbox.sent if message.type is AlertType.FALLBACK_REPORTS]

@@ -103,7 +103,7 @@ def test_unknown_values_of_a_known_alert_neither_park_a_batch_nor_stop_a_sweep(
 def test_a_message_of_an_unknown_type_is_sent_and_the_lane_continues(
     runtime: Runtime, outbox: Outbox, store: SqlStore, attempted: bool
 ) -> None:
-    """This holds for sealed and unsealed messages. Those behind it are sent, too."""
+    """This holds for sealed and unsealed messages. The messages behind it are sent, too."""
     ingest(batch(failed("a"), failed("b").model_copy(update={"model_group": "m2"})), runtime, now=NOW)
     first = min(rows(store, NOTIFICATIONS), key=lambda row: (row.created_at, str(row.id)))
     stored = {**json.loads(first.message), "type": "quota_alerts", "severity": "Critical", "step": "escalation"}

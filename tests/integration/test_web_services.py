@@ -18,7 +18,7 @@ from aiosmtpd.controller import Controller
 from alertworker.alerts.catalogue import AlertType
 from alertworker.channels import CHANNELS, ChannelConfig, build_channel
 from alertworker.channels.email.channel import EmailConfig
-from alertworker.pipeline import Runtime, routed, try_channels
+from alertworker.pipeline import Runtime, routed_channels, try_channels
 from alertworker.routing.router import Route
 from alertworker.web.app import build_app
 from alertworker.web.broker_queue import BrokerQueue
@@ -111,7 +111,9 @@ def app(runtime: Runtime, receivers: Receivers) -> Any:
         broker_queue=cast("BrokerQueue", None),
         health=cast("CachedHealth", None),
         pages=cast("PageContext", None),
-        try_service=lambda service, now: try_channels(routed(service, sorted(TYPES), runtime), runtime, now=now),
+        try_service=lambda service, now: try_channels(
+            routed_channels(service, sorted(TYPES), runtime), runtime, now=now
+        ),
     )
     return build_app(context)
 

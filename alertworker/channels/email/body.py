@@ -15,12 +15,12 @@ from alertworker.channels.chat import Colours
 from alertworker.channels.email import chart
 from alertworker.channels.plain_text import (
     advice_lines,
-    counted,
+    count_text,
     entry_lines,
     is_link,
     member_lines,
-    sign,
-    stamp,
+    symbol_of,
+    time_text,
     with_advice,
 )
 from alertworker.channels.text_tables import aligned, cells
@@ -63,8 +63,8 @@ def text(message: Message) -> str:
 
 def _text(message: Message) -> str:
     head = [
-        f"{sign(message)} {cut(one_line(message.headline), _MAX_HEADLINE)} [{message.severity.value}]",
-        counted(message),
+        f"{symbol_of(message)} {cut(one_line(message.headline), _MAX_HEADLINE)} [{message.severity.value}]",
+        count_text(message),
         "",
     ]
     body = [f"{name}: {value}" for name, value in _named(message.facts)]
@@ -96,7 +96,7 @@ def _page(message: Message) -> str:
 
 
 def _foot(message: Message) -> str:
-    return f"{message.type.value} · {stamp(message)} · alert {message.alert_id}"
+    return f"{message.type.value} · {time_text(message)} · alert {message.alert_id}"
 
 
 def _advice(text: str) -> str:
@@ -129,8 +129,8 @@ def _environment() -> Environment:
     environment.filters |= {"line": _line, "rows": _rows}
     environment.tests["link"] = is_link
     environment.globals |= {
-        "sign": sign,
-        "counted": counted,
+        "sign": symbol_of,
+        "counted": count_text,
         "shown": lambda table: list(cells(table)),
         "colour_of": chart.colour,
         "steps": _STEPS,

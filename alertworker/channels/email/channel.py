@@ -21,7 +21,7 @@ from alertworker.channels.config import NetworkConfig
 from alertworker.channels.deadline import Deadline, Refused
 from alertworker.channels.email.body import page, text
 from alertworker.channels.email.chart import CONTENT_ID, draw
-from alertworker.channels.plain_text import sign
+from alertworker.channels.plain_text import symbol_of
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.text.sanitize import cut, one_line
@@ -72,7 +72,7 @@ class Email(BaseChannel[EmailConfig]):
 
     def render(self, message: Message) -> str:
         """Return subject, text and HTML as JSON."""
-        subject = cut(f"{sign(message)} [{message.severity.value}] {one_line(message.headline)}", _MAX_SUBJECT)
+        subject = cut(f"{symbol_of(message)} [{message.severity.value}] {one_line(message.headline)}", _MAX_SUBJECT)
         parts = {
             "subject": subject,
             "text": text(message),

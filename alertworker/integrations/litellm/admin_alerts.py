@@ -57,7 +57,7 @@ _NOT_GIVEN: Final = frozenset(("None", "[]", "''", "<"))
 
 
 def entity_changed(alert_type: str, message: str, *, now: datetime, host: str | None) -> dict[str, object]:
-    """Return the fields of an `EntityChanged` for a management alert. The caller must still pass them to `leaving`.
+    """Return the fields of an `EntityChanged` for a management alert. The caller must still pass them to `outgoing`.
 
     ``alert_type`` is a key of `MANAGEMENT`, and ``host`` the proxy that sent the alert.
     """

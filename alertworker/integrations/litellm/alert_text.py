@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from alertworker.events.base import MAX_ITEMS
-from alertworker.integrations.litellm.scrub import without
+from alertworker.integrations.litellm.scrub import remove_prompt
 from alertworker.text.shorten import shorten
 
 _HEAD: Final = re.compile(
@@ -56,7 +56,7 @@ def split(rest: str) -> tuple[dict[str, str], str, dict[str, str]]:
     return fields, message.strip(), metadata
 
 
-def bounded(message: str) -> str:
+def cut_middle(message: str) -> str:
     """Return a message without its middle, if it is too long to be read whole."""
     if len(message) <= _MAX_BEGIN + _MAX_END:
         return message
@@ -64,7 +64,7 @@ def bounded(message: str) -> str:
     return f"{shorten(message, _MAX_BEGIN)}\n{end}"
 
 
-def labelled(message: str) -> dict[str, object]:
+def read_labelled(message: str) -> dict[str, object]:
     """Return a message's first line (``headline``), its labelled lines (``facts``), and the rest of it (``text``).
 
     If a label occurs twice, for example in a message about several users, the rest contains all lines.
@@ -88,4 +88,4 @@ def without_messages(message: str) -> str:
     """Remove the excerpt of the caller's messages, and every repetition of it: providers echo prompts in errors."""
     excerpts = [found[0].removeprefix("Messages: `")[:_EXCERPT] for found in _MESSAGES.finditer(message)]
     pieces = [line for excerpt in excerpts for line in excerpt.splitlines()]
-    return without(_MESSAGES.sub("", message), pieces) if excerpts else message
+    return remove_prompt(_MESSAGES.sub("", message), pieces) if excerpts else message

@@ -10,7 +10,7 @@ from typing import Any, Final
 from alertworker.integrations.litellm.budgets import budgets
 from alertworker.integrations.litellm.coerce import key_hash, moment, name, tags
 from alertworker.integrations.litellm.deployments import TRACES, Deployments
-from alertworker.integrations.litellm.metadata import picked
+from alertworker.integrations.litellm.metadata import pick
 
 #: The tag of LiteLLM's own health checks.
 HEALTH_CHECK: Final = "litellm-internal-health-check"
@@ -78,10 +78,10 @@ class Call:
 
     def end(self) -> dict[str, Any]:
         """Return the fields that all end events share, for a call that did not reach LiteLLM's success log."""
-        fields = self.describe() | {"ended_at": moment(time.time()), **self.detours()}
+        fields = self.describe() | {"ended_at": moment(time.time()), **self.retry_fields()}
         return fields | {"budgets": budgets(self.caller, {}, fields.get("customer_id"))}
 
-    def detours(self) -> dict[str, Any]:
+    def retry_fields(self) -> dict[str, Any]:
         """Return the numbers of attempts and fallbacks, the failed deployments and, after a fallback, the requested
         model.
         """
@@ -92,7 +92,7 @@ class Call:
             "failed_on": tuple(self.failed_on.values()),
         }
 
-    def blame(self, deployment: Mapping[str, Any]) -> bool | None:
+    def record_failure_on(self, deployment: Mapping[str, Any]) -> bool | None:
         """Record that a deployment failed this call. ``deployment`` holds the fields that events carry.
 
         Return whether this is the deployment's first failure in this call, or ``None`` if its id is not known.
@@ -129,6 +129,6 @@ def caller_facts(caller: Any, metadata_keys: tuple[str, ...]) -> dict[str, Any]:
         "organization_alias": name(getattr(caller, "organization_alias", None)),
     }
     if metadata_keys:
-        facts["team_metadata"] = picked(getattr(caller, "team_metadata", None), metadata_keys)
-        facts["key_metadata"] = picked(getattr(caller, "metadata", None), metadata_keys)
+        facts["team_metadata"] = pick(getattr(caller, "team_metadata", None), metadata_keys)
+        facts["key_metadata"] = pick(getattr(caller, "metadata", None), metadata_keys)
     return facts

@@ -54,7 +54,7 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
     async def async_pre_call_deployment_hook(self, kwargs: Any, call_type: Any) -> None:
         """Record that LiteLLM chose a deployment and is about to call it."""
         del call_type
-        self._safely(Recorder.trying, kwargs)
+        self._safely(Recorder.attempt_started, kwargs)
 
     async def async_post_call_failure_deployment_hook(
         self, request_data: Any, exception: Exception, call_type: Any, fallback_depth: int | None = None

@@ -65,7 +65,7 @@ class Deployments:
         return name(self.provider_of(model, base if isinstance(base, str) else None))
 
 
-def remembered(attempt: Mapping[str, object]) -> dict[str, object]:
+def needed_fields(attempt: Mapping[str, object]) -> dict[str, object]:
     """Return the part of an attempt that `Deployments` reads. The rest holds the prompt."""
     kept = {key: attempt[key] for key in _REMEMBERED if key in attempt}
     metadata = request_metadata(attempt)

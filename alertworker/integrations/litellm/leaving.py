@@ -1,6 +1,6 @@
 """Takes secrets out of every field of an event before the event leaves the proxy.
 
-The publisher calls `leaving` for each event in its own thread, so no request waits for it. The relay calls it for the
+The publisher calls `outgoing` for each event in its own thread, so no request waits for it. The relay calls it for the
 alerts that it reads, and `POST /v1/events` for the events of other programs. Each field is treated in this one place,
 whichever code made the event.
 """
@@ -22,7 +22,7 @@ from alertworker.events.admin import MAX_DETAILS
 from alertworker.events.base import MAX_NAME, MAX_TEXT, MAX_URL
 from alertworker.integrations.litellm.coerce import short_id
 from alertworker.integrations.litellm.excerpts import MAX_EXCERPT
-from alertworker.integrations.litellm.metadata import printed
+from alertworker.integrations.litellm.metadata import to_strings
 from alertworker.text.redact import pseudonym, within, without_secrets
 from alertworker.text.shorten import CUT, ELLIPSIS
 
@@ -104,7 +104,7 @@ _NAMES: Final = frozenset(
 _PLAIN: Final = frozenset((bool, int, float, datetime, UUID, NoneType))
 
 
-def leaving(event: Mapping[str, Any], *, ours: bool = True) -> dict[str, Any]:
+def outgoing(event: Mapping[str, Any], *, ours: bool = True) -> dict[str, Any]:
     """Return an event's fields without secrets; a field that `FIELDS` does not list is scrubbed as free text.
 
     Without ``ours`` another program made the event, so strings that this package would make are treated as identities.
@@ -120,9 +120,9 @@ def leaving(event: Mapping[str, Any], *, ours: bool = True) -> dict[str, Any]:
     return treated
 
 
-def sealable(event: Event) -> bytes:
+def outgoing_json(event: Event) -> bytes:
     """Return an event of another program as JSON without secrets, ready for `alertworker.events.batch.seal`."""
-    return to_json(leaving(event.model_dump(exclude_none=True), ours=False))
+    return to_json(outgoing(event.model_dump(exclude_none=True), ours=False))
 
 
 def can_alert(event: Mapping[str, Any], threshold_seconds: float) -> bool:
@@ -144,7 +144,7 @@ def _treated(field: Field, value: object, *, ours: bool) -> object:
         return _scrubbed(value, field.limit) if field.treatment is Treatment.SCRUBBED else identity(value)
     if isinstance(value, (list, tuple)):
         return tuple(_treated(field, item, ours=ours) for item in value)
-    return leaving(value, ours=ours) if isinstance(value, Mapping) else value
+    return outgoing(value, ours=ours) if isinstance(value, Mapping) else value
 
 
 def _scrubbed(text: str, limit: int) -> str:
@@ -168,6 +168,6 @@ def identity(name: str) -> str:
 def _metadata(value: object, redact: Callable[[str], str]) -> dict[str, str]:
     """Return metadata as strings, or nothing for a mapping that raises or changes while it is read."""
     try:
-        return printed(value, redact)
+        return to_strings(value, redact)
     except Exception:  # noqa: BLE001 - a caller's object may raise anything, and must not cost the event
         return {}

@@ -36,12 +36,12 @@ _WIDE.maxother = 4 * MAX_TEXT
 _stand_in: Final = lru_cache(1_000)(partial(pseudonymous, sure=False))
 
 
-def picked(value: object, only: Iterable[str]) -> dict[str, Any]:
+def pick(value: object, only: Iterable[str]) -> dict[str, Any]:
     """Return the items of a mapping that may leave the proxy, unchanged."""
     return {key: value[key] for key in only if key in value} if isinstance(value, Mapping) else {}
 
 
-def printed(value: object, redact: Callable[[str], str] = without_secrets) -> dict[str, str]:
+def to_strings(value: object, redact: Callable[[str], str] = without_secrets) -> dict[str, str]:
     """Return a mapping with string values, without secrets and visibly cut; an empty one for any other type.
 
     A value under the name of a secret ("api_key") is removed whatever it looks like, also a nested one. Different

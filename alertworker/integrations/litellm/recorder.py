@@ -15,12 +15,12 @@ from alertworker.integrations.litellm.budgets import budgets, with_refusal
 from alertworker.integrations.litellm.call import HEALTH_CHECK, Call, Terms, caller_facts, trace_of
 from alertworker.integrations.litellm.coerce import count, credential, moment, name, tags
 from alertworker.integrations.litellm.cooldowns import CooldownWatch
-from alertworker.integrations.litellm.deployments import TRACES, Deployments, remembered, request_metadata
+from alertworker.integrations.litellm.deployments import TRACES, Deployments, needed_fields, request_metadata
 from alertworker.integrations.litellm.excerpts import request_excerpt
 from alertworker.integrations.litellm.failure import CLIENT_GONE, blame_client, describe, status_code
-from alertworker.integrations.litellm.leaving import can_alert, leaving
 from alertworker.integrations.litellm.options import CallbackOptions, seconds
-from alertworker.integrations.litellm.success_log import answered, spent_in_vain
+from alertworker.integrations.litellm.outgoing import can_alert, outgoing
+from alertworker.integrations.litellm.success_log import answered, failed_call_cost
 
 #: How long after the end of its request's task a call may still be logged, in seconds, before it counts as abandoned.
 GRACE: Final = 5.0
@@ -80,7 +80,7 @@ class Recorder:
         deployments: Deployments | None = None,
     ) -> None:
         self._publisher = publisher
-        publisher.prepare = leaving
+        publisher.prepare = outgoing
         self._options = options
         self._terms = Terms(options.metadata_keys, deployments or Deployments())
         self._threshold = threshold
@@ -117,14 +117,14 @@ class Recorder:
         if task is not None:
             task.add_done_callback(partial(self._task_ended, call))
 
-    def trying(self, attempt: Mapping[str, Any]) -> None:
+    def attempt_started(self, attempt: Mapping[str, Any]) -> None:
         """Record an attempt on a deployment. LiteLLM's nested calls report one attempt twice."""
         call = self._calls.get(name(attempt.get("litellm_call_id")) or "")
         if call is not None and not call.trying:
             call.trying = True
             call.attempts += 1
             call.fallbacks = max(call.fallbacks, count(attempt.get("fallback_depth")))
-            call.deployment = remembered(attempt)
+            call.deployment = needed_fields(attempt)
 
     def attempt_failed(self, attempt: Mapping[str, Any], error: BaseException, fallback_depth: int | None) -> None:
         """Publish the failure of one attempt on one deployment."""
@@ -171,7 +171,7 @@ class Recorder:
             fields["messages_excerpt"] = request_excerpt(request)
         self._end(call_id, {
             **fields,
-            **(spent_in_vain(request) if call is not None else {}),
+            **(failed_call_cost(request) if call is not None else {}),
             "type": "llm.request.failed",
             "occurred_at": fields["ended_at"],
             "failure": failure,
@@ -211,7 +211,7 @@ class Recorder:
             if brings_key:
                 blame_client(failure)
             if failure["origin"] is Origin.PROVIDER:
-                first = call.blame(fields)
+                first = call.record_failure_on(fields)
         self._publisher.publish({
             **fields,
             "type": "llm.attempt.failed",

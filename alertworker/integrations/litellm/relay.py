@@ -17,9 +17,9 @@ from alertworker.events import AlertRelayed, BudgetReported, BudgetScope, Entity
 from alertworker.events.admin import MAX_DETAILS
 from alertworker.events.base import MAX_COUNT, MAX_ITEMS, MAX_TEXT
 from alertworker.integrations.litellm.admin_alerts import MANAGEMENT, entity_changed
-from alertworker.integrations.litellm.alert_text import bounded, header, labelled, split, without_messages
+from alertworker.integrations.litellm.alert_text import cut_middle, header, read_labelled, split, without_messages
 from alertworker.integrations.litellm.coerce import clip, key_hash, moment, name, nanos
-from alertworker.integrations.litellm.leaving import leaving
+from alertworker.integrations.litellm.outgoing import outgoing
 from alertworker.text.redact import pseudonymous, without_keys, without_secrets
 from alertworker.text.shorten import shorten
 
@@ -96,9 +96,9 @@ def read_slack(
     }
     if alert_type in MANAGEMENT:
         change = entity_changed(alert_type, message, now=now, host=host)
-        return EntityChanged.model_validate(leaving(change | digest))
+        return EntityChanged.model_validate(outgoing(change | digest))
     trace = _TRACE.search(message)
-    message = bounded(message[: trace.start()] if trace else message)
+    message = cut_middle(message[: trace.start()] if trace else message)
     message = _MADE_AT.sub("", message if show_messages else without_messages(message))
     if alert_type == "outage_alerts" and "*Region Name:*" in message:
         alert_type = "region_outage_alerts"
@@ -109,7 +109,7 @@ def read_slack(
         "metadata": metadata,
         "source_host": name(host),
     }
-    event = leaving(about | digest) | _shown(alert_type, message, trace[1] if trace else None)
+    event = outgoing(about | digest) | _shown(alert_type, message, trace[1] if trace else None)
     event["headline"] = event["headline"] or f"LiteLLM sent an alert of type {event['alert_type']}"
     return AlertRelayed.model_validate(event)
 
@@ -117,7 +117,9 @@ def read_slack(
 def _shown(alert_type: str, message: str, trace: str | None) -> dict[str, Any]:
     """Return headline, facts and text of a message, without secrets."""
     is_figures = alert_type in _FIGURES
-    shown = _cut(labelled(without_keys(message))) if is_figures else leaving(labelled(without_secrets(message)))
+    shown = (
+        _cut(read_labelled(without_keys(message))) if is_figures else outgoing(read_labelled(without_secrets(message)))
+    )
     if trace and len(shown["facts"]) < MAX_ITEMS:  # the usual redaction would take the ids in a link for secrets
         shown["facts"]["Langfuse trace"] = shorten(pseudonymous(trace), MAX_TEXT)
     return shown
@@ -135,7 +137,7 @@ def read_webhook(body: bytes, *, now: datetime, host: str | None = None) -> Even
     if event is None or scope not in set(BudgetScope):
         headline = _string(fields.get("event_message")) or "LiteLLM's webhook sent something other than a budget event"
         other = {"occurred_at": now, "alert_type": UNKNOWN, "headline": headline, "source_host": name(host)}
-        return AlertRelayed.model_validate(leaving(other))
+        return AlertRelayed.model_validate(outgoing(other))
     reported = {
         "occurred_at": now,
         "event": event,
@@ -152,7 +154,7 @@ def read_webhook(body: bytes, *, now: datetime, host: str | None = None) -> Even
         "alert_emails": _emails(fields.get("alert_emails")),
         "source_host": name(host),
     }
-    return BudgetReported.model_validate(leaving(reported))
+    return BudgetReported.model_validate(outgoing(reported))
 
 
 def _entity(fields: Mapping[str, Any], scope: BudgetScope) -> str:

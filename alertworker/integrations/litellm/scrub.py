@@ -37,8 +37,8 @@ REMOVED_MESSAGE: Final = "(message removed: it may contain the prompt)"
 _WINDOW: Final = 6
 _STRIDE: Final = MIN_PIECE - _WINDOW + 1
 
-#: The keys of a request that hold its caller's text, and the keys in them whose values are names and not the caller's
-#: text, unless they contain a blank.
+#: The keys of a request that hold its caller's text, and the keys in them that hold names. A value with a blank is the
+#: caller's text in any key.
 _PROMPT_FIELDS: Final = (
     "messages",
     "input",
@@ -99,7 +99,7 @@ def scrub(message: str, prompt: Iterable[str], *, secrets: Iterable[object] = ()
         if isinstance(secret, str) and len(secret) >= _MIN_WHOLE:
             message = message.replace(secret, REMOVED)
     message = (_remembered if len(message) <= MAX_TEXT else _sound)(message)
-    return shorten(without(message, prompt), MAX_TEXT)
+    return shorten(remove_prompt(message, prompt), MAX_TEXT)
 
 
 def _sound(message: str) -> str:
@@ -117,7 +117,7 @@ def prompt_pieces(request: Mapping[str, object]) -> Iterator[str]:
     is mostly a word that says how the call should be made.
 
     Raises:
-        TooLargeError: when the request has too many parts; `without` then returns no text.
+        TooLargeError: when the request has too many parts; `remove_prompt` then returns no text.
     """
     for field in _PROMPT_FIELDS:
         yield from _strings(request.get(field))
@@ -129,7 +129,7 @@ def prompt_pieces(request: Mapping[str, object]) -> Iterator[str]:
     yield from (piece for piece in _strings(others) if len(piece) >= MIN_PIECE)
 
 
-def without(text: str, prompt: Iterable[str]) -> str:
+def remove_prompt(text: str, prompt: Iterable[str]) -> str:
     """Replace every piece of the prompt of `MIN_PIECE` characters or more, and shorter strings as a whole.
 
     The prompt is searched once, in steps: a million characters take about 20 ms. A text that cannot be decided at a

@@ -72,7 +72,7 @@ def answered(
     return fields | {"type": "llm.request.succeeded", "credential": _credential(parameters, call)}
 
 
-def spent_in_vain(request: Mapping[str, Any]) -> dict[str, Any]:
+def failed_call_cost(request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the cost of a failed call, if LiteLLM reports it. A caller may have put the same fields into its body."""
     usage = request.get("combined_usage_object")
     if usage is None or isinstance(usage, (str, int, float, list, dict)):  # LiteLLM's usage has its own class
@@ -195,7 +195,7 @@ def _lacking_price(log: Mapping[str, Any], prices: Callable[[str], object]) -> s
 
 def _detours(request: Mapping[str, Any], call: Call | None, fields: Mapping[str, Any]) -> dict[str, Any]:
     if call is not None:
-        return call.detours()
+        return call.retry_fields()
     fallbacks, original = count(request.get("attempted_fallbacks")), name(request.get("original_model_group"))
     return {
         "attempts": count(request.get("attempted_retries")) + 1,

@@ -34,7 +34,7 @@ def change_one(what: StatusChange, notification_id: str) -> Update:
     return change(what, NOTIFICATIONS.c.id == notification_id)
 
 
-def one_row(tx: Statements, changed: Update) -> NotificationRow | None:
+def changed_row(tx: Statements, changed: Update) -> NotificationRow | None:
     """Return the notification that a statement changes, ``None`` if its status does not allow the change."""
     columns = columns_of(NotificationRow, NOTIFICATIONS)
     return next(iter(read_rows(tx.connection, NotificationRow, changed.returning(*columns))), None)
@@ -44,14 +44,14 @@ def record_sent(tx: Statements, notification_id: str, answer: str, *, now: datet
     """Record that the receiver has a notification. Return its row, or ``None`` if it was settled before."""
     values = {"settled_at": now, "answer": shorten(answer, _MAX_ANSWER), "reason": None}
     sent = change_one(StatusChange.DELIVER, notification_id).values(values)
-    return one_row(tx, sent)
+    return changed_row(tx, sent)
 
 
 def record_dead(tx: Statements, notification_id: str, channel: str, *, reason: str, answer: str, now: datetime) -> None:
     """Mark a notification that is not settled as dead, and store it as a dead letter, unless it is a test."""
     values = {"settled_at": now, "reason": reason, "answer": shorten(answer, _MAX_ANSWER)}
     dead = change_one(StatusChange.GIVE_UP, notification_id).values(values)
-    row = one_row(tx, dead)
+    row = changed_row(tx, dead)
     key = StepKey.parse(row.step) if row is not None else None
     if row is None or (key is not None and key.of_test):
         return

@@ -83,7 +83,7 @@ class NotificationStatements(Statements, NotificationPort):
         return self.connection.execute(statement.values(broken_at=now)).rowcount == 1
 
     @override
-    def mark_well(self, channel: str) -> bool:
+    def mark_recovered(self, channel: str) -> bool:
         statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_not(None))
         return self.connection.execute(statement.values(broken_at=None)).rowcount == 1
 

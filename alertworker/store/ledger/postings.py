@@ -122,7 +122,7 @@ class PostingStatements(Statements, PostingPort):
         names = {entity: {name} for entity, name in self._aliases.newest_names(asked).items()}
         for alias in ledger.aliases:
             names.setdefault(alias[:2], set()).add(alias.alias)
-        return {entity for entity in asked if exempt.holds(*entity, names.get(entity, ()))}
+        return {entity for entity in asked if exempt.covers(*entity, names.get(entity, ()))}
 
     def _outcomes(self, outcomes: Mapping[OutcomeKey, OutcomeSums]) -> dict[OutcomeKey, OutcomeSums]:
         """Return the outcomes with a deployment's classes of errors beyond the cap of a day added up in one."""

@@ -78,8 +78,8 @@ MODEL_CALLS = Table(
     *_ends(),
 )
 
-#: The outage state of each model group that ever failed, as in `OUTAGES`. It is a table of its own, because a worker of
-#: the previous version takes every row of `OUTAGES` for a deployment or a region.
+#: The outage state of each model group that ever failed, as in `OUTAGES`. A worker of the previous version takes every
+#: row of `OUTAGES` for a deployment or a region, so this is a separate table.
 MODEL_OUTAGES = Table(
     "model_outages",
     METADATA,

@@ -17,7 +17,7 @@ from alertworker.channels.text_tables import cells
 from alertworker.ports.admin import AttemptRow, NotificationRow
 from alertworker.ports.alert_search import AlertFilter, AlertRow
 from alertworker.web.pages.timeline import Notified, timeline
-from alertworker.web.pages.views import Trouble, Visit, action, page
+from alertworker.web.pages.views import PageError, Visit, action, page
 
 #: How many earlier and later alerts with the same fingerprint are shown.
 _HISTORY: Final = 10
@@ -65,7 +65,7 @@ def acknowledge(visit: Visit) -> Response:
 def _row(visit: Visit) -> AlertRow:
     row = visit.context.admin.alert(visit.id)
     if row is None:
-        raise Trouble(404, "No such alert", "No alert has this id. Closed alerts are deleted after retention_days.")
+        raise PageError(404, "No such alert", "No alert has this id. Closed alerts are deleted after retention_days.")
     return row
 
 
@@ -89,10 +89,10 @@ def _current(visit: Visit, row: AlertRow) -> AlertRow:
 
 def _notified(visit: Visit, stored: StoredReader, row: NotificationRow, attempts: Sequence[AttemptRow]) -> Notified:
     sent_as = visit.context.admin.notification(row.merged_into) if row.merged_into else None
-    return Notified(row, stored.message(row.message), attempts, pretty(row.body), sent_as)
+    return Notified(row, stored.message(row.message), attempts, format_body(row.body), sent_as)
 
 
-def pretty(body: str | None) -> str | None:
+def format_body(body: str | None) -> str | None:
     """Return a body for display: JSON indented, any other text unchanged."""
     if body is None:
         return None

@@ -34,8 +34,8 @@ class Budget:
     at_end_nanos: int | None
 
     @property
-    def look(self) -> str:
-        """The class of the state in HTML."""
+    def css_class(self) -> str:
+        """The CSS class of the state."""
         return _LOOKS.get(self.use, "note")
 
 

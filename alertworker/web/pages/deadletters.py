@@ -14,10 +14,10 @@ from alertworker.alerts.message import Message
 from alertworker.alerts.stored import StoredReader
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.errors import AlertWorkerError
-from alertworker.events.batch import readable
+from alertworker.events.batch import display_payload
 from alertworker.ports import DeadLetter
 from alertworker.ports.dead_letters import LetterFilter
-from alertworker.web.pages.views import Trouble, Visit, action, page
+from alertworker.web.pages.views import PageError, Visit, action, page
 
 #: How many dead letters one page shows, and how many characters of a payload.
 PER_PAGE: Final = 50
@@ -52,12 +52,12 @@ def deadletter(visit: Visit) -> Response:
     """Show one dead letter with its payload and its attempts."""
     letter = visit.context.admin.dead_letter(visit.id)
     if letter is None:
-        raise Trouble(
+        raise PageError(
             404,
             "No such dead letter",
             "No dead letter has this id. It was replayed or discarded, or retention_days have passed.",
         )
-    text = json.dumps(readable(letter.payload), indent=2, ensure_ascii=False)
+    text = json.dumps(display_payload(letter.payload), indent=2, ensure_ascii=False)
     attempts = visit.context.admin.attempts(letter.batch_id or "") if letter.kind == DeadLetterKind.NOTIFICATION else ()
     return visit.show(
         "deadletter.html",
@@ -78,16 +78,18 @@ def act(visit: Visit) -> Response:
         "discard": ("discarded", context.admin.discard),
     }
     what, _, shown = visit.form.raw("do").partition("-")
-    ids = list(dict.fromkeys(visit.form.every(shown or "id")))[:PER_PAGE]
+    ids = list(dict.fromkeys(visit.form.values(shown or "id")))[:PER_PAGE]
     if what not in acts or not ids:
-        raise Trouble(422, "Not done", "Select one or more dead letters, then choose Replay or Discard.")
+        raise PageError(422, "Not done", "Select one or more dead letters, then choose Replay or Discard.")
     done, do = acts[what]
     count = 0
     for one in ids:
         try:
             count += do(one)
         except AlertWorkerError as error:
-            raise Trouble(503, "Unavailable", f"{error}; {count} of {len(ids)} were {done} before the error.") from None
+            raise PageError(
+                503, "Unavailable", f"{error}; {count} of {len(ids)} were {done} before the error."
+            ) from None
     return visit.go("/deadletters", done=done, n=count, of=len(ids))
 
 

@@ -45,7 +45,7 @@ class Form:
         """Return a field of several lines without invisible characters. A long field is cut, and the cut is marked."""
         return shorten(clean(self.raw(name)).strip(), MAX_NOTE)
 
-    def every(self, name: str) -> Sequence[str]:
+    def values(self, name: str) -> Sequence[str]:
         """Return all values of a field, each as one line."""
         return [one_line(value) for value in self.fields.get(name, ())]
 

@@ -21,7 +21,7 @@ from alertworker.web.pages.session import Session
 from alertworker.web.pages.views import Visit, action
 
 #: Holds the form's token before a login. The token is random and not signed. A value signed with a key derived from the
-#: admin key is sent only after a login: anyone who has such a value can try keys against it offline.
+#: admin key is sent only after a login. With such a value, anyone can try keys offline.
 _FORM_COOKIE: Final = "alertworker_login"
 _log: Final = logging.getLogger("alertworker.web")
 

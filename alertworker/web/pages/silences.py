@@ -11,7 +11,7 @@ from starlette.responses import Response
 from alertworker.errors import AlertWorkerError
 from alertworker.events.base import new_id
 from alertworker.ports.alert_search import AlertLabels, AlertRow
-from alertworker.routing.impossible import doubts
+from alertworker.routing.impossible import matcher_warnings
 from alertworker.routing.matchers import Matcher, parse_list
 from alertworker.routing.silences import Silence
 from alertworker.web.pages.form import Form
@@ -64,7 +64,7 @@ def silences(visit: Visit) -> Response:
     admin, ended = visit.context.admin, bool(visit.parameter("ended"))
     labels = [alert.matched for alert in admin.open_alerts()]
     rows = [
-        Listed(one, one.state(now=visit.now), sum(map(one.matches, labels)), doubts(one.matchers))
+        Listed(one, one.state(now=visit.now), sum(map(one.matches, labels)), matcher_warnings(one.matchers))
         for one in admin.silences(now=None if ended else visit.now)
     ]
     return visit.show("silences.html", rows=rows, ended=ended)
@@ -85,7 +85,7 @@ def add(visit: Visit) -> Response:
         return _form(visit, form, alert_id=alert_id, wrong=str(error))
     if form.raw("do") == "preview":
         matching = [alert for alert in admin.open_alerts() if silence.matches(alert.matched)]
-        return _form(visit, form, alert_id=alert_id, preview=Preview(matching, doubts(silence.matchers)))
+        return _form(visit, form, alert_id=alert_id, preview=Preview(matching, matcher_warnings(silence.matchers)))
     admin.add_silence(silence, now=visit.now)
     return visit.go("/silences", done="silenced")
 
@@ -124,10 +124,10 @@ def _read(visit: Visit, alert: AlertRow | None) -> Silence:
 def _chosen(form: Form, alert: AlertRow | None) -> list[Matcher]:
     """Return a matcher for each selected label. A missing label is an error: without it the silence matches more."""
     labels = _labels(alert)
-    for name in form.every("label"):
+    for name in form.values("label"):
         if name not in labels:
             raise SilenceError(f"The alert or its label {name} no longer exists. Select the labels again.")
-    return [Matcher(name, "=", labels[name]) for name in form.every("label")]
+    return [Matcher(name, "=", labels[name]) for name in form.values("label")]
 
 
 def _check(starts_at: datetime, ends_at: datetime, *, now: datetime) -> None:
@@ -141,7 +141,7 @@ def _form(
     visit: Visit, form: Form, *, alert_id: str, wrong: str | None = None, preview: Preview | None = None
 ) -> Response:
     alert = visit.context.admin.alert(alert_id) if alert_id else None
-    chosen = form.every("label") if form.fields else _CHOSEN
+    chosen = form.values("label") if form.fields else _CHOSEN
     return visit.show(
         "silence.html",
         alert=alert,

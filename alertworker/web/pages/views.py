@@ -35,7 +35,7 @@ DONE: Final = {
 }
 
 
-class Trouble(Exception):
+class PageError(Exception):
     """A page does not exist or an action failed. ``text`` gives the reason and the remedy."""
 
     def __init__(self, status: int, title: str, text: str) -> None:
@@ -108,7 +108,7 @@ async def _answered(request: Request, view: View) -> Response:
         if request.method == "POST":
             visit = replace(visit, form=await _own_form(request, session))
         return await asyncio.to_thread(view, visit)
-    except Trouble as trouble:
+    except PageError as trouble:
         return visit.show("error.html", status=trouble.status, title=trouble.title, text=trouble.text)
     except Refusal as refusal:
         return visit.show("error.html", status=refusal.status, title="Not done", text=refusal.reason)
@@ -119,7 +119,7 @@ async def _answered(request: Request, view: View) -> Response:
 async def _own_form(request: Request, session: Session) -> Form:
     form = await read_form(request)
     if not is_ours(request, form, session.csrf):
-        raise Trouble(403, "Not done", "The form is not from your session. Reload the page and try again.")
+        raise PageError(403, "Not done", "The form is not from your session. Reload the page and try again.")
     return form
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from alertworker.alerts.aggregate import of_all
+from alertworker.alerts.aggregate import with_common_facts
 from alertworker.alerts.alert import Subject
 from alertworker.alerts.catalogue import RELAYED, TRACE, AlertType, Severity
 from alertworker.alerts.message import Step
@@ -37,9 +37,9 @@ ALERT = Subject(
 
 def test_facts_of_one_call_are_left_out_or_named_as_an_example() -> None:
     """The key, the prompt and the trace differ from call to call; the team may not."""
-    found = of_all(ALERT, Step.SUMMARY, {"search": 60, "billing": 5}).facts
+    found = with_common_facts(ALERT, Step.SUMMARY, {"search": 60, "billing": 5}).facts
     assert found == {"Request Model": "gpt-4o", "Example error": "boom"}
-    assert of_all(ALERT, Step.SUMMARY, {"search": 65}).facts["Team"] == "search"
+    assert with_common_facts(ALERT, Step.SUMMARY, {"search": 65}).facts["Team"] == "search"
 
 
 @pytest.mark.parametrize(
@@ -53,4 +53,4 @@ def test_facts_of_one_call_are_left_out_or_named_as_an_example() -> None:
 )
 def test_other_messages_keep_all_facts(alert: Subject, step: Step) -> None:
     """They are about one call, or their facts are not those of a call."""
-    assert of_all(alert, step, {}).facts == FACTS
+    assert with_common_facts(alert, step, {}).facts == FACTS

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertworker.budgets.configured import CapExemptions, OwnBudget, present
+from alertworker.budgets.configured import CapExemptions, OwnBudget, matching_budgets
 from alertworker.budgets.readings import SHARES
 from alertworker.settings import load_settings
 from alertworker.settings.loader import ConfigurationError
@@ -44,7 +44,7 @@ def test_of_each_period_the_first_that_fits_by_id_or_name_is_an_entitys() -> Non
         OwnBudget(dimension="tag", entity="batch-*", max=5),
     ]
     entities = [("team", "t1"), ("team", "t2"), ("team", ""), ("tag", "batch-7"), ("tag", "other"), ("tag", "(other)")]
-    found = present(budgets, entities, {("team", "t1"): "search"}, {}, zone=BERLIN, now=NOW)
+    found = matching_budgets(budgets, entities, {("team", "t1"): "search"}, {}, zone=BERLIN, now=NOW)
     limits = {key.stored: period.reading.max_nanos for key, period in found.items()}
 
     assert limits == {
@@ -72,12 +72,12 @@ def test_of_each_period_the_first_that_fits_by_id_or_name_is_an_entitys() -> Non
 )
 def test_a_pattern_knows_two_signs_and_nothing_else(pattern: str, names: tuple[str, str], fits: bool) -> None:
     """Brackets stand for themselves: names of teams and tags have them."""
-    assert OwnBudget(dimension="tag", entity=pattern, max=1).fits(*names) is fits
+    assert OwnBudget(dimension="tag", entity=pattern, max=1).matches(*names) is fits
 
 
 def test_a_keys_budget_goes_by_its_name() -> None:
     """Two hashes of one name are one budget; a key without a name has one of its own."""
-    found = present(
+    found = matching_budgets(
         [OwnBudget(dimension="key", max=1)],
         [("key", "h1"), ("key", "h2"), ("key", "h3")],
         {("key", "h1"): "app", ("key", "h2"): "app"},
@@ -91,7 +91,7 @@ def test_a_keys_budget_goes_by_its_name() -> None:
 
 def test_days_are_those_of_the_configured_zone() -> None:
     """Half past eleven in the evening in London is tomorrow in Berlin."""
-    (period,) = present(
+    (period,) = matching_budgets(
         [OwnBudget(dimension="tag", max=1, period="day")], [("tag", "x")], {}, {}, zone=BERLIN, now=NOW
     ).values()
 
@@ -117,8 +117,8 @@ def test_a_budgets_entity_is_kept_and_a_pattern_matches_names_only(
     """Callers make up ids, so that a pattern for them would keep any number of rows."""
     budgets = CapExemptions((OwnBudget(dimension="user", entity=pattern, max=1),))
 
-    assert budgets.holds("user", "u9", names) is kept
-    assert not budgets.holds("customer", "u9", names)
+    assert budgets.covers("user", "u9", names) is kept
+    assert not budgets.covers("customer", "u9", names)
 
 
 def test_they_are_read_from_our_section_and_a_mistake_is_named(tmp_path: Path) -> None:
@@ -138,5 +138,5 @@ def test_a_pattern_never_takes_long(pattern: str) -> None:
     """Names come from callers: a pattern with many stars must not try every way to divide one among them."""
     started = perf_counter()
 
-    assert not OwnBudget(dimension="tag", entity=pattern, max=1).fits("a" * 256)
+    assert not OwnBudget(dimension="tag", entity=pattern, max=1).matches("a" * 256)
     assert perf_counter() - started < 2

@@ -11,7 +11,7 @@ import pytest
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import RELAYED, AlertType, Kind, Severity
 from alertworker.detectors import Policy
-from alertworker.detectors.llm import slow_in_sum, too_slow
+from alertworker.detectors.llm import summarize_slow, too_slow
 from alertworker.events import EVENT, RequestSucceeded
 from alertworker.folding import fold
 
@@ -46,11 +46,11 @@ def test_a_notice_has_the_slowest_response_time() -> None:
 
 def test_a_summary_has_no_single_response_time() -> None:
     """Its headline is composed of labels and the policy."""
-    summed = slow_in_sum(replace(SLOW, headline="anything"), POLICY)
+    summed = summarize_slow(replace(SLOW, headline="anything"), POLICY)
     assert summed.headline == "Responses are slow - 65 response times > Alerting threshold: 300s (gpt-4o)"
 
 
 @pytest.mark.parametrize("alert", [replace(SLOW, notified_count=65), replace(SLOW, labels={RELAYED: "litellm"})])
 def test_other_summaries_keep_their_headline(alert: OpenAlert) -> None:
     """They are about one call, or about LiteLLM's own alert."""
-    assert slow_in_sum(alert, POLICY) == alert
+    assert summarize_slow(alert, POLICY) == alert

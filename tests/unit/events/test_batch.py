@@ -24,7 +24,7 @@ from alertworker.events.batch import (
     BatchTooLargeError,
     decode,
     decode_items,
-    readable,
+    display_payload,
     seal,
 )
 from alertworker.events.compression import compress
@@ -330,8 +330,8 @@ def test_any_object_is_read_or_refused(value: Any) -> None:
 
 def test_a_long_payload_is_shown_from_its_start() -> None:
     """A dead letter of megabytes does not become a page of megabytes, nor a million objects."""
-    assert readable(GOOD) == readable(compress(GOOD)) == json.loads(GOOD)
-    assert readable(b'"\\ud800"') == '"\\ud800"'
-    long = readable(compress(b"[" + b"1," * 4_000_000 + b"1]"))
+    assert display_payload(GOOD) == display_payload(compress(GOOD)) == json.loads(GOOD)
+    assert display_payload(b'"\\ud800"') == '"\\ud800"'
+    long = display_payload(compress(b"[" + b"1," * 4_000_000 + b"1]"))
     assert isinstance(long, str)
     assert len(long) == 1024 * 1024

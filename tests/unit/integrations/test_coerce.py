@@ -14,7 +14,7 @@ from alertworker.integrations.litellm.coerce import cost, moment, nanos, url
     "value", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", datetime(2100, 1, 1, tzinfo=UTC), 946_684_799, 1e30]
 )
 def test_a_time_in_another_century_is_invalid(value: object) -> None:
-    """Such as the reset of a budget that is never to be reset."""
+    """An example is the reset of a budget that is never to be reset."""
     assert moment(value) is None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alertworker.integrations.litellm.deployments import Deployments, remembered
+from alertworker.integrations.litellm.deployments import Deployments, needed_fields
 from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder
 from tests.unit.integrations.litellm_data import ProviderError, attempt, caller, request, success
@@ -28,7 +28,7 @@ def test_a_model_without_a_provider_has_the_one_that_litellm_finds() -> None:
 
     def act() -> None:
         hooks.started(request(), caller(), "acompletion")
-        hooks.trying(bare)
+        hooks.attempt_started(bare)
         hooks.attempt_failed(bare, ProviderError(500, "no"), None)
         hooks.failed(request(), ProviderError(500, "no"), caller())
 
@@ -71,9 +71,9 @@ def test_the_region_is_the_deployments_own_or_vertex_ais_for_the_whole_proxy(
 
     def act() -> None:
         hooks.started(request(), caller(), "acompletion")
-        hooks.trying(tried)
+        hooks.attempt_started(tried)
         hooks.succeeded(success(custom_llm_provider=provider))
 
     in_loop(act)
     assert [event.region for event in publisher.events] == [region]
-    assert deployments.facts(remembered(tried))["region"] == region
+    assert deployments.facts(needed_fields(tried))["region"] == region

@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from alertworker import events
 from alertworker.events import EVENT
 from alertworker.events.base import MAX_NAME, MAX_TEXT
-from alertworker.integrations.litellm.leaving import FIELDS, Treatment, can_alert, leaving
 from alertworker.integrations.litellm.options import CallbackOptions
+from alertworker.integrations.litellm.outgoing import FIELDS, Treatment, can_alert, outgoing
 from alertworker.integrations.litellm.recorder import Recorder
 from tests.unit.integrations.litellm_data import ProviderError, attempt, caller, success
 from tests.unit.integrations.recording import RecordingPublisher
@@ -23,7 +23,7 @@ from tests.unit.integrations.test_audit import entry
 from tests.unit.integrations.test_recorder import in_loop
 
 SECRET = "sk-proj-canary0123456789abcdefABCDEF"
-STAND_IN = leaving({"team_id": SECRET})["team_id"]
+STAND_IN = outgoing({"team_id": SECRET})["team_id"]
 MODELS = [getattr(events, name) for name in events.__all__ if isinstance(getattr(events, name), type)]
 
 
@@ -49,7 +49,7 @@ def _leaves(annotation: Any) -> set[str]:
 def test_every_string_of_an_event_has_a_declared_treatment(model: type[BaseModel]) -> None:
     """Add a new field to `FIELDS`: free text, an identity, metadata, or made by us."""
     new = set(strings(model)) - {"event_id", "schema_version"} - set(FIELDS)
-    assert new == set(), "add them to `FIELDS` in alertworker/integrations/litellm/leaving.py"
+    assert new == set(), "add them to `FIELDS` in alertworker/integrations/litellm/outgoing.py"
 
 
 def test_no_treatment_is_declared_for_a_field_that_is_gone() -> None:
@@ -68,15 +68,15 @@ def test_no_field_passes_a_secret(name: str) -> None:
     )
     for field in (name, "a_new_field"):
         for value in values:
-            assert SECRET not in str(leaving({field: value}))
-            assert "hunter2x" not in str(leaving({field: {"metadata": value}}))
-    assert SECRET not in str(leaving({"failure": {name: SECRET}, "budgets": [{name: SECRET}]}))
+            assert SECRET not in str(outgoing({field: value}))
+            assert "hunter2x" not in str(outgoing({field: {"metadata": value}}))
+    assert SECRET not in str(outgoing({"failure": {name: SECRET}, "budgets": [{name: SECRET}]}))
 
 
 def test_entities_with_secrets_as_names_stay_distinct() -> None:
     """Their rows in the ledger do not become one."""
     other = SECRET.replace("canary0", "canary1")
-    treated = leaving({"tags": (SECRET, other, "nightly"), "team_id": SECRET, "key_alias": f"key of {SECRET}"})
+    treated = outgoing({"tags": (SECRET, other, "nightly"), "team_id": SECRET, "key_alias": f"key of {SECRET}"})
 
     assert treated["tags"][0] == treated["team_id"] == STAND_IN != treated["tags"][1]
     assert treated["tags"][2] == "nightly"
@@ -86,7 +86,7 @@ def test_entities_with_secrets_as_names_stay_distinct() -> None:
 def test_an_id_that_may_be_a_secret_stays_an_id() -> None:
     """A hash, a trace and a UUID, by which entities and calls are known."""
     ids = {"team_id": "ab" * 16, "deployment_id": "cd" * 32, "trace_id": "0" * 31 + "1", "key_hash": "ef" * 32}
-    assert leaving(ids) == ids
+    assert outgoing(ids) == ids
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_an_id_that_may_be_a_secret_stays_an_id() -> None:
 )
 def test_metadata_is_printed_without_secrets(value: object, shown: Mapping[str, str] | None) -> None:
     """Names and values, nested ones, and values that are no strings."""
-    treated = leaving({"alerting_metadata": value})["alerting_metadata"]
+    treated = outgoing({"alerting_metadata": value})["alerting_metadata"]
 
     assert SECRET not in str(treated)
     assert "hunter2" not in str(treated)
@@ -146,7 +146,7 @@ def test_metadata_is_printed_without_secrets(value: object, shown: Mapping[str, 
 
 def test_keys_of_metadata_that_hold_different_secrets_stay_different() -> None:
     """One of the values would be lost."""
-    treated = leaving({"alerting_metadata": {"password: hunter2xx": "a", "password: hunter2yy": "b"}})
+    treated = outgoing({"alerting_metadata": {"password: hunter2xx": "a", "password: hunter2yy": "b"}})
     assert sorted(treated["alerting_metadata"].values()) == ["a", "b"]
 
 
@@ -157,7 +157,7 @@ def test_a_callers_object_that_raises_costs_its_metadata_alone() -> None:
         def items(self) -> Any:
             raise RuntimeError(SECRET)
 
-    assert leaving({"alerting_metadata": Odd(a=1), "team_id": "t1"}) == {"alerting_metadata": {}, "team_id": "t1"}
+    assert outgoing({"alerting_metadata": Odd(a=1), "team_id": "t1"}) == {"alerting_metadata": {}, "team_id": "t1"}
 
 
 #: Values into which a caller, an administrator or a provider may have written a secret, and what must not break.
@@ -195,12 +195,12 @@ def followed(publisher: RecordingPublisher) -> None:
     now = {"boot_id": "b", "age_seconds": 9, "last_progress_at": datetime.now(UTC)}
     (describe,) = publisher.inflight.describes.values()
     publisher.publish({**describe(), "type": "llm.request.announced", **now})
-    hooks.trying(tried)
+    hooks.attempt_started(tried)
     hooks.attempt_failed(tried, error, 0)
     hooks.failed(asked, error, who)
     for unpriced in ({"response_cost": None}, {}):
         call()
-        hooks.trying(tried)
+        hooks.attempt_started(tried)
         hooks.succeeded(succeeded(asked, unpriced))
     hooks.changed(
         entry("updated", object_id=SECRET, before={"key_alias": SECRET}, after={"models": [SECRET], SECRET: 1})
@@ -275,8 +275,8 @@ def test_no_field_is_cut_silently(name: str) -> None:
     """A text that was cut ends with a mark; a name that was cut has one, and stays distinct."""
     field = FIELDS[name]
     for value in (LONG, LONG.replace(" ", "-")):
-        treated = leaving({name: value, "x": {"metadata": {"a": value}}})
-        metadata = leaving({name: {"a": value, value: "b"}})[name]
+        treated = outgoing({name: value, "x": {"metadata": {"a": value}}})
+        metadata = outgoing({name: {"a": value, value: "b"}})[name]
         if field.treatment in (Treatment.METADATA, Treatment.ALLOWED):
             assert metadata["a"].endswith("… cut")
             assert len(metadata["a"]) <= MAX_TEXT
@@ -288,14 +288,14 @@ def test_no_field_is_cut_silently(name: str) -> None:
         assert len(cut) <= field.limit
         if field.treatment is Treatment.IDENTITY:
             assert "…" in cut
-            assert leaving({name: f"{value}1"})[name] != leaving({name: f"{value}2"})[name]
+            assert outgoing({name: f"{value}1"})[name] != outgoing({name: f"{value}2"})[name]
         else:
             assert cut.endswith(("… cut", "…"))
 
 
 def test_a_mapping_with_too_many_items_has_the_number_of_omitted_ones() -> None:
     """None is left out silently."""
-    shown = leaving({"alerting_metadata": {f"k{number}": number for number in range(50)}})["alerting_metadata"]
+    shown = outgoing({"alerting_metadata": {f"k{number}": number for number in range(50)}})["alerting_metadata"]
     assert len(shown) == 32
     assert shown["…"] == "19 more … cut"
 
@@ -305,4 +305,4 @@ def test_redaction_never_makes_an_event_too_long_for_the_contract() -> None:
     text = "token=abcd " * 180
     event = {"type": "llm.request.succeeded", "call_id": text[:MAX_NAME], "started_at": _NOW, "ended_at": _NOW}
     event |= {"cost_failure": text[:MAX_TEXT], "alerting_metadata": {text[:MAX_NAME]: text}, "tags": [text[:MAX_NAME]]}
-    assert EVENT.validate_python(leaving(event))
+    assert EVENT.validate_python(outgoing(event))

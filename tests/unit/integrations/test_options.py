@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alertworker.integrations.litellm.metadata import printed
+from alertworker.integrations.litellm.metadata import to_strings
 from alertworker.integrations.litellm.options import CallbackOptions
 
 
@@ -68,5 +68,5 @@ def test_a_list_of_addresses_travels_as_addresses() -> None:
     """A team's ``soft_budget_alerting_emails`` is a list in LiteLLM, whole however many there are."""
     named = [f"person{number}@corp.example" for number in range(12)]
 
-    assert printed({"soft_budget_alerting_emails": named}) == {"soft_budget_alerting_emails": ", ".join(named)}
-    assert printed({"mixed": [1, "a"]}) == {"mixed": "[1, 'a']"}
+    assert to_strings({"soft_budget_alerting_emails": named}) == {"soft_budget_alerting_emails": ", ".join(named)}
+    assert to_strings({"mixed": [1, "a"]}) == {"mixed": "[1, 'a']"}

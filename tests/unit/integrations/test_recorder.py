@@ -60,7 +60,7 @@ def test_a_success_carries_what_alerting_and_the_ledger_need(publisher: Recordin
         hooks.started(
             request(), caller(spend=1.0, max_budget=10.0, soft_budget=8.0, budget_duration="30d"), "acompletion"
         )
-        hooks.trying(attempt())
+        hooks.attempt_started(attempt())
         hooks.succeeded(success())
 
     in_loop(act)
@@ -99,7 +99,7 @@ def test_a_failure_after_attempts_names_the_deployment_and_scrubs(publisher: Rec
     def act() -> None:
         hooks.started(request(), caller(), "acompletion")
         for _ in range(2):
-            hooks.trying(attempt())
+            hooks.attempt_started(attempt())
             hooks.attempt_failed(attempt(), error, None)
         hooks.failed(request(), error, caller())
 
@@ -123,7 +123,7 @@ def test_a_failed_call_names_its_trace(publisher: RecordingPublisher) -> None:
         for call_id, named in (("call-1", {}), ("call-2", {"trace_id": "named"})):
             tried = routed | {"litellm_call_id": call_id, "metadata": routed["metadata"] | named}
             hooks.started(request(call_id), caller(), "acompletion")
-            hooks.trying(tried)
+            hooks.attempt_started(tried)
             hooks.attempt_failed(tried, ProviderError(500, "no"), None)
             hooks.failed(request(call_id), ProviderError(500, "no"), caller())
 
@@ -138,7 +138,7 @@ def test_a_stream_that_breaks_off_is_a_failed_attempt(publisher: RecordingPublis
     def act() -> None:
         for call_id in ("call-1", "call-2"):
             hooks.started(request(call_id, stream=True), caller(), "acompletion")
-            hooks.trying(attempt(call_id))
+            hooks.attempt_started(attempt(call_id))
             hooks.chunk(request(call_id))
         hooks.failed(request("call-1"), ProviderError(500, "the stream was cut"), caller())
         hooks.answer_complete(request("call-2"))
@@ -184,7 +184,7 @@ def test_the_end_names_the_deployments_that_failed_the_call(publisher: Recording
     def act() -> None:
         hooks.started(request(), caller(), "acompletion")
         for tried, error in ((eu, 503), (eu, 503), (us, 400), (attempt(model_info={"id": "dep-3"}), None)):
-            hooks.trying(tried)
+            hooks.attempt_started(tried)
             if error is not None:
                 error_class = ContentPolicyViolationError if error == 400 else ProviderError
                 hooks.attempt_failed(tried, error_class(error, "no"), None)
@@ -204,7 +204,7 @@ def test_a_retry_on_the_same_deployment_is_not_a_second_failed_call(publisher: R
     def act() -> None:
         hooks.started(request(), caller(), "acompletion")
         for tried in (attempt(), attempt(), other, other):
-            hooks.trying(tried)
+            hooks.attempt_started(tried)
             hooks.attempt_failed(tried, ProviderError(500, "no"), None)
         hooks.attempt_failed(attempt("health check"), ProviderError(500, "no"), None)
 
@@ -218,7 +218,7 @@ def test_a_deployment_s_key_is_named_by_a_digest(publisher: RecordingPublisher) 
 
     def act() -> None:
         hooks.started(request(), caller(), "acompletion")
-        hooks.trying(attempt())
+        hooks.attempt_started(attempt())
         hooks.attempt_failed(attempt(), ProviderError(401, "Incorrect API key"), None)
 
     in_loop(act)
@@ -235,7 +235,7 @@ def test_a_key_that_the_client_brings_is_the_client_s_problem(publisher: Recordi
     def act() -> None:
         hooks.started(request(api_key="sk-the-client-s"), caller(), "acompletion")
         for status in (401, 500):
-            hooks.trying(attempt(api_key="sk-the-client-s"))
+            hooks.attempt_started(attempt(api_key="sk-the-client-s"))
             hooks.attempt_failed(attempt(api_key="sk-the-client-s"), ProviderError(status, "no"), None)
 
     in_loop(act)
@@ -251,7 +251,7 @@ def test_a_call_with_a_refused_key_of_its_own_is_the_clients_problem(publisher: 
 
     def act() -> None:
         hooks.started(request(api_key="sk-the-client-s"), caller(), "acompletion")
-        hooks.trying(attempt(api_key="sk-the-client-s"))
+        hooks.attempt_started(attempt(api_key="sk-the-client-s"))
         hooks.attempt_failed(attempt(api_key="sk-the-client-s"), ProviderError(401, "no"), None)
         hooks.failed(request(), ProviderError(401, "no"), caller())
 
@@ -268,7 +268,7 @@ def test_an_answer_names_the_deployment_s_key(
 
     def act() -> None:
         hooks.started(request(**({"api_key": brought} if brought else {})), caller(), "acompletion")
-        hooks.trying(attempt())
+        hooks.attempt_started(attempt())
         hooks.succeeded(success())
 
     in_loop(act)
@@ -287,7 +287,7 @@ def test_litellm_s_health_checks_are_marked(publisher: RecordingPublisher) -> No
         hooks.attempt_failed(attempt("check", metadata=tagged), ProviderError(500, "no"), None)
         hooks.succeeded(success("check", request_tags=tagged["tags"]))
         hooks.started(request(metadata=tagged), caller(), "acompletion")
-        hooks.trying(attempt(metadata=tagged))
+        hooks.attempt_started(attempt(metadata=tagged))
         hooks.attempt_failed(attempt(metadata=tagged), ProviderError(500, "no"), None)
         hooks.succeeded(success(request_tags=tagged["tags"]))
 
@@ -301,8 +301,8 @@ def test_a_nested_attempt_is_published_once(publisher: RecordingPublisher) -> No
 
     def act() -> None:
         hooks.started(request(), caller(), "atext_completion")
-        hooks.trying(attempt())
-        hooks.trying(attempt())
+        hooks.attempt_started(attempt())
+        hooks.attempt_started(attempt())
         hooks.attempt_failed(attempt(), ProviderError(500, "no"), None)
         hooks.attempt_failed(attempt(), ProviderError(500, "no"), None)
 
@@ -316,9 +316,9 @@ def test_a_fallback_names_the_requested_model_group(publisher: RecordingPublishe
 
     def act() -> None:
         hooks.started(request(), caller(), "acompletion")
-        hooks.trying(attempt())
+        hooks.attempt_started(attempt())
         hooks.attempt_failed(attempt(), ProviderError(500, "no"), None)
-        hooks.trying(attempt(fallback_depth=1, metadata={"model_group": "backup"}))
+        hooks.attempt_started(attempt(fallback_depth=1, metadata={"model_group": "backup"}))
         hooks.succeeded(success(model_group="backup"))
 
     in_loop(act)
@@ -378,7 +378,7 @@ def test_an_odd_request_never_costs_the_event(publisher: RecordingPublisher) -> 
 
     def act() -> None:
         hooks.started(request("c" * 999, model=["?"], metadata=odd, stream="yes"), caller(team_alias="\x00\ud800"), 5)
-        hooks.trying(attempt("c" * 999, api_base=7, model_info="?", model=None))
+        hooks.attempt_started(attempt("c" * 999, api_base=7, model_info="?", model=None))
         hooks.succeeded(
             success(
                 "c" * 999,
@@ -570,7 +570,7 @@ def test_nothing_of_a_prompt_is_kept(publisher: RecordingPublisher) -> None:
         def start_call() -> None:
             prompt = Prompt([{"role": "user", "content": "hello"}])
             hooks.started(request(messages=prompt), caller(), "acompletion")
-            hooks.trying(attempt(messages=prompt))
+            hooks.attempt_started(attempt(messages=prompt))
 
         start_call()
         gc.collect()

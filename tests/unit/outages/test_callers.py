@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alertworker.outages.callers import KeyRow, ModelUse, Suspect, fails_elsewhere, is_callers, suspect
+from alertworker.outages.callers import KeyRow, ModelUse, Suspect, fails_elsewhere, is_callers_problem, suspect
 from alertworker.outages.verdict import judge
 from alertworker.outages.windows import Bucket, Limits
 
@@ -61,7 +61,7 @@ def test_from_75_percent_on_other_deployments_must_prove_it(failed: int, succeed
     """No other key's calls prove that the deployment works."""
     one = found(failed, succeeded, row("k1", failed))
     assert one is not None
-    assert one.is_most is expected
+    assert one.fails_most is expected
 
 
 def test_litellm_s_counts_have_no_suspect() -> None:
@@ -94,7 +94,7 @@ def test_a_region_without_the_key_s_failures_must_have_no_outage() -> None:
 )
 def test_other_keys_must_show_that_the_model_works(one: Suspect, use: ModelUse, *, expected: bool) -> None:
     """A key that makes most calls has most failures of an outage."""
-    assert is_callers(one, [use]) is expected
+    assert is_callers_problem(one, [use]) is expected
 
 
 UNUSED = RARE._replace(own_succeeded=0)

@@ -12,7 +12,7 @@ from alertworker.outages.credentials import (
     ended,
     grade_of,
     judge_credential,
-    unserved,
+    unserved_models,
 )
 from alertworker.outages.ending import End
 from alertworker.outages.rows import CredentialKey
@@ -70,7 +70,7 @@ def test_a_model_that_no_retry_serves_has_no_other_credential() -> None:
         "d3": Calls(by_retry=1),
         "d4": Calls(by_fallback=2),
     }
-    assert unserved(rows, calls) == ("o3",)
+    assert unserved_models(rows, calls) == ("o3",)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_a_flapping_target_counts_earlier_outages() -> None:
     for start in range(0, 6_000, 600):
         state = fail(state, start)
     assert (len(state.stretches), state.stretches[0]) == (10, Stretch(0, 60))
-    assert (flapping.is_quiet(state, 6_359), flapping.is_quiet(state, 6_360)) == (False, True)
+    assert (flapping.has_ended(state, 6_359), flapping.has_ended(state, 6_360)) == (False, True)
 
     closed = flapping.closed(state, 0, over_until=6_360)
     assert (closed.state, closed.stretches) == (0, state.stretches)

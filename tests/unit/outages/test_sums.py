@@ -65,9 +65,9 @@ def sums_of(events: Iterable[Event]) -> OutageSums:
     sums = OutageSums()
     for event in events:
         if isinstance(event, AttemptFailed):
-            sums.attempt(event)
+            sums.add_attempt(event)
         elif isinstance(event, RequestSucceeded | RequestFailed):
-            sums.end(event)
+            sums.add_end(event)
     return sums
 
 

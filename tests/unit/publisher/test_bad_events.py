@@ -12,7 +12,7 @@ import pytest
 
 from alertworker.events import Canary, RequestSucceeded
 from alertworker.events.batch import SealedBatch, decode
-from alertworker.integrations.litellm.leaving import leaving
+from alertworker.integrations.litellm.outgoing import outgoing
 from alertworker.publisher import Publisher
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
@@ -77,7 +77,7 @@ class Memory:
         """Do nothing."""
 
 
-@pytest.mark.parametrize("prepare", [dict, leaving], ids=["plain", "litellm"])
+@pytest.mark.parametrize("prepare", [dict, outgoing], ids=["plain", "litellm"])
 @pytest.mark.parametrize("kind", BAD)
 def test_a_bad_event_costs_no_other(tmp_path: Path, kind: str, prepare: Callable[[Any], Any]) -> None:
     """It was up to 499 others, which no counter had."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alertworker.routing.impossible import doubt_label, doubts
+from alertworker.routing.impossible import label_warning, matcher_warnings
 from alertworker.routing.matchers import parse_list
 
 
@@ -28,7 +28,7 @@ from alertworker.routing.matchers import parse_list
 )
 def test_an_unknown_label_or_value_is_named_with_the_nearest(text: str, meant: str) -> None:
     """Each matcher has a warning of its own, which names it."""
-    [doubt] = doubts(parse_list(text))
+    [doubt] = matcher_warnings(parse_list(text))
 
     assert doubt.startswith(str(parse_list(text)[0]))
     assert meant in doubt
@@ -51,10 +51,10 @@ def test_an_unknown_label_or_value_is_named_with_the_nearest(text: str, meant: s
 )
 def test_a_possible_label_value_has_no_warning(text: str) -> None:
     """An empty value asks for alerts without the label."""
-    assert doubts(parse_list(text)) == ()
+    assert matcher_warnings(parse_list(text)) == ()
 
 
 def test_a_label_of_an_inhibition_is_looked_at_too() -> None:
     """A label that no alert has is never equal."""
-    assert doubt_label("deployment") is None
-    assert "did you mean deployment?" in (doubt_label("deploymnt") or "")
+    assert label_warning("deployment") is None
+    assert "did you mean deployment?" in (label_warning("deploymnt") or "")

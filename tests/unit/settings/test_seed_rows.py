@@ -12,7 +12,7 @@ from alertworker.alerts.catalogue import CATALOGUE, OURS, AlertType
 from alertworker.budgets.readings import SHARES
 from alertworker.channels import build_channel
 from alertworker.integrations.litellm.options import CallbackOptions
-from alertworker.pipeline import Runtime, routed
+from alertworker.pipeline import Runtime, routed_channels
 from alertworker.settings import Settings, load_settings
 from alertworker.settings.values import AlertingArgs
 from alertworker.web.services import SERVICES
@@ -87,7 +87,7 @@ def test_an_example_of_the_page_works(tmp_path: Path, name: str) -> None:
     } == types
     assert settings.alerting_args.model_dump(include=set(seed_page.ARGS)) == seed_page.ARGS
     assert {channel.kind for channel in channels.values()} == kinds
-    assert {kind for _, kind in routed(service, settings.alert_types, runtime)}
+    assert {kind for _, kind in routed_channels(service, settings.alert_types, runtime)}
     assert settings.warnings == ()
 
 

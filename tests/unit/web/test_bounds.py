@@ -21,7 +21,7 @@ from alertworker.web.cached import CachedHealth
 from alertworker.web.context import Context
 from alertworker.web.keys import Keys
 from alertworker.web.page_context import PageContext
-from alertworker.web.request_body import Room
+from alertworker.web.request_body import MemoryBudget
 from tests.asgi import Answer, ask
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC).isoformat()
@@ -56,7 +56,7 @@ def web(send: Callable[[SealedBatch], None], room: int = 1_000_000) -> tuple[Any
         health=cast("CachedHealth", None),
         pages=cast("PageContext", None),
         try_service=lambda _service, _now: (),
-        room=Room(room),
+        room=MemoryBudget(room),
     )
     return build_app(context), context
 
