@@ -7,38 +7,19 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
 
-from alertworker.text.secret_formats import (
-    BOT,
-    HEX,
-    KEY_HINTS,
-    KEYS,
-    KEYS_OUTSIDE_QUERIES,
-    LABEL_HINTS,
-    LABELLED,
-    LONG,
-    SECRET_NAME,
-    is_random,
-)
+from alertworker.text.decode import decodings
+from alertworker.text.secret_formats import ADDRESSES, BOT, HEX, KEY_HINTS, KEYS, LONG, QUERIES, is_random
+from alertworker.text.secret_names import SECRET_NAME
+from alertworker.text.secret_values import announced, mentioned
 from alertworker.text.shorten import CUT, boundary, fingerprint, shorten
 
 #: Replaces a secret.
 REMOVED: Final = "[removed]"
-#: Hides the format of a secret: characters without width, percent-encoding, escapes of JSON, Python and HTML.
-_DISGUISE: Final = re.compile(
-    r"%(?P<percent>[2-7][0-9A-Fa-f])|\\u00(?P<json>[2-7][0-9A-Fa-f])|\\x(?P<python>[2-7][0-9A-Fa-f])|\\(?=[/\"'`])"
-    r"|&(?:#[xX]0{0,4}(?P<hex>[2-7][0-9A-Fa-f])|#0{0,4}(?P<decimal>3[2-9]|[4-9][0-9]|1[01][0-9]|12[0-6])"
-    r"|(?P<name>amp|apos|gt|lt|quot));"
-    "|[\xad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]"
-)
-#: How many times a text is decoded: a URL in the query of another URL is encoded twice.
-_ROUNDS: Final = 3
 #: In how many searches the keys that touch each other are found one by one, and how many searches there are at most.
 _ONE_BY_ONE: Final = 3
 _SEARCHES: Final = 12
 #: The characters of keys that touch each other.
 _GLUED: Final = re.compile(r"[\w.~+/*=|:-]*")
-#: The characters that HTML escapes by name.
-_NAMED: Final = {"amp": "&", "apos": "'", "gt": ">", "lt": "<", "quot": '"'}
 #: How many names the cache holds, and how long they are, in characters at most.
 _REMEMBERED: Final = 10_000
 _SHORT: Final = 256
@@ -137,8 +118,9 @@ def _stand_in(secret: str) -> str:
 def _keys(text: str) -> Iterator[_Span]:
     lower = text.lower()
     if any(hint in lower for hint in KEY_HINTS):
-        for match in KEYS.finditer(text):
-            yield match.span("sent") if match["sent"] else match.span()
+        for pattern in (ADDRESSES, QUERIES, KEYS):
+            for match in pattern.finditer(text):
+                yield match.span(match.lastgroup or 0)
     yield from _bots(text)
 
 
@@ -148,15 +130,7 @@ def _bots(text: str) -> Iterator[_Span]:
 
 def _certain(text: str) -> Iterator[_Span]:
     yield from _keys(text)
-    yield from _labelled(text)
-
-
-def _labelled(text: str) -> Iterator[_Span]:
-    lower = text.lower()
-    if not any(hint in lower for hint in LABEL_HINTS):
-        return
-    for match in LABELLED.finditer(text):
-        yield match.span(match.lastgroup or 0)
+    yield from announced(text)
 
 
 def _no_figures(text: str) -> Iterator[_Span]:
@@ -173,30 +147,28 @@ def _in_identity(text: str) -> Iterator[_Span]:
     """Yield the secrets in a name, in which a colon, "=" or "&" need not announce a value."""
     if any(hint in text.lower() for hint in KEY_HINTS):
         for match in _keys_of_identity(text):
-            if not match["sent"] or match[0][:6].lower() == "bearer" or _GENERATED.fullmatch(match["sent"]):
-                yield match.span("sent") if match["sent"] else match.span()
+            sent = match[match.lastgroup] if match.lastgroup == "sent" else None
+            if sent is None or match[0][:6].lower() == "bearer" or _GENERATED.fullmatch(sent):
+                yield match.span(match.lastgroup or 0)
     yield from _bots(text)
-    for start, end in _labelled(text):
+    for start, end in announced(text):
         value = text[start:end]
-        announced = text[start - 1] in "=>→\"'`" or text[max(start - 2, 0) : start] in ("> ", "→ ")
-        if _DIGIT.search(value) and (announced or value.lower() != value != value.upper()):
+        is_assigned = text[start - 1] in "=>→\"'`" or text[max(start - 2, 0) : start] in ("> ", "→ ")
+        if _DIGIT.search(value) and (is_assigned or value.lower() != value != value.upper()):
             yield start, end
 
 
 def _keys_of_identity(text: str) -> Iterator[re.Match[str]]:
     """Yield the keys in a name. "?" and "&" begin the query of an address only behind an address."""
+    yield from ADDRESSES.finditer(text)
+    yield from KEYS.finditer(text)
     address = _ADDRESS.search(text)
-    query = len(text) if address is None else address.end()
-    at = 0
-    for match in KEYS_OUTSIDE_QUERIES.finditer(text):
-        if match.start() >= query:
-            break
-        at = match.end()
-        yield match
-    yield from KEYS.finditer(text, max(at, query))
+    if address is not None:
+        yield from QUERIES.finditer(text, address.end())
 
 
 def _resembling(text: str) -> Iterator[_Span]:
+    yield from mentioned(text)
     for match in LONG.finditer(text):
         keys = list(HEX.finditer(match[0]))
         if keys and not is_random(HEX.sub("", match[0])):  # the rest is a path, which stays readable
@@ -210,12 +182,7 @@ def _replaced(
 ) -> str:
     """Replace all secrets that ``find`` finds in the text or in its decoded form."""
     spans = _found(text, find)
-    plain, places = text, list(range(len(text) + 1)) if disguised and _DISGUISE.search(text) else []
-    for _ in range(_ROUNDS if disguised else 0):
-        if not _DISGUISE.search(plain):
-            break
-        plain, starts = _plain(plain)
-        places = [places[start] for start in starts]
+    for plain, places in decodings(text) if disguised else ():
         spans += [(places[start], places[end]) for start, end in _found(plain, find)]
     if not spans:
         return text
@@ -263,31 +230,3 @@ def _merged(spans: list[_Span]) -> Iterator[_Span]:
             begin, end = start, stop
         end = max(end, stop)
     yield begin, end
-
-
-def _plain(text: str) -> tuple[str, list[int]]:
-    """Return the decoded text, and for each of its characters, and its end, the place in the encoded text."""
-    pieces: list[str] = []
-    starts: list[int] = []
-    at = 0
-    for match in _DISGUISE.finditer(text):
-        pieces.append(text[at : match.start()])
-        starts += range(at, match.start())
-        letter = _hidden(match)
-        if letter:
-            pieces.append(letter)
-            starts.append(match.start())
-        at = match.end()
-    pieces.append(text[at:])
-    starts += range(at, len(text) + 1)
-    return "".join(pieces), starts
-
-
-def _hidden(match: re.Match[str]) -> str:
-    """Return the character that a disguise stands for; characters without width and backslashes stand for none."""
-    if match["name"]:
-        return _NAMED[match["name"]]
-    if match["decimal"]:
-        return chr(int(match["decimal"]))
-    digits = match["percent"] or match["json"] or match["python"] or match["hex"]
-    return chr(int(digits, 16)) if digits else ""

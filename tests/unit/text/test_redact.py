@@ -203,7 +203,7 @@ ANNOUNCED = [
     ("password：hunter2xx", "hunter2", f"password：{REMOVED}"),
     ("{'pin': '1234'}", "1234", f"{{'pin': '{REMOVED}'}}"),
     ("Authorization-Header: Zq3xV7bN1m", "Zq3xV7", f"Authorization-Header: {REMOVED}"),
-    ("Cookie: PHPSESSID=abcdef", "abcdef", f"Cookie: PHPSESSID={REMOVED}"),
+    ("Cookie: PHPSESSID=abcdef", "abcdef", f"Cookie: {REMOVED}"),
     (r"{\"token\": \"hunter2\"}", "hunter2", rf'{{\"token\": \"{REMOVED}"}}'),
 ]
 

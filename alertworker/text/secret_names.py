@@ -1,0 +1,56 @@
+"""The names that announce a secret: in a text, and of a field.
+
+Uses only the standard library: a proxy loads this module.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+#: Words before "key" or "tokens" in the name of a secret; "sort_key" and "max_tokens" are none.
+KINDS: Final = r"""(?:
+        api|access|account|private|subscription|signing|signature|encryption|decryption|master|auth|client|secret|virtual
+      | salt|publish|fernet
+      | ssh|hmac|shared|service|admin|root|app|application|licen[cs]e|session|security|storage|aes|rsa|pgp|gpg|tls|ssl
+      | jwt|bearer|refresh|deploy|ingest|integration|server|provider|proxy|llm|recovery|bot|functions|user[-_\ ]api
+      |openai|azure|anthropic|claude|gemini|google|vertex|aws|bedrock|cohere|mistral|groq|deepseek|openrouter
+      |perplexity|together|fireworks|replicate|xai|huggingface|hugging[-_]face|hf|nvidia|databricks|litellm|langfuse
+      |langsmith|voyage|jina|pinecone|stripe|twilio|sendgrid|mailgun|datadog|sentry|slack|github|gitlab|cerebras
+      |elevenlabs|tavily|helicone
+      )"""
+#: The same, before other words.
+CODES: Final = r"(?:mfa|otp|totp|2fa|verification|security|auth|authorization|recovery|backup|one[-_\ ]?time)"
+PASSES: Final = "(?:db|pg|smtp|sql|redis|admin|root|ftp|ssh|sudo|become|mail|imap|ldap|mqtt|proxy)"
+WEBHOOKS: Final = "(?:slack|discord|teams|incoming)"
+SESSIONS: Final = "(?:php|[aj])"
+#: Suffixes of the name of a secret: a number, a version or an environment ("api_key_prod").
+_SUFFIX: Final = r"""(?:[-_]?(?:v?[0-9]{1,3}|prod(?:uction)?|dev(?:elopment)?|stag(?:e|ing)|test|live|primary|secondary
+      |default|old|new|backup|value|string|json|eu|us|pem|confirm(?:ation)?|west|east|north|south|central)(?![A-Za-z])){0,3}"""
+#: The last part of a name whose value is a secret. A look-ahead for its end saves most of the time that it takes to try
+#: all its beginnings at each place.
+LABEL: Final = rf"""(?:(?:
+        (?=[a-z_\ -]{{2,13}}?key){KINDS}[-_\ ]?keys? | secrets?
+      | (?<!output\ )(?<!input\ )token  # LiteLLM's "Latency per output token"
+      | secret[-_\ ]?key[-_\ ]?base | passw(?:or)?d[-_\ ]?hash(?:es)? | auth(?:orization)?[-_\ ]?headers?
+      | {WEBHOOKS}[-_]?webhooks? | {SESSIONS}sess(?:ion)?id
+      | passw(?:or)?ds?|passphrases?|passcodes?|pwd|authorization|credentials?
+      | cookies?|webhook[-_\ ]?url|conn(?:ection)?[-_\ ]?str(?:ing)?s?
+      | (?=[a-z2_\ -]{{3,14}}?code)
+        {CODES}[-_\ ]?codes?
+      | (?=[a-z]{{2,6}}[-_]?pass)
+        {PASSES}[-_]?pass
+      | (?:passwort|kennwort|contrase[nñ]a|mot[-_\ ]?de[-_\ ]?passe|senha)
+      ){_SUFFIX})"""
+#: The same in languages that put no blanks between words: only a value in letters of a keyboard is a secret.
+LABEL_ASIAN: Final = (
+    r"""(?:密码|密碼|口令|密钥|密鑰|パスワード|비밀번호|пароль)(?=["'`]?\s?[:=：＝]\s?["'`]?[!-~]{4})"""
+)
+#: The same, of names that are also ordinary words: they count at the begin of a word only.
+WORD: Final = rf"""(?:(?:
+        (?:(?<![A-Za-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:pass|pw|jwt|auth|bearer|t?otp|pin|creds?)
+      | (?:(?<![\w-])|(?=[a-z_\ -]{{2,13}}?tokens){KINDS}[-_\ ]?)tokens
+      ){_SUFFIX})"""
+
+#: The name of a field whose value is a secret. In a text the id of a session is mostly that of a trace.
+SECRET_NAME: Final = re.compile(rf"(?xi) (?:{LABEL}|{WORD}|(?<![A-Za-z])session[-_\ ]?id)\s*\Z")

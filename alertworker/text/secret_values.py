@@ -1,0 +1,172 @@
+"""The values that a name announces as secrets, in the notations of programs, files, headers and command lines.
+
+Every search from many places is bounded, so the time grows linearly with the text.
+Uses only the standard library: a proxy loads this module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from alertworker.text.secret_names import CODES, KINDS, LABEL, LABEL_ASIAN, PASSES, SESSIONS, WEBHOOKS, WORD
+
+_QUOTE: Final = r"""\\{0,3}+["'`]"""
+#: The separators between a name and its value, also in an index (`x["token"] = …`), in XML and in a property list.
+_IS: Final = rf"""(?>(?:\s+provided)?(?:\[[^\]\n]{{0,40}}\])?(?:{_QUOTE})?+\]?(?:
+        \s*+(?::=|[=-]>|[:=：＝→])\s*+ | > | </\w{{1,40}}>\s*<\w{{1,40}}>
+      | (?:\s+[\w:.-]{{1,60}}=(?:"[^"<>\n]{{0,100}}"|'[^'<>\n]{{0,100}}')){{1,6}}\s*>
+      ))"""
+#: In a text an ordinary word is a name only where it or its value is quoted, or "=" follows; figures are no tokens.
+_NAMED: Final = rf"""(?=(?:{_QUOTE})\s*[:=]|\s*(?::?=|:\s*[\[{{]?\s*{_QUOTE}))(?!(?<=tokens)\W{{1,8}}[0-9.,]+(?!\w))"""
+#: A name in quotes, or in a list of names and values.
+_NAME: Final = rf"(?i:[\w-]*(?:{LABEL}|{WORD}))"
+#: What is no secret: one that was removed, a stand-in of `pseudonymous`, or the next name.
+_REMOVED: Final = r"\[removed\]"
+_NO_SECRET: Final = rf"""(?!{_REMOVED}(?![A-Za-z0-9])|secret-[0-9a-f]{{12}}(?![A-Za-z0-9])
+          |\\?["'`]?(?i:[\w-]*{LABEL})\\?["'`]?\s*[:=])"""
+
+#: Punctuation within a value without quotes: the value ends only before a blank, more punctuation, the next name with
+#: "=", or a tag of HTML.
+_JOINT: Final = r"""(?:(?:[,;&]+|["')}\]<])(?=[^\s"',;&)}\]<>])
+      (?!(?:[A-Za-z_][\w.-]{0,60}|[A-Za-z]{1,30}(?:\ [A-Za-z]{1,30}){1,2})\s{0,3}(?:=|:\s|["']\s{0,3}[:=]))
+      (?!(?<=<)/?[A-Za-z][\w-]{0,60}\s{0,3}/?>|(?<=<)/))"""
+#: Also what goes on right behind a secret that was removed, or that the search took out ("]]]]").
+_VALUE: Final = rf"""(?:(?<=[^\\]")(?:[^"\\\n]|\\[^\n]){{4,}}|(?<=[^\\]')(?:[^'\\\n]|\\[^\n]){{4,}}
+      |(?<=")[^"\n]{{4,}}|(?<=')[^'\n]{{4,}}
+      |(?:{_REMOVED}|\]{{4,}})*+(?:[^\s"',;&)}}\]<]|(?<!\s){_JOINT}){{4,}})"""
+#: Words before the value of a header: HTTP's authentication schemes.
+_SCHEMES: Final = r"""(?:bearer|basic|digest|token|api[-_]?key|negotiate|ntlm|hmac|oauth|genie-?key|sso-key
+      |sharedkey|aws4-hmac-sha256)"""
+
+#: The parts of a header "Cookie" or "Set-Cookie".
+_COOKIE: Final = r"""(?:[^\s=;,"']{1,200}=(?:"[^"\n]{0,4000}"
+      |(?:[^\s;,"']|[,"'](?=[^\s;,"')}\]])(?![^\s=;,"']{1,100}=))+)
+      |[^\s=;,"']{1,200}(?=;))"""
+_ATTRIBUTE: Final = r"""(?i:(?:path|domain|max-age|samesite)=[^\s;,]{0,200}|expires=[^;\n]{0,40}
+      |httponly|secure|partitioned)"""
+_NEXT: Final = r"(?:[;,]\s*|\s+(?=[^\s=;,]{1,100}=))"
+_COOKIES: Final = rf"""(?P<cookies>(?:{_COOKIE}|[^\s=;,"']{{1,200}}(?=;\s*{_COOKIE}))
+      (?:(?:{_NEXT}{_ATTRIBUTE}){{0,10}}{_NEXT}(?!{_ATTRIBUTE}){_COOKIE}){{0,200}})"""
+#: The parameters of a header "Authorization: Digest …" or "Authorization: AWS4-HMAC-SHA256 …".
+_PARAMETER: Final = r"""[\w-]{1,40}=(?:"[^"\n]{0,1000}"|[^\s,"']{1,1000})"""
+_PARAMETERS: Final = rf"(?P<parameters>{_PARAMETER}(?:,\s*{_PARAMETER}){{1,20}}+)"
+#: A value of several lines: between three quotes, indented in YAML, or a list in YAML.
+_LINES: Final = r"""(?:(?:\"{3}|'{3})(?P<triple>(?:(?!\"{3}|'{3})[\s\S]){4,2000}+)
+      | (?P<block>[|>][-+0-9]{0,2}[ \t]*(?:\r?\n[ \t]+[^\r\n]+){1,200}+))"""
+_ITEMS: Final = r"""(?:["'])?:[ \t]*\r?\n
+      (?P<items>[ \t]*-[ \t]+(?!\[removed\])\S+[ \t]*(?:\r?\n[ \t]*-[ \t]+\S+[ \t]*(?=\r?\n|\Z)){0,200}+)(?=\r?\n|\Z)"""
+#: What a bracket holds: a list or a mapping, which may be nested once.
+_INSIDE: Final = rf"""[\[{{(](?!removed\]|\s*+{_REMOVED})(?=\s*+(?:{_QUOTE}|[\[{{(]|[\w-]+\s*[:=]))(?P<inside>
+        (?:"[^"\n]{{0,500}}+"|'[^'\n]{{0,500}}+'|[^\[\]{{}}()]
+          |[\[{{(][^\[\]{{}}()]{{0,500}}+[\]}})]){{1,2000}}+)"""
+
+#: A name and a separator, and the value up to its closing quote or its end.
+_ASSIGNED: Final = re.compile(rf"""(?x)
+      (?!(?<=[0-9]:)secret:|(?<=[a-z])Credential:\ [A-Z][A-Za-z]*\ [A-Za-z])      # an ARN, a class of Azure
+      (?i:{LABEL}|{WORD}{_NAMED}|{LABEL_ASIAN})(?:{_ITEMS}|{_IS}(?:
+        {_LINES}
+      | {_INSIDE}
+      | (?:!!?\w{{1,20}}\s+)?+(?:[\[{{(](?!removed\])\s*+)?+(?:b?{_QUOTE})?+(?i:{_SCHEMES}\s++(?:{_QUOTE})?+)?+
+        {_NO_SECRET}(?P<value>{_VALUE})))""")
+#: A name and its value as two items: ('x-api-key', 'value'), {"name": "x-api-key", "value": "…"},
+#: <add key="…" value="…">.
+_PAIRED: Final = rf"""
+      (?<=[\[(])\s*+b?{_QUOTE}{_NAME}{_QUOTE}\s*,\s*b?{_QUOTE}
+      (?!{_REMOVED})(?P<paired>[^"'\n]{{4,}})(?=["']\s*[\])])
+    | {_QUOTE}(?i:name|key|header){_QUOTE}\s*:\s*{_QUOTE}{_NAME}{_QUOTE}\s*,
+      \s*{_QUOTE}(?i:value){_QUOTE}\s*:\s*{_QUOTE}(?!{_REMOVED})(?P<header>[^"'\n]{{4,}})
+    | {_QUOTE}(?i:value){_QUOTE}\s*:\s*{_QUOTE}(?!{_REMOVED})(?P<before>[^"'\n]{{4,500}})["']\s*,
+      \s*{_QUOTE}(?i:name|key|header){_QUOTE}\s*:\s*{_QUOTE}{_NAME}{_QUOTE}
+    | (?<!\w)(?i:name|key|id)\s*[=:]\s*(?:{_QUOTE})?{_NAME}(?:{_QUOTE})?\s+
+      (?i:value)\s*[=:]\s*(?:{_QUOTE})?(?!{_REMOVED})(?P<attribute>(?:(?<=["'`])[^"'\n]{{4,}}|[^\s"'`]{{4,}}))
+    | (?<!\w)(?i:value)\s*=\s*{_QUOTE}(?!{_REMOVED})(?P<earlier>[^"'\n]{{4,500}})["']\s+
+      (?i:name|key|id)\s*=\s*{_QUOTE}{_NAME}{_QUOTE}"""
+#: Options of a command.
+_OPTION: Final = rf"""
+      (?<![\w-])--(?i:[\w-]*{LABEL})\s+(?!["']?{_REMOVED})(?:["'](?P<argument>(?<=")[^"\n]{{4,}}|(?<=')[^'\n]{{4,}})
+        |(?P<option>[^\s"',;&)}}\]-][^\s"',;&)}}\]]{{3,}}))
+    | (?<![\w-])(?:-u|--user)[\s=]+["']?[^\s:"']{{1,100}}:(?P<login>(?![0-9]+\b)[^\s"']{{4,}})      # curl"""
+
+#: Words that only look generated, right behind a name or at the end of a sentence with it ("the token is a1b2c3d4").
+_MENTIONED: Final = re.compile(rf"""(?x)
+      (?i:{LABEL}|(?<![A-Za-z])(?:bearer|authentication))
+      (?:["'`]?\s*[|,;:=(]\s*|\s*<-\s*|\s+(?:(?i:for\s[^\n]{{0,40}}?\s)?(?i:is|was)\s+)?
+        |\s+(?i:(?:is\s+)?(?:not\s+valid|invalid|wrong|incorrect|expired)\s*:\s*))["'`]?
+      (?P<mentioned>(?=[A-Za-z+=~!@\#$%^*]{{0,60}}[0-9])(?=[0-9+=~!@\#$%^*]{{0,60}}[A-Za-z])
+        [A-Za-z0-9+=~!@\#$%^*]{{8,}})(?![-./_]?\w)""")
+#: Values whose notation shows where they are, without a look at each place of the text. Searches of their own are
+#: faster than one for all.
+_APART: Final = tuple(
+    re.compile(f"(?x){pattern}")
+    for pattern in (
+        rf"(?i:\bcookies?){_IS}{_COOKIES}",
+        rf"(?i:\bauthorization{_IS}(?:{_QUOTE})?+[\w-]{{2,30}}|\bdigest)\s+{_PARAMETERS}",
+        _PAIRED,
+        _OPTION,
+        rf"""\bSecret(?:Str|Bytes)\(b?["'](?!{_REMOVED})(?P<pydantic>[^"'\n]{{4,}})""",
+        rf"""(?i:\bapi[-_\ ]?key|\bpass(?:word|phrase|code))\s+{_QUOTE}(?!secret-[0-9a-f]{{12}})
+          (?P<quoted>(?=[^\s"'`]{{0,60}}?[0-9])[^\s"'`]{{6,}})(?=["'`])  # a name seldom has a digit""",
+        rf"""(?<![A-Za-z])(?i:sig(?:nature)?(?:-(?:sha)?256)?){_IS}(?:{_QUOTE})?+(?:sha[0-9]{{1,3}}=)?
+          (?P<signature>(?=[A-Za-z+/]{{0,100}}[0-9%=])[A-Za-z0-9%+/=_-]{{16,}})""",
+    )
+)
+
+#: What names contain, in lower case. A text without these has no value behind a name; most texts have none.
+_HINTS: Final = (
+    "key", "secret", "token", "pass", "pw", "auth", "cred", "cookie", "webhook", "sess", "conn", "code", "jwt",
+    "bearer", "otp", "pin", "kennwort", "contrase", "senha", "mot", "密", "口令", "パスワード", "비밀번호", "пароль",
+)  # fmt: skip
+#: The same, of which some stand at the end of a name.
+_PARTS: Final = re.compile(
+    "secret|token(?!s)|passw|pwd|pw|auth|cred|cookie|conn|jwt|bearer|t?otp|pin|kennwort|contrase|senha|mot.?de"
+    "|密|口令|パスワード|비밀번호|пароль|(?P<late>key|pass|code|tokens|webhook|sess)"
+)
+#: What then stands before them, and how long that is at most.
+_BEFORE: Final = {
+    part: re.compile(rf"(?x){kinds}[-_\ ]?\Z")
+    for part, kinds in (
+        ("key", KINDS), ("tokens", KINDS), ("pass", PASSES), ("code", CODES), ("webhook", WEBHOOKS), ("sess", SESSIONS),
+    )
+}  # fmt: skip
+_LONGEST: Final = 16
+
+
+def _names(text: str) -> Iterator[int]:
+    """Yield the places where a name may begin. To look for one at each place would take five times as long."""
+    lower = text.replace("İ", "i").lower()  # the only letter whose lower case is longer
+    if not any(hint in lower for hint in _HINTS):
+        return
+    for part in _PARTS.finditer(lower):
+        place = part.start()
+        if part["late"]:
+            before = _BEFORE[part["late"]].search(lower, max(0, place - _LONGEST), place)
+            if before is not None:
+                yield before.start()
+        if part["late"] != "key":
+            yield place
+
+
+def _behind_names(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """Yield the matches of a pattern that begins with a name, without overlaps."""
+    done = 0
+    for place in _names(text):
+        match = pattern.match(text, place) if place >= done else None
+        if match is not None:
+            yield match
+            done = match.end()
+
+
+def announced(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the places of the values that a name announces."""
+    for match in _behind_names(_ASSIGNED, text):
+        yield match.span(match.lastgroup or 0)
+    for pattern in _APART:
+        for match in pattern.finditer(text):
+            yield match.span(match.lastgroup or 0)
+
+
+def mentioned(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the places of words that only may be secrets: behind a name, without a separator, and not in prose."""
+    return (match.span("mentioned") for match in _behind_names(_MENTIONED, text))
