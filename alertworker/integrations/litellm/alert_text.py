@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from alertworker.events.base import MAX_ITEMS
-from alertworker.integrations.litellm.scrub import remove_prompt
+from alertworker.integrations.litellm.echoes import remove_prompt
 from alertworker.text.shorten import shorten
 
 _HEAD: Final = re.compile(

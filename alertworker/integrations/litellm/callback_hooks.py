@@ -60,8 +60,7 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
         self, request_data: Any, exception: Exception, call_type: Any, fallback_depth: int | None = None
     ) -> None:
         """Publish the failure of one attempt on a deployment."""
-        del call_type
-        self._safely(Recorder.attempt_failed, request_data, exception, fallback_depth)
+        self._safely(Recorder.attempt_failed, request_data, exception, fallback_depth, call_type)
 
     async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
         """Publish a completed call. LiteLLM calls this beside the request, for a stream after its last chunk."""

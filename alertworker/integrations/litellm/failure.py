@@ -13,7 +13,8 @@ from typing import Any, Final
 from alertworker.events import Origin
 from alertworker.events.base import MAX_NAME
 from alertworker.integrations.litellm.coerce import clip
-from alertworker.integrations.litellm.scrub import prompt_pieces, scrub
+from alertworker.integrations.litellm.prompts import is_unseen, prompt_pieces
+from alertworker.integrations.litellm.scrub import scrub
 
 #: LiteLLM's classes for an error of the caller, if the status does not contradict it. (LiteLLM wraps an upstream's 401
 #: as a BadRequestError with status 401.)
@@ -92,16 +93,21 @@ def describe(
     attempted: bool,
     started: bool = True,
     key: object = None,
+    call_type: object = None,
 ) -> dict[str, Any]:
-    """Return a `Failure`'s fields. ``key`` is the deployment's API key, which is masked by its value."""
+    """Return a `Failure`'s fields.
+
+    ``key`` is the deployment's API key, which is masked by its value. ``call_type`` is LiteLLM's type of the call.
+    """
     message = getattr(error, "message", None) or getattr(error, "detail", None)
     text = message if isinstance(message, str) else str(error)
+    unseen = is_unseen(request, call_type or request.get("call_type"))
     answers = (value for name in _ANSWERS if isinstance(value := getattr(error, name, None), str))
     return {
         "error_class": clip(type(error).__name__, MAX_NAME) or "Exception",
         "status_code": status_code(error),
         "origin": origin(error, attempted=attempted, started=started),
-        "message": scrub(text, chain(prompt_pieces(request), answers), secrets=(key,)),
+        "message": scrub(text, chain(prompt_pieces(request), answers), secrets=(key,), unseen=unseen),
     }
 
 

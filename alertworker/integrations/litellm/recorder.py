@@ -126,7 +126,9 @@ class Recorder:
             call.fallbacks = max(call.fallbacks, count(attempt.get("fallback_depth")))
             call.deployment = needed_fields(attempt)
 
-    def attempt_failed(self, attempt: Mapping[str, Any], error: BaseException, fallback_depth: int | None) -> None:
+    def attempt_failed(
+        self, attempt: Mapping[str, Any], error: BaseException, fallback_depth: int | None, call_type: object = None
+    ) -> None:
         """Publish the failure of one attempt on one deployment."""
         call_id = name(attempt.get("litellm_call_id"))
         call = self._calls.get(call_id or "")
@@ -134,7 +136,7 @@ class Recorder:
             return
         shared = call.describe() if call is not None else self._unfollowed(call_id, attempt, None)
         key = attempt.get("api_key")
-        failure = describe(error, attempt, attempted=True, key=key)
+        failure = describe(error, attempt, attempted=True, key=key, call_type=call_type)
         fields = shared | self._terms.deployments.facts(attempt)
         self._attempt_failed(call, fields, failure, fallback_depth or 0, key)
 
@@ -156,7 +158,8 @@ class Recorder:
         gone = status_code(error) == CLIENT_GONE
         attempted = call is not None and call.attempts > 0
         key = call.deployment.get("api_key") if call is not None else None
-        failure = describe(error, request, attempted=attempted, started=call is not None, key=key)
+        kind = call.call_type if call is not None else None
+        failure = describe(error, request, attempted=attempted, started=call is not None, key=key, call_type=kind)
         if call is not None and call.brings_key:
             blame_client(failure)
         if call is not None and call.trying and not call.answered and not gone and failure["origin"] is Origin.PROVIDER:

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertworker.integrations.litellm.scrub import REMOVED_MESSAGE, prompt_pieces, scrub
+from alertworker.integrations.litellm.echoes import REMOVED_MESSAGE
+from alertworker.integrations.litellm.prompts import prompt_pieces
+from alertworker.integrations.litellm.scrub import scrub
 from alertworker.text.redact import REMOVED
 
 REQUEST = {

@@ -7,19 +7,13 @@ import html
 import json
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from alertworker.text.redact import REMOVED, pseudonymous, without_secrets
+from tests.provider_errors import ERRORS
 
-#: Errors as providers and LiteLLM write them, without secrets. Ids are made up, of the provider's form.
-ERRORS: list[str] = [
-    text
-    for texts in json.loads((Path(__file__).parents[2] / "fixtures" / "provider_errors.json").read_bytes()).values()
-    for text in texts
-]
 #: Punctuation within a password.
 PUNCTUATION = ",;&|!#$%^*()~:/\\+@?<>{}[]'\"`=._-"
 
