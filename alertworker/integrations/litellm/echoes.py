@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from alertworker.text.decode import decodings
@@ -129,14 +129,9 @@ class _Form:
 
     def _candidates(self, piece: str) -> Iterator[tuple[int, list[int], int]]:
         """Yield the windows of a string that the text has, with their places in both."""
-        for offset in range(0, len(piece) - _WINDOW + 1, _STRIDE):
-            places = self._at.get(piece[offset : offset + _WINDOW])
-            if places is not None:
-                yield offset, places, _WINDOW
-        for offset in _heavy_windows(piece) if self._heavy_at else ():
-            places = self._heavy_at.get(piece[offset : offset + _HEAVY_WINDOW])
-            if places is not None:
-                yield offset, places, _HEAVY_WINDOW
+        yield from _shared(piece, range(0, len(piece) - _WINDOW + 1, _STRIDE), _WINDOW, self._at)
+        for offsets in _heavy_windows(piece) if self._heavy_at else ():
+            yield from _shared(piece, offsets, _HEAVY_WINDOW, self._heavy_at)
 
     def _find_whole(self, piece: str) -> int:
         """Find a short string, and return what the search cost."""
@@ -175,18 +170,24 @@ class _Form:
         return left, right
 
 
+def _shared(
+    piece: str, offsets: Iterable[int], window: int, at: Mapping[str, list[int]]
+) -> Iterator[tuple[int, list[int], int]]:
+    for offset in [offset for offset in offsets if piece[offset : offset + window] in at]:
+        yield offset, at[piece[offset : offset + window]], window
+
+
 def _around(run: re.Match[str], length: int) -> range:
     """Return the places of the windows that share a character with a run."""
     return range(max(0, run.start() - _HEAVY_WINDOW + 1), min(run.end(), length - _HEAVY_WINDOW + 1))
 
 
-def _heavy_windows(piece: str) -> Iterator[int]:
+def _heavy_windows(piece: str) -> Iterator[Iterable[int]]:
     """Yield the places of windows of which every piece that weighs `MIN_PIECE`, and is shorter, holds one."""
     for run in _HEAVY_RUN.finditer(piece):
         start, end = run.span()
-        yield max(0, start - _HEAVY_WINDOW + 1)
-        yield from range(start, end, 2)
-        yield end - 1
+        yield max(0, start - _HEAVY_WINDOW + 1), end - 1
+        yield range(start, end, 2)
 
 
 def hide(text: str, hidden: Collection[int]) -> str:

@@ -117,10 +117,13 @@ def _strings(value: object) -> Iterator[str]:
     waiting, parts = [value], 0
     while waiting:
         value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+            continue
         if isinstance(value, BytesIO) and not value.closed:
             value = value.getvalue()
-        if isinstance(value, str | bytes | bytearray):
-            yield value if isinstance(value, str) else value.decode("utf-8", "replace")
+        if isinstance(value, bytes | bytearray):
+            yield value.decode("utf-8", "replace")
             continue
         found: Iterable[object] = ()
         if isinstance(value, Mapping):
