@@ -25,7 +25,7 @@ _PAGERS: Final = frozenset({"pagerduty"})
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
-    """Print the settings in force with their sources, the channels, the channels of each alert type, and what pages.
+    """Print the settings in force with their sources, the channels, and the alert types that reach or page them.
 
     Exits with 1 on an error, and prints its file, line, field and remedy. An alert type without a channel is a warning.
     The command uses neither broker nor database; `doctor` checks those. Secrets are not printed.
@@ -149,7 +149,14 @@ def _routed(name: str, conditions: Sequence[Sequence[str]] | None) -> str:
 
 
 def _value(value: object) -> str:
-    """Return a setting as text. A mapping has one line for each key."""
+    """Return a setting as in the configuration file. A mapping has one line for each key.
+
+    >>> _value({"digest": True, "types": ["a"]}).splitlines(), _value(None)
+    (['digest: true', 'types: ["a"]'], '')
+    """
     if isinstance(value, dict):
-        return "\n".join(cell(f"{key}: {item}") for key, item in value.items())
-    return cell(value)
+        return "\n".join(
+            cell(f"{key}: {_value(item) if not isinstance(item, dict) else json.dumps(item)}")
+            for key, item in value.items()
+        )
+    return cell(value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False))

@@ -19,7 +19,9 @@ from rich.text import Text
 from alertworker.text.format import iso_moment, spell_moment
 from alertworker.text.sanitize import one_line
 
-LIMIT: Final = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+LIMIT: Final = click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Maximum number of rows."
+)
 AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 #: The gap between two columns, and the narrowest that free text becomes in a terminal.
 _GAP: Final = 2

@@ -76,5 +76,8 @@ class Day(click.DateTime):
             self.fail(f"invalid day {value!r}: expected, for example, 2026-11-25", param, ctx)
 
 
+LOG_LEVEL = click.option(
+    "--loglevel", default="INFO", show_default=True, help="Lowest level to log: DEBUG, INFO, WARNING or ERROR."
+)
 SINCE = click.option("--since", type=Moment(), help="From this time on: 2026-11-25T09:00Z, or 2h for 2 hours ago.")
 UNTIL = click.option("--until", type=Moment(), help="Before this time.")

@@ -34,7 +34,7 @@ from alertworker.reports.csv_export import csv_of
     "--csv", "form", flag_value="csv", help="Print all rows of all tables as CSV, with exact amounts. Sends nothing."
 )
 def report(kind: str, day: datetime | None, dry_run: bool, form: str | None) -> None:  # noqa: FBT001 - click passes flags so
-    """Send the report KIND, unless it or a later one was already sent. Days are in the configured time zone."""
+    """Send a report, unless it or a later one of its kind was already sent. Days are in the configured time zone."""
     from alertworker.app import get_reporter
 
     now, reporter, which = datetime.now(UTC), get_reporter(), ReportKind(kind)

@@ -23,7 +23,14 @@ _NUMBERS: Final = tuple(name for name in SUMS if name != "spend_nanos")
 
 
 @click.group(invoke_without_command=True)
-@click.option("--by", "dimension", type=click.Choice(DIMENSIONS), default="team", show_default=True)
+@click.option(
+    "--by",
+    "dimension",
+    type=click.Choice(DIMENSIONS),
+    default="team",
+    show_default=True,
+    help="The dimension to sum by.",
+)
 @click.option("--since", type=Day(), help="First day. Default: 6 days before --until.")
 @click.option("--until", type=Day(), help="Last day, included. Default: today in the configured time zone.")
 @click.option("--team", "team_id", help='Only the spend of the team with this id. "" is spend without a team.')

@@ -176,6 +176,8 @@ def _show(name: str, total: int, pages: Iterable[Page]) -> int:
     "dimension",
     type=click.Choice(("total", "team", "tag", "key", "user", "customer", "organization")),
     default="total",
+    show_default=True,
+    help="The dimension to compare.",
 )
 @click.option("--since", type=Day(), required=True, help="First day.")
 @click.option("--until", type=Day(), required=True, help="Last day, included.")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import click
 
+from alertworker.cli.params import LOG_LEVEL
+
 
 @click.command()
 @click.option("--host", help="Address to listen on. Default: http_host, which is 127.0.0.1.")
 @click.option("--port", type=click.IntRange(1, 65_535), help="Port to listen on. Default: http_port, which is 4010.")
-@click.option("--loglevel", default="INFO", show_default=True)
+@LOG_LEVEL
 def web(host: str | None, port: int | None, loglevel: str) -> None:
     """Start the HTTP server, which receives events and serves the pages.
 

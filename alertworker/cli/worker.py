@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from alertworker.cli.params import LOG_LEVEL
 from alertworker.errors import AlertWorkerError
 from alertworker.events.batch import QUEUE
 
@@ -28,7 +29,7 @@ _log = logging.getLogger("alertworker.settings")
     type=click.IntRange(1, 256),
     help="Number of processes or threads. Default: 2 for ingest, 8 for deliver, 4 for all.",
 )
-@click.option("--loglevel", default="INFO", show_default=True)
+@LOG_LEVEL
 def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     """Start one worker. Delivery is a role of its own, so that a slow receiver never delays ingestion."""
     from celery.exceptions import SecurityWarning
@@ -81,7 +82,7 @@ def _start(arguments: Sequence[str]) -> int | None:
 
 
 @click.command()
-@click.option("--loglevel", default="INFO", show_default=True)
+@LOG_LEVEL
 def beat(loglevel: str) -> None:
     """Start the scheduler of sweeps and reports. Two are harmless: each sweep does only what is still due."""
     from alertworker.app import celery
