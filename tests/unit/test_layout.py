@@ -65,6 +65,7 @@ DELIVERY = {"changes", "delivered", "queue", "remainders"}
 LOOSE_TESTS = {
     "test_bench",
     "test_demo",
+    "test_examples",
     "test_fuzz_targets",
     "test_hooks",
     "test_layout",
