@@ -15,15 +15,7 @@ from pydantic import SecretStr, field_validator
 from alertworker.alerts.message import MAX_ENTRIES, Message
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import PacedConfig
-from alertworker.channels.plain_text import (
-    advice_lines,
-    count_text,
-    entry_lines,
-    member_lines,
-    named_facts,
-    time_text,
-    title,
-)
+from alertworker.channels.plain_text import advice_lines, count_of, entry_lines, fact_rows, member_lines, time_of, title
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.text.sanitize import clean, cut, one_line
@@ -66,19 +58,17 @@ class AppriseChannel(BaseChannel[AppriseConfig]):
 
     def render(self, message: Message) -> str:
         """Return title and text as JSON."""
-        lines = [count_text(message)]
-        lines += [f"{one_line(name)}: {cut(clean(value), _MAX_VALUE)}" for name, value in named_facts(message)]
+        lines = [count_of(message)]
+        lines += [f"{one_line(name)}: {cut(clean(value), _MAX_VALUE)}" for name, value in fact_rows(message)]
         lines += advice_lines(message, lambda text: cut(one_line(text), _MAX_VALUE))
         lines += entry_lines(message, _MAX_VALUE)
         lines += member_lines(message, lambda member: f"- {cut(one_line(member), _MAX_VALUE)}")
-        lines.append(f"{message.type.value}, {time_text(message)}, {message.alert_id}")
+        lines.append(f"{message.type.value}, {time_of(message)}, {message.alert_id}")
         first = cut(title(message, one_line(message.headline)), _MAX_TITLE)
         return json.dumps({"title": first, "body": "\n".join(lines)}, ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Make one attempt. Apprise reports no reason, so the worker retries every message that Apprise could not
-        deliver.
-        """
+        """Make one attempt. The worker retries every undelivered message, because Apprise reports no reason."""
         del notification_id
         import apprise
 

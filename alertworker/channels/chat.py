@@ -9,7 +9,7 @@ from typing import Final, Generic, TypeVar
 from alertworker.alerts.advice import RUNBOOK, WHAT_TO_DO
 from alertworker.alerts.message import Message
 from alertworker.channels.markdown import link
-from alertworker.channels.plain_text import advice_lines, entry_lines, has_ended, member_lines, named_facts, title
+from alertworker.channels.plain_text import advice_lines, entry_lines, fact_rows, has_ended, member_lines, title
 from alertworker.channels.text_tables import aligned
 
 _T = TypeVar("_T")
@@ -45,7 +45,7 @@ class Chat:
 
     def facts(self, message: Message) -> list[tuple[str, str]]:
         """Return the facts that no table shows, the metadata and what to do, as name and value. None is empty."""
-        shown = named_facts(message, message.facts_beside_tables)
+        shown = fact_rows(message, message.facts_beside_tables)
         facts = [(self.escape(name, self.name) or "–", self.escape(value, self.value) or "–") for name, value in shown]
         runbook = self.link(RUNBOOK, message.runbook_url) if self.link and message.runbook_url else ""
         advice = "\n".join(filter(None, (self.escape(message.what_to_do, self.advice), runbook)))

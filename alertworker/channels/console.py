@@ -14,12 +14,12 @@ from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import ChannelConfig
 from alertworker.channels.plain_text import (
     advice_lines,
-    count_text,
+    count_of,
     entry_lines,
+    fact_rows,
     member_lines,
-    named_facts,
     symbol_of,
-    time_text,
+    time_of,
 )
 from alertworker.delivery.channel import Answer
 from alertworker.text.sanitize import clean, cut
@@ -46,13 +46,13 @@ class Console(BaseChannel[ConsoleConfig]):
         """Return the lines to print. Strings from users are inert."""
         lines = [
             f"{symbol_of(message)} {message.headline}   [{message.severity.value}] {message.type.value}",
-            count_text(message),
+            count_of(message),
         ]
-        lines += [f"{name}: {value}" for name, value in named_facts(message)]
+        lines += [f"{name}: {value}" for name, value in fact_rows(message)]
         lines += advice_lines(message, str)
         lines += entry_lines(message, _MAX_LINE)
         lines += member_lines(message, "• {}".format)
-        lines.append(f"alert {message.alert_id} · {time_text(message)}")
+        lines.append(f"alert {message.alert_id} · {time_of(message)}")
         lines += [message.page_url] if message.page_url else []
         return "\n   ".join(cut(clean(line).replace("\n", " "), _MAX_LINE) for line in lines) + "\n"
 

@@ -14,7 +14,7 @@ from alertworker.channels.base import HttpChannel
 from alertworker.channels.chat import Chat, Colours
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.markdown import escape_discord
-from alertworker.channels.plain_text import append_advice, count_text
+from alertworker.channels.plain_text import append_advice, count_of
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.sanitize import cut, fit, take_fitting, units
 from alertworker.text.shorten import CUT
@@ -62,7 +62,7 @@ class Discord(HttpChannel[DiscordConfig]):
     def render(self, message: Message) -> str:
         """Return the JSON body. Parts that do not fit are left out, visibly."""
         title, about = _CHAT.title(message), f"{message.type.value} · alert {message.alert_id}"
-        description = "\n".join(fit([count_text(message)], _CHAT.entries(message), [], MAX_DESCRIPTION))
+        description = "\n".join(fit([count_of(message)], _CHAT.entries(message), [], MAX_DESCRIPTION))
         embed = {
             "title": title,
             "description": description,

@@ -9,7 +9,7 @@ from typing import Final
 from alertworker.alerts.message import Message
 from alertworker.channels.chat import Chat
 from alertworker.channels.mrkdwn import code, escape_line
-from alertworker.channels.plain_text import count_text, symbol_of, time_text
+from alertworker.channels.plain_text import count_of, symbol_of, time_of
 from alertworker.text.sanitize import fit
 
 #: LiteLLM's title of the metadata in an alert.
@@ -23,10 +23,10 @@ def litellm_text(message: Message, chat: Chat, limit: int) -> str:
     head = [
         f"Alert type: `{message.type.value}`",
         f"Level: `{message.severity.value}`",
-        f"Timestamp: `{time_text(message)}`",
+        f"Timestamp: `{time_of(message)}`",
         "",
         f"Message: {_headline(message, chat.headline)} {symbol_of(message)}",
-        count_text(message),
+        count_of(message),
     ]
     foot = [*chat.advice_lines(message), f"Alert: `{message.alert_id}`"]
     if message.proxy_url:

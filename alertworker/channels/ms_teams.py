@@ -13,7 +13,7 @@ from alertworker.channels.base import HttpChannel
 from alertworker.channels.chat import CHAT_ROWS, Chat, Colours
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.markdown import escape_card
-from alertworker.channels.plain_text import append_advice, count_text, time_text
+from alertworker.channels.plain_text import append_advice, count_of, time_of
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.shorten import CUT
 
@@ -81,10 +81,10 @@ def _rest(facts: list[tuple[str, str]], members: list[str]) -> list[dict[str, ob
 
 def _body(message: Message, blocks: list[dict[str, object]]) -> str:
     title = text_block(_CHAT.title(message), weight="Bolder", size="Medium", color=_COLOURS.of(message))
-    head = [title, text_block(count_text(message), isSubtle=True)]
+    head = [title, text_block(count_of(message), isSubtle=True)]
     if message.entries:
         head.append(text_block("\n\n".join(_CHAT.entries(message))))
-    about = f"{escape_card(message.type.value, 100)} · {time_text(message)} · alert {message.alert_id}"
+    about = f"{escape_card(message.type.value, 100)} · {time_of(message)} · alert {message.alert_id}"
     card = card_of([*head, *blocks, text_block(about, isSubtle=True, size="Small")], message)
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return json.dumps({"type": "message", "attachments": [attachment]}, ensure_ascii=False)

@@ -54,7 +54,7 @@ def member_lines(message: Message, show: Callable[[str], str]) -> list[str]:
     return [*lines, f"… and {message.members_more} more"] if message.members_more else lines
 
 
-def named_facts(message: Message, facts: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+def fact_rows(message: Message, facts: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
     """Return facts and then metadata, as name and value. A prefix marks metadata, since callers choose its names.
 
     The facts are the message's, unless ``facts`` holds some of them.
@@ -92,12 +92,12 @@ def append_advice(render: Callable[[_C, Message], str]) -> Callable[[_C, Message
     return rendered
 
 
-def time_text(message: Message) -> str:
+def time_of(message: Message) -> str:
     """Return when the step happened, with the name of the time zone."""
     return spell_moment_and_zone(message.at, message.time_zone)
 
 
-def count_text(message: Message) -> str:
+def count_of(message: Message) -> str:
     """Return how often it happened: since the last message, and in total since the first."""
     since = spell_moment(message.since, message.time_zone)
     if message.step is Step.DIGEST:

@@ -12,7 +12,7 @@ from alertworker.channels.chat import Chat
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.litellm_text import METADATA, fact_line, litellm_text
 from alertworker.channels.mrkdwn import block, bold, escape, escape_line, facts_in_order, section, size, text_object
-from alertworker.channels.plain_text import append_advice, count_text, symbol_of, time_text
+from alertworker.channels.plain_text import append_advice, count_of, symbol_of, time_of
 from alertworker.delivery.channel import Pace
 from alertworker.text.sanitize import fit, pack, take_fitting, units
 from alertworker.text.shorten import CUT
@@ -50,8 +50,8 @@ class Slack(HttpChannel[SlackConfig]):
         """Return the JSON body. The id is always in both forms; what does not fit is left out, visibly."""
         text = litellm_text(message, _CHAT, _MAX_DIGEST if message.entries else MAX_TEXT)
         headline = bold(escape_line(message.headline, _CHAT.headline))
-        head = f"{symbol_of(message)} {headline}   [{message.severity.value}]\n{count_text(message)}"
-        about = f"`{message.type.value}` · {time_text(message)} · alert `{message.alert_id}`"
+        head = f"{symbol_of(message)} {headline}   [{message.severity.value}]\n{count_of(message)}"
+        about = f"`{message.type.value}` · {time_of(message)} · alert `{message.alert_id}`"
         if message.page_url:
             about += f" · {escape_line(message.page_url, _CHAT.value)}"
         parts, is_whole = take_fitting(_parts(message), MAX_BLOCKS_TEXT - sum(map(units, (head, about, CUT))), size)

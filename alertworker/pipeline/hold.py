@@ -1,6 +1,4 @@
-"""Hold back the outage of a deployment for a moment while its model seems to fail. The model's outage then replaces
-it.
-"""
+"""Hold back the outage of a deployment while its model seems to fail, because the model's outage will replace it."""
 
 from __future__ import annotations
 

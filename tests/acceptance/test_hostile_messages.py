@@ -190,9 +190,7 @@ def calls(admin: AdminStore) -> int:
 
 
 def test_plain_celery_producers_keep_working(stack: Stack, admin: AdminStore) -> None:
-    """Each of Celery's options for producers is tested alone. Headers that would delay or drop a batch have no
-    effect.
-    """
+    """Each of Celery's options for producers is tested alone. Options that delay or drop a task have no effect."""
     app = celery.Celery(broker=stack.broker_url)
     started = datetime(2026, 11, 24, 12, tzinfo=UTC)
     where: dict[str, Any] = {"exchange": QUEUE, "routing_key": QUEUE} if is_amqp(stack.broker_url) else {"queue": QUEUE}

@@ -11,7 +11,7 @@ import pytest
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
-from alertworker.channels.plain_text import count_text
+from alertworker.channels.plain_text import count_of
 from alertworker.delivery.channel import Pace
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.delivery.retry import DeliveryError, Reason
@@ -418,7 +418,7 @@ def test_a_summary_has_the_increase_and_its_period(runtime: Runtime, outbox: Out
         run_until_quiet(runtime, moment)
 
     since = spell_moment(NOW)
-    assert [count_text(message) for message in outbox.sent[1:]] == [
+    assert [count_of(message) for message in outbox.sent[1:]] == [
         f"1 more in 10 s; 2 in all since {since}",
         f"3 more in 30 s; 5 in all since {since}",
         f"12 more in 2 min; 17 in all since {since}",

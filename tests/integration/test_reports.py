@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.tables import MAX_ROWS
 from alertworker.budgets.configured import OwnBudget
-from alertworker.channels.plain_text import count_text
+from alertworker.channels.plain_text import count_of
 from alertworker.cli import cli
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.events import AttemptFailed, Budget, BudgetScope, Failure, Origin, PublisherHeartbeat, RequestSucceeded
@@ -68,7 +68,7 @@ def test_a_report_of_the_day_so_far_says_until_when_it_counts(reporter: Reporter
 
     (message,) = [message for message in outbox.sent if message.type is AlertType.DAILY_REPORTS]
     assert message.headline == "Daily report 30 Nov 2026 so far (UTC): $3"
-    assert count_text(message) == "Up to 2026-11-30 14:07:00 UTC"
+    assert count_of(message) == "Up to 2026-11-30 14:07:00 UTC"
     assert message.facts["Sent late"] == "it was due at 2026-11-30 12:00:00 UTC"
 
 

@@ -15,12 +15,12 @@ from alertworker.channels.chat import Colours
 from alertworker.channels.email import chart
 from alertworker.channels.plain_text import (
     advice_lines,
-    count_text,
+    count_of,
     entry_lines,
     is_link,
     member_lines,
     symbol_of,
-    time_text,
+    time_of,
     with_advice,
 )
 from alertworker.channels.text_tables import aligned, cells
@@ -64,7 +64,7 @@ def text(message: Message) -> str:
 def _text(message: Message) -> str:
     head = [
         f"{symbol_of(message)} {cut(one_line(message.headline), _MAX_HEADLINE)} [{message.severity.value}]",
-        count_text(message),
+        count_of(message),
         "",
     ]
     body = [f"{name}: {value}" for name, value in _named(message.facts)]
@@ -96,7 +96,7 @@ def _page(message: Message) -> str:
 
 
 def _foot(message: Message) -> str:
-    return f"{message.type.value} · {time_text(message)} · alert {message.alert_id}"
+    return f"{message.type.value} · {time_of(message)} · alert {message.alert_id}"
 
 
 def _advice(text: str) -> str:
@@ -130,7 +130,7 @@ def _environment() -> Environment:
     environment.tests["link"] = is_link
     environment.globals |= {
         "sign": symbol_of,
-        "counted": count_text,
+        "counted": count_of,
         "shown": lambda table: list(cells(table)),
         "colour_of": chart.colour,
         "steps": _STEPS,

@@ -11,7 +11,7 @@ from alertworker.alerts.alert import Subject
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Step
-from alertworker.channels.plain_text import count_text
+from alertworker.channels.plain_text import count_of
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 OUTAGE = Subject(
@@ -47,7 +47,5 @@ def test_a_reminder_and_the_end_of_an_outage_name_no_old_calls(step: Step) -> No
 
 def test_an_outage_has_one_number_of_failures() -> None:
     """Its facts count attempts; "5 times" beside them, or beside lost calls, says nothing more."""
-    assert count_text(compose(OUTAGE, Step.FIRING, at=NOW)) == "Since 2026-11-23 14:02:11 UTC"
-    assert (
-        count_text(compose(replace(OUTAGE, facts={}), Step.FIRING, at=NOW)) == "5 times since 2026-11-23 14:02:11 UTC"
-    )
+    assert count_of(compose(OUTAGE, Step.FIRING, at=NOW)) == "Since 2026-11-23 14:02:11 UTC"
+    assert count_of(compose(replace(OUTAGE, facts={}), Step.FIRING, at=NOW)) == "5 times since 2026-11-23 14:02:11 UTC"
