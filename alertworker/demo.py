@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any, Final
 from uuid import uuid4
 
-from alertworker.host.logs import set_up_logs
+from alertworker.host.logs import name_program, set_up_logs
 from alertworker.publisher import Publisher, get_publisher
 from alertworker.settings import load_settings
 
@@ -30,6 +30,7 @@ _OUTAGE_SECONDS, _OUTAGE_EVERY = 12, 4
 def main() -> None:
     """Publish traffic until a signal arrives."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    name_program("demo")
     set_up_logs(load_settings().log_format, "WARNING")
     publisher = get_publisher(threshold_seconds=5.0)
     try:

@@ -14,7 +14,7 @@ import click
 from alertworker.embedded import generated_keys, valkey
 from alertworker.embedded.supervisor import Supervisor, lock
 from alertworker.errors import AlertWorkerError
-from alertworker.host.logs import set_up_logs
+from alertworker.host.logs import name_program, set_up_logs
 from alertworker.host.paths import admin_key_path, data_dir, default_broker_url, default_database_url, publish_key_path
 from alertworker.settings import Settings, load_settings
 
@@ -42,6 +42,7 @@ def demo() -> None:
 def start(*, simulate: bool) -> None:
     """Start all processes, supervise them until a signal arrives, and stop them."""
     settings = load_settings()
+    name_program("supervisor")
     set_up_logs(settings.log_format, "WARNING")
     folder = data_dir()
     held = lock(folder)

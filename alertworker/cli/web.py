@@ -19,12 +19,13 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
     """
     import uvicorn
 
-    from alertworker.host.logs import set_up_logs
+    from alertworker.host.logs import name_program, set_up_logs
     from alertworker.settings import load_settings
     from alertworker.web.app import build_app, build_context
     from alertworker.web.connection import TimedProtocol
 
     settings = load_settings()
+    name_program("web")
     set_up_logs(settings.log_format, loglevel)
     uvicorn.run(
         build_app(build_context(settings)),

@@ -34,7 +34,7 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     """Start one worker. Delivery is a role of its own, so that a slow receiver never delays ingestion."""
     from celery.exceptions import SecurityWarning
 
-    from alertworker.host.logs import set_up_logs
+    from alertworker.host.logs import name_program, set_up_logs
     from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
     from alertworker.settings import load_settings
     from alertworker.worker.celery_config import broker_url
@@ -42,6 +42,7 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     from alertworker.worker.shutdown import exit_code
 
     settings = load_settings()
+    name_program("worker" if role == "all" else role)
     set_up_logs(settings.log_format, loglevel)  # Celery sets up its own logs when it starts.
     # Every installation has a worker that ingests, so each warning is logged only there.
     for warning in settings.warnings if role != "deliver" else ():
@@ -86,8 +87,10 @@ def _start(arguments: Sequence[str]) -> int | None:
 def beat(loglevel: str) -> None:
     """Start the scheduler of sweeps and reports. Two are harmless: each sweep does only what is still due."""
     from alertworker.app import celery
+    from alertworker.host.logs import name_program
     from alertworker.host.paths import data_dir
 
+    name_program("beat")
     folder = data_dir()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -64,12 +64,12 @@ def _frame(body: memoryview, start: int, whole: bytearray, limit: int) -> int:
     frame = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj()
     while not frame.eof:
         if start >= len(body):
-            raise CompressionError("cut short: it is not whole zstd")
+            raise CompressionError("incomplete zstd data")
         step = body[start : start + _STEP]
         try:
             whole += frame.decompress(step)
         except zstandard.ZstdError:
-            raise CompressionError("not zstd, as its encoding says") from None
+            raise CompressionError("not zstd, although its encoding is zstd") from None
         if len(whole) > limit:
             raise OversizeError(f"over the limit of {limit} bytes when it is decompressed")
         start += len(step)

@@ -97,11 +97,11 @@ def _convert(packed: bytes) -> bytes:
         if isinstance(error, msgpack.StackError) or "depth" in str(error):
             why = f"nested deeper than {MAX_DEPTH} levels"
         elif isinstance(error, PydanticSerializationError):
-            why = "JSON has no form of a value in it, for example of a timestamp extension"
+            why = "it has a value that JSON cannot represent, for example a timestamp extension"
         else:
             why = "a key is not a string, or it is not valid msgpack"
         raise _RefusedError(why) from None
 
 
 def _refuse(_code: int, _data: bytes) -> object:
-    raise _RefusedError("JSON has no form of a value in it, an extension type")
+    raise _RefusedError("it has a value that JSON cannot represent: an extension type")

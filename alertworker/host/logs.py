@@ -18,6 +18,22 @@ _NAMES: Final = {"levelname": "level", "name": "logger", "processName": "process
 _FIELDS: Final = ("time", *_NAMES.values(), "message", *IDS, "exc_info", "stack_info")
 
 
+#: The name that Python gives to the first process of every program.
+_UNNAMED: Final = "MainProcess"
+#: The name of this program in its lines: several programs of `alertworker run` write to one stream.
+_program: list[str] = []
+
+
+def name_program(name: str) -> None:
+    """Set the name of this program in its lines, such as "web". Processes that it forks have theirs behind it."""
+    _program[:] = [name]
+
+
+def _process_of(record: logging.LogRecord) -> str:
+    own = [] if _program and record.processName == _UNNAMED else [str(record.processName)]
+    return "/".join([*_program, *own])
+
+
 def settle_message(record: logging.LogRecord) -> None:
     """Make the message of a record safe to format, if its arguments do not fit or one of them has no text.
 
@@ -41,7 +57,7 @@ class TextFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
         """Return the line without a traceback, which the base class adds."""
         ids = "".join(f" {name}={record.__dict__[name]}" for name in IDS if name in record.__dict__)
-        where = f"{record.levelname} {record.name} {record.processName}"
+        where = f"{record.levelname} {record.name} {_process_of(record)}"
         return f"{_time_of(record)} {where}: {record.message}{ids}"
 
 
@@ -62,7 +78,7 @@ class _JsonFormatter(JsonFormatter):
         """Add the time and the fields that a line may have, and no other."""
         found: dict[str, object] = {}
         super().add_fields(found, record, message_dict)
-        found["time"] = _time_of(record)
+        found |= {"time": _time_of(record), "process": _process_of(record)}
         log_data |= {name: found[name] for name in _FIELDS if name in found}
 
 

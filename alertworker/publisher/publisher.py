@@ -156,7 +156,7 @@ class Publisher:
             except Exception as error:  # noqa: BLE001 - the host's boundary: no exception may reach it or end the thread
                 # Without the exception's own text, which may contain a URL with its password, or an event.
                 where = "".join(traceback.format_tb(error.__traceback__))
-                self._problems.warn(f"a turn of the publisher failed: {type(error).__name__}\n{where}")
+                self._problems.warn(f"a cycle of the publisher failed: {type(error).__name__}\n{where}")
             if closing:
                 self._shut_down()
                 return

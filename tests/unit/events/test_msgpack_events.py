@@ -27,9 +27,9 @@ GOOD: dict[str, Any] = {
 }
 PACKED = msgpack.packb(GOOD)
 BAD = {
-    "a timestamp": (msgpack.packb(GOOD | {"x": msgpack.Timestamp(1)}), "JSON has no form"),
-    "an extension": (msgpack.packb(GOOD | {"x": msgpack.ExtType(7, b"a")}), "JSON has no form"),
-    "bytes": (msgpack.packb(GOOD | {"call_id": b"\xff"}), "JSON has no form"),
+    "a timestamp": (msgpack.packb(GOOD | {"x": msgpack.Timestamp(1)}), "JSON cannot represent"),
+    "an extension": (msgpack.packb(GOOD | {"x": msgpack.ExtType(7, b"a")}), "JSON cannot represent"),
+    "bytes": (msgpack.packb(GOOD | {"call_id": b"\xff"}), "JSON cannot represent"),
     "a number as a key": (msgpack.packb(GOOD | {1: 2}), "a key is not a string"),
     "invalid UTF-8": (PACKED.replace(b"call-1", b"call\xff1"), "not valid UTF-8"),
     "half of a surrogate pair": (PACKED.replace(b"call-1", b"\xed\xa0\x80abc"), "not valid UTF-8"),

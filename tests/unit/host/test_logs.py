@@ -7,10 +7,18 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from alertworker.host.logs import formatter
+import pytest
+
+from alertworker.host import logs
+from alertworker.host.logs import formatter, name_program
 
 SECRET = "canary-argument"
 IDS: dict[str, Any] = {"alert_id": "a-1", "batch_id": "b-1", "channel": "ops", "notification_id": "n-1"}
+
+
+@pytest.fixture(autouse=True)
+def _unnamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_program", [])
 
 
 def line(log_format: str, error: Exception | None = None, **extra: object) -> str:
@@ -49,6 +57,15 @@ def test_a_line_of_text_ends_with_its_ids_and_begins_with_a_time_with_its_zone()
 
     assert datetime.fromisoformat(moment).utcoffset() == timedelta()
     assert rest == "WARNING alertworker.alerts MainProcess: not sent: 503 alert_id=a-1 channel=ops"
+
+
+def test_lines_name_the_program_and_the_process_of_its_pool() -> None:
+    """The programs of `alertworker run` write to one stream, and Python calls the first process of each the same."""
+    name_program("ingest")
+
+    assert json.loads(line("json"))["process"] == "ingest"
+    assert " ingest: " in line("text")
+    assert json.loads(line("json", processName="ForkPoolWorker-1"))["process"] == "ingest/ForkPoolWorker-1"
 
 
 def test_fields_that_a_library_attaches_to_a_record_are_not_written() -> None:
