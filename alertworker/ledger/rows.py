@@ -25,6 +25,8 @@ DIMENSIONS: Final = (
 TITLES: Final = "deployment title"
 #: The outcome of an attempt that was answered. All other outcomes are classes of errors.
 SUCCEEDED: Final = "succeeded"
+#: The largest total of rows: four billion dollars in nano-dollars. SQL's bigint holds twice as much.
+MAX_TOTAL: Final = 4 * 10**18
 #: The maximum length of the second half of a pair, in characters: PostgreSQL indexes no key longer than 2,704 bytes.
 MAX_PART: Final = 120
 
@@ -67,6 +69,8 @@ class SpendSums:
 
 #: The names of the sums, in the order of `SpendSums`.
 SUMS: Final = tuple(item.name for item in fields(SpendSums))
+#: Those of them to which one call may add more than one.
+AMOUNTS: Final = frozenset({"prompt_tokens", "completion_tokens", "spend_nanos"})
 
 
 class OutcomeKey(NamedTuple):

@@ -16,6 +16,7 @@ from alertworker.budgets.readings import BudgetKey, Reading, owner_of
 from alertworker.budgets.state import BudgetState, advance
 from alertworker.events import Attribution, BudgetScope
 from alertworker.folding import Fold
+from alertworker.ledger.rows import MAX_TOTAL
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.current import explain_budget
 from alertworker.pipeline.notify import claim, notify, resolve
@@ -165,7 +166,7 @@ def _spent(tx: Transaction, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKe
         sums = tx.user_totals.spend_by_entity(
             dimension, (entity for key in keys for entity in entities[key]), first, last
         )
-        spent |= {key: sum(sums.get(entity, 0) for entity in entities[key]) for key in keys}
+        spent |= {key: min(MAX_TOTAL, sum(sums.get(entity, 0) for entity in entities[key])) for key in keys}
     return spent
 
 

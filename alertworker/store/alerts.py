@@ -26,6 +26,7 @@ from alertworker.store.inhibitions import InhibitionStatements
 from alertworker.store.schema.alerts import ALERTS, KNOWN_TYPE, OPEN
 from alertworker.store.schema.inhibitions import LabelValue
 from alertworker.store.schema.publishers import CALLS
+from alertworker.store.sums import capped_add, fitted
 from alertworker.store.upsert import Statements, insert_or
 
 _log: Final = logging.getLogger("alertworker.alerts")
@@ -54,13 +55,13 @@ class AlertStatements(Statements, AlertPort):
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
         own_id = str(new_id())
         row = opened_row(own_id, alert, next_summary_at=next_summary_at, now=now)
-        statement = insert_or(self.connection, ALERTS).values(row)
+        statement = insert_or(self.connection, ALERTS).values(fitted(ALERTS, row))
         shown = ("headline", "facts", "figures", "metadata") if alert.metadata else ("headline", "facts", "figures")
         higher = ALERTS.c.level > alert.level
         counted = statement.on_conflict_do_update(
             index_elements=["open_fingerprint"],
             set_={
-                "count": ALERTS.c.count + alert.count,
+                "count": capped_add(ALERTS.c.count, statement.excluded.count),
                 "first_at": case((ALERTS.c.first_at > alert.first_at, alert.first_at), else_=ALERTS.c.first_at),
                 "last_at": case((ALERTS.c.last_at < alert.last_at, alert.last_at), else_=ALERTS.c.last_at),
                 **{name: case((higher, ALERTS.c[name]), else_=statement.excluded[name]) for name in shown},

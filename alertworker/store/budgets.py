@@ -13,6 +13,7 @@ from alertworker.budgets.state import BudgetState
 from alertworker.events import Attribution
 from alertworker.ports.budgets import BudgetPort
 from alertworker.store.schema.budgets import BUDGETS
+from alertworker.store.sums import fitted
 from alertworker.store.upsert import Statements, insert_or
 
 _OWN = (BUDGETS.c.scope == bindparam("own_scope")) & (BUDGETS.c.entity == bindparam("own_entity"))
@@ -125,7 +126,7 @@ def _who(reading: Reading) -> dict[str, str]:
 
 def _values(state: BudgetState) -> dict[str, object]:
     reading = state.reading
-    return {
+    row: dict[str, object] = {
         "reset_at": reading.reset_at,
         "duration": reading.duration,
         "spend_nanos": reading.spend_nanos,
@@ -142,3 +143,4 @@ def _values(state: BudgetState) -> dict[str, object]:
         "level": state.level,
         "closed": state.closed,
     }
+    return fitted(BUDGETS, row)

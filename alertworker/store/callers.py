@@ -18,6 +18,7 @@ from alertworker.ports.callers import CallerPort
 from alertworker.store.schema.alerts import ALERTS, OPEN
 from alertworker.store.schema.ledger import SPEND
 from alertworker.store.schema.outages import FAILING_KEYS, OUTAGES
+from alertworker.store.sums import capped_add, capped_sum
 from alertworker.store.upsert import Statements, insert_or
 
 #: How many buckets one statement names.
@@ -48,7 +49,7 @@ class CallerStatements(Statements, CallerPort):
         greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
         statement = insert_or(self.connection, FAILING_KEYS)
         sums = {
-            "failed": FAILING_KEYS.c.failed + statement.excluded.failed,
+            "failed": capped_add(FAILING_KEYS.c.failed, statement.excluded.failed),
             "model": greatest(FAILING_KEYS.c.model, statement.excluded.model),
         }
         index = list(FAILING_KEYS.primary_key)
@@ -81,9 +82,9 @@ class CallerStatements(Statements, CallerPort):
         table = SPEND.c
         lately = (table.day >= since) & (table.dimension == "key/model") & (table.part == model)
         keys = select(table.entity).where(lately).distinct().limit(MIN_KEYS)
-        own = select(func.sum(table.requests), func.sum(table.requests - table.failures))
+        own = select(capped_sum(table.requests), capped_sum(table.requests - table.failures))
         sums = self.connection.execute(own.where(lately, table.entity == key_hash)).one()
-        calls = select(func.sum(table.requests)).where(
+        calls = select(capped_sum(table.requests)).where(
             table.day >= since, table.dimension == "model", table.entity == model
         )
         return ModelUse(

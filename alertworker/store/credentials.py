@@ -15,6 +15,7 @@ from alertworker.outages.rows import CallKey, CallSums, CredentialKey, RefusalKe
 from alertworker.outages.windows import Calls
 from alertworker.ports.credentials import CredentialPort
 from alertworker.store.schema.outages import CREDENTIALS, OUTAGE_CALLS, REFUSALS, WINDOWS
+from alertworker.store.sums import capped_add, capped_sum
 from alertworker.store.upsert import Statements, insert_or
 
 _T = TypeVar("_T")
@@ -62,7 +63,7 @@ class CredentialStatements(Statements, CredentialPort):
         if refusals:
             insert = insert_or(self.connection, REFUSALS)
             sums: dict[str, object] = {
-                name: REFUSALS.c[name] + insert.excluded[name] for name in ("unauthorized", "forbidden")
+                name: capped_add(REFUSALS.c[name], insert.excluded[name]) for name in ("unauthorized", "forbidden")
             }
             sums |= {name: greatest(REFUSALS.c[name], insert.excluded[name]) for name in ("last_refusal", "model")}
             upsert = insert.on_conflict_do_update(index_elements=list(REFUSALS.primary_key), set_=sums)
@@ -111,8 +112,8 @@ class CredentialStatements(Statements, CredentialPort):
         columns = (
             func.max(table.region),
             func.max(table.model),
-            func.sum(table.unauthorized),
-            func.sum(table.forbidden),
+            capped_sum(table.unauthorized),
+            capped_sum(table.forbidden),
             func.min(table.bucket),
             func.max(table.bucket),
             func.max(table.last_refusal),
@@ -143,7 +144,7 @@ class CredentialStatements(Statements, CredentialPort):
         self, deployments: Mapping[CredentialKey, Collection[str]], *, starts: Mapping[CredentialKey, int]
     ) -> dict[CredentialKey, dict[str, Calls]]:
         table = OUTAGE_CALLS.c
-        columns = [func.sum(table[name]) for name in ("by_fallback", "by_retry", "lost")]
+        columns = [capped_sum(table[name]) for name in ("by_fallback", "by_retry", "lost")]
         each = {
             key: select(table.deployment_id, table.team, *columns)
             .where(table.deployment_id.in_(sorted(names)), table.bucket >= starts[key])

@@ -12,7 +12,6 @@ from sqlalchemy import (
     RowMapping,
     Table,
     bindparam,
-    func,
     literal,
     select,
     tuple_,
@@ -28,6 +27,7 @@ from alertworker.store.connection import columns_of, read_rows
 from alertworker.store.credentials import CredentialStatements
 from alertworker.store.ledger.rows import rows_of
 from alertworker.store.schema.outages import CAUSES, MODEL_CALLS, OUTAGE_CALLS, OUTAGES, WINDOWS
+from alertworker.store.sums import capped_sum
 from alertworker.store.upsert import Statements, insert_or
 
 _KEY = (OUTAGES.c.deployment_id, OUTAGES.c.provider, OUTAGES.c.region)
@@ -150,7 +150,7 @@ class OutageStatements(Statements, OutagePort):
     @override
     def calls_failed_by(self, target: Target, *, start: int, end: int | None = None) -> Calls:
         table = OUTAGE_CALLS.c
-        columns = (func.sum(table[name]).label(name) for name in ("by_fallback", "by_retry", "lost"))
+        columns = (capped_sum(table[name]).label(name) for name in ("by_fallback", "by_retry", "lost"))
         own = tuple_(table.deployment_id, table.provider, table.region) == tuple_(*map(literal, target))
         within = [table.bucket >= start] + ([table.bucket < end] if end is not None else [])
         statement = select(table.team, *columns).where(own, *within).group_by(table.team)

@@ -20,6 +20,7 @@ from alertworker.ports.batches import CounterName, CounterPort
 from alertworker.ports.dead_letters import DeadLetterPort
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS
+from alertworker.store.sums import capped_add, fitted
 from alertworker.text.ids import safe_id, storable
 from alertworker.text.shorten import shorten
 
@@ -127,10 +128,16 @@ class Statements(CounterPort, DeadLetterPort):
         keys = [column.key for column in table.primary_key]
         statement = insert_or(self.connection, table)
         added = [table.c[name] for name in rows[0] if name not in keys]
-        sums: dict[str, object] = {column.key: column + statement.excluded[column.key] for column in added}
+        sums: dict[str, object] = {
+            column.key: capped_add(column, statement.excluded[column.key])
+            for column in added
+            if column.key not in {*latest, earliest}
+        }
         greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
         sums |= {name: greatest(table.c[name], statement.excluded[name]) for name in latest}
         if earliest:
             later = table.c[earliest] > statement.excluded[earliest]
             sums[earliest] = case((later, statement.excluded[earliest]), else_=table.c[earliest])
-        self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums), list(rows))
+        self.connection.execute(
+            statement.on_conflict_do_update(index_elements=keys, set_=sums), [fitted(table, row) for row in rows]
+        )

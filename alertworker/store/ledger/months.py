@@ -24,6 +24,7 @@ from sqlalchemy import (
 from alertworker.ledger.reader import Days
 from alertworker.ledger.rows import SUMS, SpendSums
 from alertworker.store.schema.ledger import LEDGER_START, MONTHLY, SPEND, SPEND_MONTHS
+from alertworker.store.sums import capped_sum
 
 _ONE_DAY: Final = timedelta(days=1)
 #: The end of the last month after which a date still exists: no date follows December 9999.
@@ -54,7 +55,7 @@ class Rows:
 
 def summed(rows: FromClause) -> list[ColumnElement[int]]:
     """Return the totals of a query's sums, in the order of `SUMS`; the spend is the last."""
-    return [func.coalesce(func.sum(rows.c[name]), 0) for name in SUMS]
+    return [func.coalesce(capped_sum(rows.c[name]), 0) for name in SUMS]
 
 
 def read_sums(values: Iterable[int]) -> SpendSums:

@@ -6,15 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from sqlalchemy import (
     ARRAY,
-    ColumnElement,
     Connection,
     Select,
     Table,
-    case,
     column,
     func,
     literal,
@@ -52,12 +50,13 @@ from alertworker.store.schema.ledger import (
     SPEND_MONTHS,
     SPEND_SIZES,
 )
+from alertworker.store.sums import capped_add, most_of
 from alertworker.store.upsert import Statements, insert_or
 
 #: The dimension without a cap: operators create teams, and totals are its sums.
 _UNCAPPED: Final = "team"
-#: The largest sum of one row: a hundred million dollars in nano-dollars. SQL's bigint holds ninety times as much.
-_MAX_SUM: Final = 10**17
+#: The largest sums of a row, in the order of `SUMS`.
+_MOST: Final = tuple(most_of(SPEND.c[name]) for name in SUMS)
 #: The number of columns of the ledger's primary key.
 _KEY_SIZE: Final = len(SpendKey._fields)
 #: How many keys one statement names.
@@ -82,7 +81,7 @@ class PostingStatements(Statements, PostingPort):
     def add(self, ledger: Postings, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
         spend = self._within(ledger, max_entities, exempt)
         self._post_days(rows_of(spend))
-        self._post(SPEND_MONTHS, rows_of(_by_month(spend)))
+        self._post(SPEND_MONTHS, _fitted(rows_of(_by_month(spend))))
         self._add(OUTCOMES, rows_of(self._outcomes(ledger.outcomes)).mappings())
         self._add(LATENCIES, rows_of(ledger.latencies).mappings())
         self._add(FALLBACKS, rows_of(self._fallbacks(ledger.fallbacks)).mappings())
@@ -170,6 +169,7 @@ class PostingStatements(Statements, PostingPort):
 
     def _post_days(self, rows: Rows) -> None:
         """Add rows to `SPEND`, and count the new ones, so that no statement has to count the rows of a day."""
+        rows = _fitted(rows)
         posted = set(rows.values)
         # No posting is all zeros, so a row that equals its posting is new.
         created = [SpendKey._make(row[:_KEY_SIZE]) for row in self._post(SPEND, rows) if tuple(row) in posted]
@@ -181,17 +181,12 @@ class PostingStatements(Statements, PostingPort):
         if not rows.values:
             return []
         statement = insert_or(self.connection, table).from_select(list(rows.names), self._source(table, rows))
-        sums = {name: self._sum(table.c[name], statement.excluded[name]) for name in SUMS}
+        sums = {name: capped_add(table.c[name], statement.excluded[name]) for name in SUMS}
         upsert = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=sums)
         if table is not SPEND:
             self.connection.execute(upsert)
             return []
         return self.connection.execute(upsert.returning(*(table.c[name] for name in rows.names))).all()
-
-    def _sum(self, kept: ColumnElement[int], more: ColumnElement[int]) -> ColumnElement[int]:
-        """Return the sum, at most `_MAX_SUM`, so that no row of one entity can make batches fail."""
-        larger = func.max if self.connection.dialect.name == "sqlite" else func.greatest
-        return case((kept > _MAX_SUM - more, larger(kept, _MAX_SUM)), else_=kept + more)
 
     def _source(self, table: Table, rows: Rows) -> Select[*tuple[object, ...]]:
         """Return rows as a query of one array a column, or of one JSON string; a parameter a value would cost more."""
@@ -206,6 +201,13 @@ class PostingStatements(Statements, PostingPort):
         )
         columns = (column(name, kind) for name, kind in zip(rows.names, types, strict=True))
         return select(func.unnest(*arrays).table_valued(*columns).render_derived())
+
+
+def _fitted(rows: Rows) -> Rows:
+    """Return rows of the ledger with each sum cut to the largest one of a row."""
+    size = len(rows.names) - len(SUMS)
+    sums = (cast("tuple[int, ...]", row[size:]) for row in rows.values)
+    return Rows(rows.names, [(*row[:size], *map(min, own, _MOST)) for row, own in zip(rows.values, sums, strict=True)])
 
 
 class _MonthKey(NamedTuple):

@@ -17,6 +17,7 @@ from alertworker.store.ledger.aliases import AliasStatements
 from alertworker.store.ledger.contributors import contributors
 from alertworker.store.ledger.months import Rows, read_sums, summed, within
 from alertworker.store.schema.ledger import DROPS, FALLBACKS, LATENCIES, OUTCOMES, SPEND
+from alertworker.store.sums import capped_sum
 
 _Pair = tuple[str, str]
 _NOTHING: Final = SpendSums()
@@ -65,7 +66,9 @@ class SqlLedgerReader(ConnectionRunner, LedgerReader):
     @override
     def fallbacks(self, days: Days) -> dict[tuple[str, str], FallbackSums]:
         statement = (
-            select(FALLBACKS.c.asked, FALLBACKS.c.used, func.sum(FALLBACKS.c.succeeded), func.sum(FALLBACKS.c.failed))
+            select(
+                FALLBACKS.c.asked, FALLBACKS.c.used, capped_sum(FALLBACKS.c.succeeded), capped_sum(FALLBACKS.c.failed)
+            )
             .where(within(FALLBACKS.c.day, days))
             .group_by(FALLBACKS.c.asked, FALLBACKS.c.used)
         )
@@ -83,7 +86,7 @@ class SqlLedgerReader(ConnectionRunner, LedgerReader):
         start = func.max(case((DROPS.c.day < days.first, DROPS.c.total), else_=0))
         each = select(DROPS.c.reason, (end - start).label("events")).where(DROPS.c.day <= days.last)
         found = each.group_by(DROPS.c.boot_id, DROPS.c.reason).subquery()
-        statement = select(found.c.reason, func.sum(found.c.events)).group_by(found.c.reason).order_by(found.c.reason)
+        statement = select(found.c.reason, capped_sum(found.c.events)).group_by(found.c.reason).order_by(found.c.reason)
         rows = self.on_connection(lambda connection: connection.execute(statement).all())
         return {reason: int(events) for reason, events in rows if events}
 
@@ -145,7 +148,7 @@ def _grouped(connection: Connection, rows: Rows, days: Days, limit: int | None) 
 def _deployments(connection: Connection, days: Days) -> list[DeploymentDays]:
     attempts: dict[str, dict[str, int]] = {}
     outcomes = (
-        select(OUTCOMES.c.deployment_id, OUTCOMES.c.outcome, func.sum(OUTCOMES.c.attempts).label("attempts"))
+        select(OUTCOMES.c.deployment_id, OUTCOMES.c.outcome, capped_sum(OUTCOMES.c.attempts).label("attempts"))
         .where(within(OUTCOMES.c.day, days))
         .group_by(OUTCOMES.c.deployment_id, OUTCOMES.c.outcome)
     )
@@ -154,7 +157,7 @@ def _deployments(connection: Connection, days: Days) -> list[DeploymentDays]:
     buckets: dict[tuple[str, str], dict[int, LatencySums]] = {}
     key = (LATENCIES.c.deployment_id, LATENCIES.c.measure)
     latencies = (
-        select(*key, LATENCIES.c.bucket, func.sum(LATENCIES.c.count), func.sum(LATENCIES.c.microseconds))
+        select(*key, LATENCIES.c.bucket, capped_sum(LATENCIES.c.count), capped_sum(LATENCIES.c.microseconds))
         .where(within(LATENCIES.c.day, days))
         .group_by(*key, LATENCIES.c.bucket)
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, case, func, or_, select
+from sqlalchemy import Connection, case, or_, select
 from typing_extensions import override
 
 from alertworker.budgets.user_thresholds import UserSpend
@@ -19,6 +19,7 @@ from alertworker.store.ledger.aliases import AliasStatements
 from alertworker.store.ledger.contributors import contributors
 from alertworker.store.ledger.months import Rows
 from alertworker.store.schema.ledger import SPEND
+from alertworker.store.sums import capped_sum
 from alertworker.store.upsert import Statements
 
 #: How many entities one statement names.
@@ -38,16 +39,19 @@ class UserTotalStatements(Statements, UserTotalPort):
     def user_spend(self, day: date, *, before_days: int, least_nanos: int) -> Sequence[UserSpend]:
         month, before = day.replace(day=1), day - timedelta(days=before_days)
         spent = SPEND.c.spend_nanos
-        that_day = func.sum(case((SPEND.c.day == day, spent), else_=0))
-        that_month = func.sum(case((SPEND.c.day >= month, spent), else_=0))
-        days_before = func.sum(case(((SPEND.c.day >= before) & (SPEND.c.day < day), spent), else_=0))
-        statement = (
-            select(SPEND.c.entity, that_day, that_month, days_before)
+        periods = (
+            ("day", SPEND.c.day == day),
+            ("month", SPEND.c.day >= month),
+            ("before", (SPEND.c.day >= before) & (SPEND.c.day < day)),
+        )
+        users = (
+            select(SPEND.c.entity, *(capped_sum(case((own, spent), else_=0)).label(name) for name, own in periods))
             .where(SPEND.c.dimension == "user", SPEND.c.day.between(min(month, before), day), SPEND.c.entity != OTHER)
             .group_by(SPEND.c.entity)
-            .having(that_day > 0, or_(that_day >= least_nanos, that_month >= least_nanos))
-            .order_by(SPEND.c.entity)
+            .subquery()
         )
+        over = or_(users.c.day >= least_nanos, users.c.month >= least_nanos)
+        statement = select(users).where(users.c.day > 0, over).order_by(users.c.entity)
         rows = self.connection.execute(statement).all()
         names = self._aliases.newest_names(("user", row[0]) for row in rows)
         return [
@@ -59,7 +63,7 @@ class UserTotalStatements(Statements, UserTotalPort):
         wanted, spent = sorted(set(entities)), dict[str, int]()
         for start in range(0, len(wanted), _CHUNK):
             rows = Rows(dimension, {"entity": wanted[start : start + _CHUNK]}).over(Days(first, last))
-            statement = select(rows.c.entity, func.sum(rows.c.spend_nanos)).group_by(rows.c.entity)
+            statement = select(rows.c.entity, capped_sum(rows.c.spend_nanos)).group_by(rows.c.entity)
             spent |= {entity: int(nanos) for entity, nanos in self.connection.execute(statement)}
         return spent
 

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, Text
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.store.schema.base import METADATA, NAME, UtcDateTime
+from alertworker.store.schema.base import METADATA, NAME, Count, UtcDateTime
 
 #: One row per generation of an alert. ``open_fingerprint`` is the fingerprint while it is open and NULL afterwards, so
 #: its unique constraint allows one open generation, on every database.
@@ -30,9 +30,9 @@ ALERTS = Table(
     #: The tables of a report.
     Column("tables", JSON),
     Column("chart", JSON),
-    Column("count", BigInteger, nullable=False),
+    Column("count", Count, nullable=False),
     #: How many of its occurrences messages have counted.
-    Column("told", BigInteger, key="notified_count", nullable=False),
+    Column("told", Count, key="notified_count", nullable=False),
     #: When the latest of these occurrences was counted.
     Column("told_at", UtcDateTime, key="notified_at"),
     Column("summaries", Integer, nullable=False),
@@ -94,8 +94,8 @@ PARTS = Table(
     METADATA,
     Column("alert_id", String(36), primary_key=True),
     Column("part", NAME, primary_key=True),
-    Column("count", BigInteger, nullable=False),
-    Column("told", BigInteger, key="notified_count", nullable=False),
+    Column("count", Count, nullable=False),
+    Column("told", Count, key="notified_count", nullable=False),
 )
 
 #: Files that belong to an alert's messages, so that no message has to carry them.

@@ -3,10 +3,40 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import ClassVar
 
-from sqlalchemy import DateTime, Dialect, MetaData, String, TypeDecorator
+from sqlalchemy import BigInteger, DateTime, Dialect, MetaData, String, TypeDecorator
+
+from alertworker.ledger.rows import MAX_TOTAL
 
 NAME = String(256)
+
+
+class Summed(BigInteger):
+    """A number that grows with what producers send. `alertworker.store.sums` caps a row at ``most``, and totals."""
+
+    most: ClassVar[int]
+
+
+class Count(Summed):
+    """A number of calls, attempts or messages. Few events add more than one, so no total of rows can overflow."""
+
+    most = 10**12
+
+
+class Amount(Summed):
+    """Money, tokens or time. One event may add much, so a total of rows needs `capped_sum`.
+
+    A row holds a hundred million dollars in nano-dollars.
+    """
+
+    most = 10**17
+
+
+class Figure(Summed):
+    """An amount that a producer reports, or a total of rows. It is stored and never added to."""
+
+    most = MAX_TOTAL
 
 
 class UtcDateTime(TypeDecorator[datetime]):

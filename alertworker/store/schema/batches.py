@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table
+from sqlalchemy import Column, Integer, String, Table
 
-from alertworker.store.schema.base import METADATA, NAME, UtcDateTime
+from alertworker.store.schema.base import METADATA, NAME, Count, UtcDateTime
 
 #: Applied batches. A batch whose id is here has been counted: it is acknowledged without another change.
 BATCHES = Table(
@@ -35,5 +35,5 @@ COUNTERS = Table(
     METADATA,
     Column("name", String(64), primary_key=True),
     Column("label", NAME, primary_key=True),
-    Column("value", BigInteger, nullable=False),
+    Column("value", Count, nullable=False),
 )

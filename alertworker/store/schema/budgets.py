@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, String, Table
+from sqlalchemy import JSON, Boolean, Column, Integer, String, Table
 
-from alertworker.store.schema.base import METADATA, NAME, UtcDateTime
+from alertworker.store.schema.base import METADATA, NAME, Figure, UtcDateTime
 
 #: The state of each budget in its latest period. Its notifications are decided under its row's lock.
 BUDGETS = Table(
@@ -15,9 +15,9 @@ BUDGETS = Table(
     #: The period's end, which identifies the period.
     Column("reset_at", UtcDateTime, index=True),
     Column("duration", NAME),
-    Column("spend_nanos", BigInteger, nullable=False),
-    Column("max_nanos", BigInteger),
-    Column("soft_nanos", BigInteger),
+    Column("spend_nanos", Figure, nullable=False),
+    Column("max_nanos", Figure),
+    Column("soft_nanos", Figure),
     Column("at", UtcDateTime, nullable=False),
     Column("limits_at", UtcDateTime, nullable=False),
     Column("spent_at", UtcDateTime, nullable=False),
@@ -26,7 +26,7 @@ BUDGETS = Table(
     Column("who", JSON, nullable=False),
     Column("shares", JSON, nullable=False),
     #: The highest limit that was notified in this period, and how often it rose.
-    Column("told_nanos", BigInteger, key="notified_nanos", nullable=False),
+    Column("told_nanos", Figure, key="notified_nanos", nullable=False),
     Column("level", Integer, nullable=False),
     #: The period is over, and no channel is notified of it any more.
     Column("closed", Boolean, nullable=False),

@@ -6,13 +6,13 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Date, Index, Integer, String, Table, Text
 
-from alertworker.ledger.rows import SUMS
-from alertworker.store.schema.base import METADATA, NAME, UtcDateTime
+from alertworker.ledger.rows import AMOUNTS, SUMS
+from alertworker.store.schema.base import METADATA, NAME, Amount, Count, UtcDateTime
 
 
 def _sums() -> list[Column[int]]:
     """Return the columns of `SpendSums`, for one table."""
-    return [Column(name, BigInteger, nullable=False) for name in SUMS]
+    return [Column(name, Amount if name in AMOUNTS else Count, nullable=False) for name in SUMS]
 
 
 #: The ledger: sums per day and entity. The order of the key is the order in which reports read it. A request is in the
@@ -54,7 +54,7 @@ SPEND_SIZES = Table(
     METADATA,
     Column("dimension", String(32), primary_key=True),
     Column("day", Date, primary_key=True),
-    Column("rows", BigInteger, nullable=False),
+    Column("rows", Count, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -65,8 +65,8 @@ OUTCOMES = Table(
     Column("day", Date, primary_key=True),
     Column("deployment_id", NAME, primary_key=True),
     Column("outcome", NAME, primary_key=True),
-    Column("attempts", BigInteger, nullable=False),
-    Column("calls", BigInteger, nullable=False),
+    Column("attempts", Count, nullable=False),
+    Column("calls", Count, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -77,8 +77,8 @@ FALLBACKS = Table(
     Column("day", Date, primary_key=True),
     Column("asked", NAME, primary_key=True),
     Column("used", NAME, primary_key=True),
-    Column("succeeded", BigInteger, nullable=False),
-    Column("failed", BigInteger, nullable=False),
+    Column("succeeded", Count, nullable=False),
+    Column("failed", Count, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -90,8 +90,8 @@ LATENCIES = Table(
     Column("deployment_id", NAME, primary_key=True),
     Column("measure", String(16), primary_key=True),
     Column("bucket", Integer, primary_key=True),
-    Column("count", BigInteger, nullable=False),
-    Column("microseconds", BigInteger, nullable=False),
+    Column("count", Count, nullable=False),
+    Column("microseconds", Amount, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -102,7 +102,7 @@ DROPS = Table(
     Column("boot_id", NAME, primary_key=True),
     Column("day", Date, primary_key=True),
     Column("reason", NAME, primary_key=True),
-    Column("total", BigInteger, nullable=False),
+    Column("total", Count, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, text
 
-from alertworker.store.schema.base import METADATA, NAME
+from alertworker.store.schema.base import METADATA, NAME, Amount, Count
 
 
 def _target() -> Iterator[Column[str]]:
@@ -22,7 +22,7 @@ def _place() -> Iterator[Column[str] | Column[int]]:
 
 def _ends() -> Iterator[Column[int]]:
     """Yield the numbers of calls by how they ended."""
-    return (Column(name, BigInteger, nullable=False) for name in ("by_fallback", "by_retry", "lost"))
+    return (Column(name, Count, nullable=False) for name in ("by_fallback", "by_retry", "lost"))
 
 
 #: Sums of each deployment per bucket of event time. ``succeeded`` counts calls.
@@ -30,11 +30,11 @@ WINDOWS = Table(
     "deployment_windows",
     METADATA,
     *_place(),
-    Column("succeeded", BigInteger, nullable=False),
+    Column("succeeded", Count, nullable=False),
     #: Nothing reads these three. They are 0 in new rows, because the previous version still writes them.
-    Column("failed", BigInteger, nullable=False, default=0),
-    Column("milliseconds", BigInteger, nullable=False, default=0),
-    Column("completion_tokens", BigInteger, nullable=False, default=0),
+    Column("failed", Count, nullable=False, default=0),
+    Column("milliseconds", Amount, nullable=False, default=0),
+    Column("completion_tokens", Amount, nullable=False, default=0),
     #: Epoch milliseconds; 0 for never.
     Column("last_success", BigInteger, nullable=False),
     #: The deployment's model group. Workers of the previous version leave it empty.
@@ -49,7 +49,7 @@ CAUSES = Table(
     METADATA,
     *_place(),
     Column("cause", String(32), primary_key=True),
-    Column("attempts", BigInteger, nullable=False),
+    Column("attempts", Count, nullable=False),
     #: Epoch milliseconds.
     Column("last_failure", BigInteger, nullable=False),
     #: Epoch milliseconds; NULL in rows that the previous version began.
@@ -108,7 +108,7 @@ FAILING_KEYS = Table(
     *_place(),
     Column("key_hash", NAME, primary_key=True),
     Column("model", NAME, nullable=False),
-    Column("failed", BigInteger, nullable=False),
+    Column("failed", Count, nullable=False),
     Index("deployment_failing_keys_region", "provider", "region", "bucket"),
     Index("deployment_failing_keys_key", "key_hash", "bucket"),
 )
@@ -123,8 +123,8 @@ REFUSALS = Table(
     Column("deployment_id", NAME, primary_key=True),
     Column("region", NAME, primary_key=True),
     Column("model", NAME, nullable=False),
-    Column("unauthorized", BigInteger, nullable=False),
-    Column("forbidden", BigInteger, nullable=False),
+    Column("unauthorized", Count, nullable=False),
+    Column("forbidden", Count, nullable=False),
     #: Epoch milliseconds.
     Column("last_refusal", BigInteger, nullable=False),
     Index("credential_refusals_deployment", "deployment_id", "bucket"),
