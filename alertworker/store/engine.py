@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from typing import Literal
 
@@ -12,8 +13,29 @@ from alertworker.host.postgresql_hosts import with_hosts_in_query
 
 #: SQLSTATEs, and classes of them, of errors that pass: connection lost, out of resources, too slow, stopping.
 _UNAVAILABLE = ("08", "25006", "25P03", "53", "57014", "57P", "58")
-#: SQLSTATEs of a missing table or column: the schema is older than this program.
+#: SQLSTATEs of a missing table or column, and SQLite's messages: the schema is older than this program.
 _SCHEMA = ("42P01", "42703")
+_SQLITE_SCHEMA = re.compile(r"^no such (table|column): |^table \S+ has no column named ")
+#: SQLite's primary result codes of such errors. A batch that meets one of them can neither be applied nor parked.
+_SQLITE_UNAVAILABLE = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_SCHEMA,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_AUTH,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
 #: SQLSTATEs of a deadlock, a serialization failure and a lock timeout: the transaction is rerun.
 _RERUN = ("40001", "40P01", "55P03")
 
@@ -53,17 +75,21 @@ def make_engine(url: str) -> Engine:
 
 
 def classify(error: DBAPIError) -> Literal["unavailable", "rerun", "broken"]:
-    """Return what a database error means for the work."""
-    code = getattr(error.orig, "sqlstate", None)
-    if code in _RERUN:
+    """Return what a database error means for the work: it waits, it is rerun at once, or it fails by its data."""
+    if getattr(error.orig, "sqlstate", None) in _RERUN:
         return "rerun"
-    if error.connection_invalidated or isinstance(error, InterfaceError) or _lacks_schema(error):
-        return "unavailable"
-    if code is None and error.statement is None:  # no connection, for example a wrong option
-        return "unavailable"
-    if code is None:
-        return "unavailable" if isinstance(error, OperationalError) else "broken"
-    return "unavailable" if code.startswith(_UNAVAILABLE) else "broken"
+    return "unavailable" if error.connection_invalidated or _lacks_schema(error) or _is_away(error) else "broken"
+
+
+def _is_away(error: DBAPIError) -> bool:
+    if isinstance(error.orig, sqlite3.Error):  # one class of exceptions is of a full disk and of a sum that overflows
+        return _primary_code(error.orig) in _SQLITE_UNAVAILABLE
+    if isinstance(error, InterfaceError):
+        return True
+    code = getattr(error.orig, "sqlstate", None)
+    if code is None:  # without a statement there is no connection, for example because of a wrong option
+        return error.statement is None or isinstance(error, OperationalError)
+    return str(code).startswith(_UNAVAILABLE)
 
 
 def explain(error: DBAPIError) -> str:
@@ -74,9 +100,15 @@ def explain(error: DBAPIError) -> str:
     return f"the database is unavailable ({name})"
 
 
+def _primary_code(error: sqlite3.Error) -> int:
+    """Return SQLite's result code, without the byte that only refines it; 0 if Python itself raised the error."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
 def _lacks_schema(error: DBAPIError) -> bool:
-    code = getattr(error.orig, "sqlstate", None)
-    return code in _SCHEMA or (code is None and str(error.orig).startswith(("no such table", "no such column")))
+    if isinstance(error.orig, sqlite3.Error):
+        return _primary_code(error.orig) == sqlite3.SQLITE_ERROR and _SQLITE_SCHEMA.search(str(error.orig)) is not None
+    return getattr(error.orig, "sqlstate", None) in _SCHEMA
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
