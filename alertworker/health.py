@@ -98,6 +98,7 @@ class Doctor:
         found.append(Check("database", CheckState.OK, "answers"))
         found += [
             _pipeline(snapshot),
+            *_steps(snapshot),
             *_queue(queued, snapshot),
             _publishers(snapshot),
             _alerts(snapshot),
@@ -146,6 +147,14 @@ def _pipeline(snapshot: HealthSnapshot) -> Check:
             f"no canary has returned for {age}; check that a worker and beat are running",
         )
     return Check("pipeline", CheckState.OK, f"the last canary returned {age} ago")
+
+
+def _steps(snapshot: HealthSnapshot) -> Iterator[Check]:
+    """Report the steps of the sweep and the reports that failed lately."""
+    for name, seconds in snapshot.failing.items():
+        state = CheckState.PROBLEM if seconds < _PATIENCE.total_seconds() else CheckState.NOTE
+        ago = spell(timedelta(seconds=seconds))
+        yield Check(f"step {name}", state, f"failed {ago} ago; the other steps go on; see the worker's log")
 
 
 def _queue(queued: int | None, snapshot: HealthSnapshot) -> Iterator[Check]:

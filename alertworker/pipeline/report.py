@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from alertworker.alerts.compose import compose
@@ -15,6 +16,7 @@ from alertworker.budgets.readings import NEAR_LIMIT, BudgetKey
 from alertworker.budgets.state import BudgetState
 from alertworker.ledger.reader import LedgerReader
 from alertworker.pipeline.deliver import wake
+from alertworker.pipeline.isolation import run_each
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
@@ -38,21 +40,27 @@ class Reporter:
     def send_due(self, *, now: datetime) -> int:
         """Send the reports that are due and not sent yet. Return the number of periods that were reported.
 
-        A report of the day so far that was due before the first batch was applied is left out: it would
-        have no data.
+        A kind of report that fails does not stop the others.
         """
-        due_now = [
-            (kind, period) for kind in REPORTS for period in due(kind, self.calendar, self._reported(kind), now=now)
-        ]
-        began = self.runtime.store.run(lambda tx: tx.batches.first_batch_at()) if due_now else None
-        sent = sum(
-            self.send(kind, period, now=now)
-            for kind, period in due_now
-            if period.whole or began is None or began <= period.due
-        )
+        steps = {f"report {kind.value}": partial(self._send_kind, kind, now=now) for kind in REPORTS}
+        sent = sum(run_each(steps, self.runtime, now=now))
         if sent:
             wake(self.runtime, now=now)
         return sent
+
+    def _send_kind(self, kind: ReportKind, *, now: datetime) -> int:
+        """Send the reports of a kind that are due.
+
+        A report of the day so far that was due before the first batch was applied is left out: it would
+        have no data.
+        """
+        periods = list(due(kind, self.calendar, self._reported(kind), now=now))
+        began = self.runtime.store.run(lambda tx: tx.batches.first_batch_at()) if periods else None
+        return sum(
+            self.send(kind, period, now=now)
+            for period in periods
+            if period.whole or began is None or began <= period.due
+        )
 
     def send(self, kind: ReportKind, period: Period, *, now: datetime) -> bool:
         """Claim a period and write its reports in one transaction. Return false if it, or a later one, was claimed."""

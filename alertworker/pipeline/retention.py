@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from alertworker.pipeline.budgets import forget_budgets
 from alertworker.pipeline.ingest import MAX_BATCH_AGE
+from alertworker.pipeline.isolation import run_each
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Clock
+from alertworker.ports import Clock, Transaction
 
 #: How often old rows are deleted.
 EVERY: Final = timedelta(hours=1)
@@ -24,12 +26,17 @@ def forget(runtime: Runtime, *, now: datetime) -> None:
     if not runtime.store.run(lambda tx: tx.clock.claim_every(Clock.PRUNED, every=EVERY, now=now)):
         return
     day = (now - runtime.retention).astimezone(runtime.zone).date()
-    for piece in (
-        lambda tx: tx.retention.prune(before=now - MAX_BATCH_AGE, limit=PIECE),
-        lambda tx: tx.retention.prune_records(before=now - runtime.record_retention, limit=PIECE),
-        partial(forget_budgets, runtime=runtime, limit=PIECE, now=now),
-        lambda tx: tx.retention.prune_ledger(before=day),
-    ):
-        for _ in range(MOST):
-            if not runtime.store.run(piece):
-                break
+    pieces: dict[str, Callable[[Transaction], bool]] = {
+        "batches": lambda tx: tx.retention.prune(before=now - MAX_BATCH_AGE, limit=PIECE),
+        "records": lambda tx: tx.retention.prune_records(before=now - runtime.record_retention, limit=PIECE),
+        "budgets": partial(forget_budgets, runtime=runtime, limit=PIECE, now=now),
+        "ledger": lambda tx: tx.retention.prune_ledger(before=day),
+    }
+    steps = {f"retention of {what}": partial(_in_pieces, runtime, piece) for what, piece in pieces.items()}
+    run_each(steps, runtime, now=now)
+
+
+def _in_pieces(runtime: Runtime, piece: Callable[[Transaction], bool]) -> None:
+    for _ in range(MOST):
+        if not runtime.store.run(piece):
+            return

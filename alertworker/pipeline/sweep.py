@@ -21,6 +21,7 @@ from alertworker.pipeline.callers import end_callers
 from alertworker.pipeline.credential_ends import end_credentials
 from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.ending import end_outages, remind_of_outage
+from alertworker.pipeline.isolation import run_each
 from alertworker.pipeline.llm import find_by_chance, find_hung
 from alertworker.pipeline.notify import CHECK_AGAIN, is_still_suppressed, notify, notify_unmuted, resolve
 from alertworker.pipeline.publishers import announce_lost, announce_silent, end_publishers
@@ -46,35 +47,68 @@ _UNKNOWN_EVERY: Final = timedelta(minutes=1)
 def sweep(runtime: Runtime, *, now: datetime) -> None:
     """Send what is due, resolve what is over, find publishers that stopped reporting, and wake the lanes.
 
-    One transaction does at most `PIECE` of each. Work beyond `_MOST_PIECES` transactions waits for the next sweep.
+    One transaction does at most `PIECE` of each. Work beyond `_MOST_PIECES` transactions waits for the next sweep. A
+    step that fails does not stop the others.
     """
-    _in_pieces(runtime, lambda tx: end_credentials(tx, runtime, limit=PIECE, now=now))
-    _in_pieces(runtime, lambda tx: end_outages(tx, runtime, limit=PIECE, now=now))
-    _in_pieces(runtime, lambda tx: end_publishers(tx, runtime, limit=PIECE, now=now))
-    _in_pieces(runtime, lambda tx: end_callers(tx, runtime, limit=PIECE, now=now))
-    _notify_unmuted(runtime, now=now)
-    _in_pieces(runtime, lambda tx: _settle_due(tx, runtime, now=now))
-    _in_pieces(runtime, lambda tx: end_budgets(tx, runtime, limit=PIECE, now=now))
-    _in_pieces(runtime, lambda tx: check_users(tx, runtime, limit=PIECE, now=now))
-    _in_pieces(runtime, lambda tx: announce_lost(tx, runtime, limit=PIECE, now=now))
-    _in_pieces(runtime, lambda tx: announce_silent(tx, runtime, limit=PIECE, now=now))
-    if runtime.store.run(lambda tx: _sweep(tx, runtime, now=now)):
+
+    def in_pieces(piece: _Piece) -> Callable[[], None]:
+        return partial(_in_pieces, runtime, piece, now=now)
+
+    steps: dict[str, Callable[[], None]] = {
+        "ends of credentials": in_pieces(end_credentials),
+        "ends of outages": in_pieces(end_outages),
+        "ends of publishers": in_pieces(end_publishers),
+        "ends of callers": in_pieces(end_callers),
+        "deferred channels": partial(_notify_unmuted, runtime, now=now),
+        "due alerts": in_pieces(_settle_due),
+        "ends of budgets": in_pieces(end_budgets),
+        "users": in_pieces(check_users),
+        "lost publishers": in_pieces(announce_lost),
+        "silent publishers": in_pieces(announce_silent),
+        "time zone": partial(runtime.store.run, partial(check_zone, runtime=runtime, now=now)),
+        "unknown types": partial(runtime.store.run, partial(_report_unknown, now=now)),
+        "canary": partial(_send_canary, runtime, now=now),
+        "lanes": partial(wake, runtime, now=now),
+        "retention": partial(forget, runtime, now=now),
+        "heartbeat": partial(_ping, runtime, now=now),
+    }
+    run_each(steps, runtime, now=now)
+
+
+class _Piece(Protocol):
+    """Does a piece of work in one transaction. Returns whether more may be left."""
+
+    def __call__(self, tx: Transaction, runtime: Runtime, /, *, limit: int, now: datetime) -> bool: ...
+
+
+def _in_pieces(runtime: Runtime, piece: _Piece, *, now: datetime) -> None:
+    """Run a piece of work in one transaction after the other, until nothing is left."""
+    for _ in range(_MOST_PIECES):
+        if not runtime.store.run(lambda tx: piece(tx, runtime, limit=PIECE, now=now)):
+            return
+
+
+def _send_canary(runtime: Runtime, *, now: datetime) -> None:
+    if runtime.store.run(lambda tx: _canary_is_due(tx, now=now)):
         # A canary that cannot be sent does not return, so no publisher is declared lost meanwhile.
         with suppress(BrokerUnavailable):
             runtime.broker.publish([Canary(occurred_at=now)])
-    wake(runtime, now=now)
-    forget(runtime, now=now)
+
+
+def _canary_is_due(tx: Transaction, *, now: datetime) -> bool:
+    """Claim this interval's canary. Return false if it was claimed."""
+    sent = tx.clock.read(Clock.CANARY_SENT)
+    if sent is not None and now - sent < CANARY_EVERY:
+        return False
+    tx.clock.advance(Clock.CANARY_SENT, now)
+    return True
+
+
+def _ping(runtime: Runtime, *, now: datetime) -> None:
     if runtime.heartbeat is not None and runtime.store.run(lambda tx: _heartbeat_is_due(tx, runtime, now=now)):
         # A dead man's switch that is unreachable alerts by itself, because the pings are missing.
         with suppress(DeliveryError):
             runtime.heartbeat()
-
-
-def _in_pieces(runtime: Runtime, piece: Callable[[Transaction], bool]) -> None:
-    """Run a piece of work in one transaction after the other, until it returns false because nothing is left."""
-    for _ in range(_MOST_PIECES):
-        if not runtime.store.run(piece):
-            return
 
 
 def _heartbeat_is_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
@@ -87,16 +121,9 @@ def _heartbeat_is_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bo
     return True
 
 
-def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
-    """Check the time zone and unknown types. Return whether a canary is due."""
-    check_zone(tx, runtime, now=now)
+def _report_unknown(tx: Transaction, *, now: datetime) -> None:
     if tx.clock.claim_every(Clock.UNKNOWN_TYPES_CHECKED, every=_UNKNOWN_EVERY, now=now):
         tx.alerts.report_unknown_types()
-    sent = tx.clock.read(Clock.CANARY_SENT)
-    if sent is not None and now - sent < CANARY_EVERY:
-        return False
-    tx.clock.advance(Clock.CANARY_SENT, now)
-    return True
 
 
 def _notify_unmuted(runtime: Runtime, *, now: datetime) -> None:
@@ -127,9 +154,9 @@ def _notify_some(tx: Transaction, runtime: Runtime, after: str, now: datetime) -
     return (deferred[-1].fingerprint if len(deferred) == PIECE else None), all(notified)
 
 
-def _settle_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
-    """Settle at most `PIECE` of the alerts that are due. Return whether more may be due."""
-    due = tx.alerts.due_alerts(limit=PIECE, now=now)
+def _settle_due(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
+    """Settle at most ``limit`` of the alerts that are due. Return whether more may be due."""
+    due = tx.alerts.due_alerts(limit=limit, now=now)
     suppressed = [one.id for one in due if not is_over(one) and is_still_suppressed(tx, one, runtime, now=now)]
     tx.alerts.check_again(suppressed, at=now + CHECK_AGAIN)
     left = _next_steps(tx, [alert for alert in due if alert.id not in suppressed], runtime, now=now)
@@ -137,12 +164,12 @@ def _settle_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
         if alert.id in left:
             _EXECUTORS[left[alert.id]](tx, alert, runtime, now=now)
     if any(left.get(alert.id) is NextStep.SUMMARIZE and alert.severity is Severity.LOW for alert in due):
-        upcoming = tx.alerts.upcoming_summaries(until=now + _TOGETHER, limit=PIECE, now=now)
+        upcoming = tx.alerts.upcoming_summaries(until=now + _TOGETHER, limit=limit, now=now)
         steps = _next_steps(tx, upcoming, runtime, now=now)
         for alert in upcoming:
             if steps[alert.id] is NextStep.SUMMARIZE:
                 notify(tx, alert, Step.SUMMARY, runtime, now=now)
-    return len(due) >= PIECE
+    return len(due) >= limit
 
 
 def _next_steps(

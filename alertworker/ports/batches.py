@@ -51,6 +51,7 @@ class CounterName(StrEnum):
     DEAD_LETTERS = "dead_letters"  #: by kind
     UNKNOWN_VALUES = "unknown_values"  #: stored values that only a newer version knows
     CLAMPED = "clamped"  #: events whose time was too far in the future
+    FAILED_STEPS = "failed_steps"  #: failures of steps of the sweep and of reports, by step
     LATE_ATTEMPTS = "late_attempts"  #: failed attempts that came after the end of their outage
 
 

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.reports import ReportKind
 
+#: The beginning of the names that `failure_clock` returns.
+FAILED: Final = "failed "
+#: For how long after its last failure a step counts as failing. Some steps do their work once an hour.
+FAILING: Final = timedelta(minutes=70)
+
 
 class Clock(StrEnum):
-    """The names of the clocks that all workers share. `report_clock` and `change_clock` return further names."""
+    """The names of the clocks that all workers share.
+
+    `report_clock`, `failure_clock` and `change_clock` return further names.
+    """
 
     CANARY_SENT = "canary_sent"  # when the newest canary was sent
     CANARY_ARRIVED = "canary_arrived"  # when the newest canary that has returned was sent
@@ -28,6 +36,11 @@ class Clock(StrEnum):
 def report_clock(kind: ReportKind) -> str:
     """Return the name of the clock up to which reports of a kind were sent."""
     return f"reported_{kind.value}"
+
+
+def failure_clock(step: str) -> str:
+    """Return the name of the clock of the last failure of a periodic task's step."""
+    return f"{FAILED}{step}"
 
 
 def change_clock(alert_type: AlertType) -> str:

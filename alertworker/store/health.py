@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, Executable, case, func, select
@@ -12,6 +12,7 @@ from alertworker.delivery.status import NotificationStatus
 from alertworker.ports import Clock
 from alertworker.ports.admin import PublisherRow, PublisherState
 from alertworker.ports.alert_search import StateFilter
+from alertworker.ports.clock import FAILED, FAILING
 from alertworker.store.connection import ConnectionRunner, columns_of, read_rows
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
@@ -35,6 +36,8 @@ class HealthSnapshot:
     counters: Mapping[tuple[str, str], int]
     #: How old the newest canary is that has come back, in seconds; ``None`` if none ever has.
     canary_seconds: float | None
+    #: The steps of the sweep and of reports that failed lately, with the seconds since their last failure.
+    failing: Mapping[str, float] = field(default_factory=dict)
 
     def oldest_seconds(self, queued: int) -> float | None:
         """Return how old the oldest of ``queued`` batches is at most, in seconds; ``None`` if that is not known.
@@ -85,7 +88,14 @@ def _read(connection: Connection, now: datetime) -> HealthSnapshot:
         dead_letters={row[0]: row[1] for row in connection.execute(dead)},
         counters=_pairs(connection, select(COUNTERS.c.name, COUNTERS.c.label, COUNTERS.c.value)),
         canary_seconds=None if arrived is None else max(0.0, (now - arrived).total_seconds()),
+        failing=_failing(connection, now),
     )
+
+
+def _failing(connection: Connection, now: datetime) -> dict[str, float]:
+    lately = CLOCKS.c.name.startswith(FAILED) & (CLOCKS.c.at > now - FAILING)
+    rows = connection.execute(select(CLOCKS.c.name, CLOCKS.c.at).where(lately).order_by(CLOCKS.c.name))
+    return {name.removeprefix(FAILED): max(0.0, (now - at).total_seconds()) for name, at in rows}
 
 
 def _pairs(connection: Connection, statement: Executable) -> dict[tuple[str, str], int]:

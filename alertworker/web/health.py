@@ -35,8 +35,9 @@ async def readiness(request: Request) -> Response:
     )
     reasons = [_reason(answer) for answer in (queued, snapshot) if isinstance(answer, BaseException)]
     lag = oldest = None
+    failing: list[str] = []
     if not isinstance(snapshot, BaseException):
-        lag = snapshot.canary_seconds
+        lag, failing = snapshot.canary_seconds, sorted(snapshot.failing)
         if lag is None:
             reasons.append("no canary has returned yet; start a worker and beat")
         elif snapshot.is_stalled:
@@ -49,6 +50,7 @@ async def readiness(request: Request) -> Response:
         "lag_seconds": lag,
         "queue_messages": None if isinstance(queued, BaseException) else queued,
         "queue_oldest_seconds": oldest,
+        "failing_steps": failing,
     }
     return JSONResponse(answer, 503 if reasons else 200)
 

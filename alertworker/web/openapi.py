@@ -147,8 +147,9 @@ def _get(summary: str, responses: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ready(text: str) -> dict[str, Any]:
-    reasons = {"type": "array", "items": {"type": "string"}}
-    return _json(text, _object({"status": {"type": "string"}, "reasons": reasons}, "status", "reasons"))
+    texts = {"type": "array", "items": {"type": "string"}}
+    properties = {"status": {"type": "string"}, "reasons": texts, "failing_steps": texts}
+    return _json(text, _object(properties, "status", "reasons", "failing_steps"))
 
 
 def _json(text: str, schema: dict[str, Any]) -> dict[str, Any]:

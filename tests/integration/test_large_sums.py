@@ -87,7 +87,7 @@ def test_reports_and_totals_are_read_whatever_was_spent(runtime: Runtime, store:
     assert book.top_contributors("user", "u1", TODAY, limit=3)["model"][0].sums.spend_nanos == MAX_TOTAL
     reporter = Reporter(runtime, book, Calendar(ZoneInfo("UTC")))
     for later in (timedelta(days=1), timedelta(days=9), timedelta(days=40)):
-        reporter.look(now=NOW + later)
+        reporter.send_due(now=NOW + later)
     run_until_quiet(runtime, NOW + timedelta(days=40))
     assert {message.type.value for message in outbox.sent} >= {"spend_reports", "daily_reports"}
 

@@ -34,6 +34,7 @@ STEPS = {
     "dry_run",
     "explained",
     "ingest",
+    "isolation",
     "notify",
     "receive",
     "recheck",
