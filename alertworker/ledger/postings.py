@@ -15,6 +15,7 @@ from alertworker.events import AttemptFailed, Attribution, EndEvent, RequestFail
 from alertworker.events.base import MAX_NAME, MAX_SECONDS
 from alertworker.ledger.histogram import bucket_of
 from alertworker.ledger.rows import (
+    DIMENSIONS,
     MAX_PART,
     SUCCEEDED,
     TITLES,
@@ -79,6 +80,12 @@ class Postings:
         """Add an attempt that failed on a day."""
         self._outcome(OutcomeKey(day, event.deployment_id or "", event.failure.error_class)).attempts += 1
         self._deployment(event)
+
+    @property
+    def most_rows(self) -> int:
+        """An upper bound of the number of rows that `spend` returns. It does not spread the calls."""
+        dimensions = len(DIMENSIONS)
+        return len(self.rows) + sum(dimensions + len(owner.tags or ()) for _, owner in self.calls)
 
     def spend(self) -> dict[SpendKey, SpendSums]:
         """Return what to add to each row of the ledger.

@@ -13,10 +13,11 @@ import msgpack
 import pytest
 from sqlalchemy import event as sqlalchemy_event
 
-from alertworker.events import Budget, BudgetScope, Event
+from alertworker.events import Budget, BudgetScope, Event, PublisherHeartbeat
 from alertworker.events.base import MAX_COST, MAX_EVENTS
 from alertworker.events.batch import MAX_BATCH_BYTES, MAX_REJECTED, QUEUE, display_payload
 from alertworker.events.compression import compress, decompress
+from alertworker.events.system import PublisherCounters
 from alertworker.pipeline import BatchMessage, BrokerMessage, Runtime, ingest, receive, replay
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.batches import BATCHES
@@ -183,13 +184,22 @@ def test_texts_are_stored_with_a_replacement(store: SqlStore, runtime: Runtime) 
     assert spend_of(store, "team") == {"search": 13_500}
 
 
-@pytest.mark.parametrize("kind", ["alerts", "budgets", "windows"])
+@pytest.mark.parametrize(
+    ("kind", "bound", "limit"),
+    [
+        ("alerts", "MAX_ALERTS", 3),
+        ("budgets", "MAX_READINGS", 3),
+        ("windows", "MAX_ROWS", 3),
+        ("publishers", "MAX_PUBLISHERS", 3),
+        ("drops", "MAX_ROWS", 3),
+        ("ledger", "MAX_LEDGER_ROWS", 20),
+    ],
+)
 def test_a_batch_that_would_hold_the_database_for_long_is_parked(
-    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, kind: str
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, kind: str, bound: str, limit: int
 ) -> None:
-    """Few bytes can mean many alerts, budgets or windows, each of which takes time in one transaction."""
-    bound = {"alerts": "MAX_ALERTS", "budgets": "MAX_READINGS", "windows": "MAX_ROWS"}[kind]
-    monkeypatch.setattr(import_module("alertworker.pipeline.ingest"), bound, 3)  # the package exports its function
+    """Few bytes can mean many alerts, budgets or rows, each of which takes time in one transaction."""
+    monkeypatch.setattr(import_module("alertworker.pipeline.ingest"), bound, limit)  # the package exports its function
     budget = Budget(scope=BudgetScope.TEAM, entity_id="t", spend_nanos=2, max_nanos=1)
     many: dict[str, list[Event]] = {
         "alerts": [failed(f"call-{n}").model_copy(update={"deployment_id": f"d{n}"}) for n in range(4)],
@@ -197,14 +207,25 @@ def test_a_batch_that_would_hold_the_database_for_long_is_parked(
             answered(f"call-{n}", budgets=(budget.model_copy(update={"entity_id": f"t{n}"}),)) for n in range(4)
         ],
         "windows": [answered(f"call-{n}", deployment_id=f"d{n}") for n in range(4)],
+        "publishers": [heartbeat(f"boot-{n}") for n in range(4)],
+        "drops": [heartbeat("boot", **{f"reason-{n}": 1 for n in range(4)})],
+        "ledger": [answered(f"call-{n}", tags=[f"{n}-{tag}" for tag in range(4)], team_id=f"t{n}") for n in range(4)],
     }
     ingest(batch(*many[kind], batch_id="large"), runtime, now=NOW)
     ingest(batch(answered("good")), runtime, now=NOW)
 
     (letter,) = rows(store, DEAD_LETTERS)
     assert (letter.kind, letter.batch_id) == ("batch", "large")
-    assert "the limit is 3" in letter.reason
+    assert f"the limit is {limit}" in letter.reason
     assert spend_of(store, "team") == {"search": 13_500}
+
+
+def heartbeat(boot_id: str, **dropped: int) -> PublisherHeartbeat:
+    """Return a publisher's heartbeat with its counts of dropped events."""
+    counters = PublisherCounters(dropped=dropped)
+    return PublisherHeartbeat(
+        boot_id=boot_id, host="h", pid=1, version="1", started_at=NOW, occurred_at=NOW, counters=counters
+    )
 
 
 def test_a_row_that_is_full_fails_no_batch(store: SqlStore, runtime: Runtime) -> None:

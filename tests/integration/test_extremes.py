@@ -59,6 +59,31 @@ def test_an_event_out_of_bounds_is_refused_alone(
     assert f"{place}: Input should be " in letter.reason
 
 
+#: Numbers that no field takes as a count, an amount or a duration.
+NUMBERS = (-1, 2**63 - 1, 2**63, -(2**63), 10**30, 1e308, "1e309", float("nan"), float("inf"), 1.5, "9" * 4_000)
+FIELDS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "attempts",
+    "fallbacks",
+    "cost_nanos",
+    "schema_version",
+)
+
+
+def test_no_number_out_of_bounds_is_booked(runtime: Runtime, store: SqlStore) -> None:
+    """Each such event is rejected alone, whatever its field is."""
+    wrong = [call(**{name: value}) for name in FIELDS for value in NUMBERS]
+    reports = {"boot_id": "b", "host": "h", "pid": 1, "version": "1"}
+    wrong += [
+        call(type="publisher.heartbeat", **reports, interval_seconds=value) for value in (1e308, -1, float("nan"))
+    ]
+
+    assert taken([call(), *wrong, call()], runtime, store) == 14
+    assert len(rows(store, DEAD_LETTERS)) == len(wrong)
+
+
 @pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati"])
 def test_an_event_within_bounds_is_in_the_ledger(runtime: Runtime, store: SqlStore, zone: str) -> None:
     """The first and the last possible time, in every zone. A future time counts as now."""
