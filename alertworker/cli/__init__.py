@@ -59,6 +59,9 @@ class Commands(click.Group):
             return click.Command(cmd_name, short_help=summary)
         module, attribute = target.split(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        from alertworker.cli.params import check_strings  # loads what only commands need
+
+        check_strings(command)
         return command
 
 

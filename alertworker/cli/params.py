@@ -1,4 +1,4 @@
-"""Parameter types of the command line: durations and times."""
+"""Parameter types of the command line: strings, durations and times."""
 
 from __future__ import annotations
 
@@ -9,6 +9,29 @@ from typing_extensions import override
 
 from alertworker.cli.output import configured_zone
 from alertworker.text.format import read_duration
+from alertworker.text.ids import unstorable
+
+
+class Text(click.types.StringParamType):
+    """A string that every database stores. Linux passes any bytes, also such that are not UTF-8."""
+
+    @override
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the string, or fail with the character that cannot be stored."""
+        text = super().convert(value, param, ctx)
+        problem = unstorable(text)
+        if problem is not None:
+            self.fail(problem, param, ctx)
+        return text
+
+
+def check_strings(command: click.Command) -> None:
+    """Make every parameter of a command and its subcommands that takes a string check it."""
+    for param in command.params:
+        if param.type is click.STRING:
+            param.type = Text()
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        check_strings(inner)
 
 
 class Duration(click.ParamType[timedelta]):

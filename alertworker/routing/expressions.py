@@ -54,18 +54,11 @@ def matches(expression: str, value: str) -> bool:
     return found
 
 
-def has_lone_surrogate(text: str) -> bool:
-    """Return whether a string cannot be encoded as UTF-8."""
-    return _LONE_SURROGATE.search(text) is not None
-
-
 @lru_cache(maxsize=_KEPT)
 def _compile(expression: str) -> Any:
     """Return the compiled expression, or a string with the reason for its refusal. Both are worth caching."""
     if len(expression) > MAX_LENGTH:
         return f"it has {len(expression):,} characters, and at most {MAX_LENGTH:,} are allowed; {_DIVIDE}"
-    if has_lone_surrogate(expression):
-        return "it contains invalid Unicode (a lone surrogate); remove that character"
     options = re2.Options()
     options.log_errors = False
     try:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from alertworker.errors import AlertWorkerError
-from alertworker.routing.expressions import ExpressionError, check, has_lone_surrogate, matches
+from alertworker.routing.expressions import ExpressionError, check, matches
+from alertworker.text.ids import unstorable
 
 _QUOTED: Final = r'"((?:[^"\\]|\\.)*)"'
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -110,8 +111,9 @@ def all_pass(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
 def _read(form: re.Match[str]) -> Matcher:
     name, quoted_name, operator, quoted, bare = form.groups()
     matcher = Matcher(name or quoted_name, operator, _unescape(quoted if quoted is not None else bare))
-    if has_lone_surrogate(form[0]):
-        raise MatcherError(f"invalid Unicode in matcher {_shown(form[0])}: write it in UTF-8")
+    problem = unstorable(matcher.value)
+    if problem is not None:
+        raise MatcherError(f"invalid value in matcher {_shown(form[0])}: {problem}")
     if matcher.is_expression:
         try:
             check(matcher.value)

@@ -24,6 +24,23 @@ def safe_id(value: str | float) -> str:
     return f"sha256-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
+def unstorable(text: str) -> str | None:
+    r"""Return which character no database stores, with the remedy; ``None`` if every character can be stored.
+
+    The forms are those that people can pass: Python reads a byte of an argument or a variable that is not UTF-8 as half
+    of a surrogate pair.
+
+    >>> unstorable("a\0")
+    'character 2 is NUL; remove it'
+    """
+    for place, character in enumerate(text if not text.isascii() or "\0" in text else "", start=1):
+        if character == "\0":
+            return f"character {place} is NUL; remove it"
+        if "\ud800" <= character <= "\udfff":
+            return f"character {place} is not valid Unicode; write the text in UTF-8"
+    return None
+
+
 def storable(text: str) -> str:
     """Replace what databases cannot store by U+FFFD: NUL (PostgreSQL), and lone halves of surrogate pairs (UTF-8)."""
     if text.isascii():

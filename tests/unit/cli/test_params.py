@@ -1,15 +1,51 @@
-"""Times on the command line: an odd one is an error that names it, not a traceback."""
+"""Strings and times on the command line: an odd one is an error that names it, not a traceback."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from alertworker.cli import cli
+from alertworker.cli import COMMANDS, cli
 from alertworker.cli.params import Moment
+
+
+def strings(command: click.Command) -> Iterator[click.Parameter]:
+    """Return every parameter of a command and its subcommands that takes a string."""
+    yield from (param for param in command.params if isinstance(param.type, click.types.StringParamType))
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from strings(inner)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("text", ["a\0", "\udcffb"])
+def test_no_parameter_takes_what_a_database_does_not_store(name: str, text: str) -> None:
+    """PostgreSQL refuses NUL. A byte of an argument that is not UTF-8 is half of a surrogate pair in Python."""
+    found = cli.get_command(click.Context(cli), name)
+    assert found is not None
+    for param in strings(found):
+        with pytest.raises(click.BadParameter, match=r"character [12] is"):
+            param.type.convert(text, param, None)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["silences", "add", "team=x", "--reason", "a\udcff"], "'--reason': character 2 is not valid Unicode; write"),
+        (["silences", "add", "team=x", "--reason", "r", "--by", "\0"], "'--by': character 1 is NUL; remove it"),
+        (["silences", "add", "team=\udcff", "--reason", "r"], "'MATCHERS...': character 6 is not valid Unicode"),
+        (["alerts", "show", "\udcff"], "'ALERT_ID': character 1 is not valid Unicode"),
+        (["deadletters", "list", "--channel", "\udcff"], "'--channel': character 1 is not valid Unicode"),
+        (["spend", "--team", "\udcff"], "'--team': character 1 is not valid Unicode"),
+    ],
+)
+def test_the_error_names_the_parameter(command: list[str], said: str) -> None:
+    """Before anything is read or written."""
+    refused = CliRunner().invoke(cli, command)
+    assert (refused.exit_code, said in " ".join(refused.output.replace("│", " ").split())) == (2, True), refused.output
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,11 @@ def test_a_matcher_that_alertmanager_refuses_or_misreads_is_refused(text: str) -
         parse_list(text)
 
 
-@given(label=LABEL, operator=st.sampled_from(["=", "!="]), value=st.text(max_size=40))
+@given(
+    label=LABEL,
+    operator=st.sampled_from(["=", "!="]),
+    value=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40),
+)
 def test_a_plain_matcher_reads_back_as_it_is_written(label: str, operator: str, value: str) -> None:
     """Silences are kept in their written form."""
     matcher = Matcher(label, operator, value)
@@ -158,7 +162,8 @@ def test_every_label_value_can_be_matched(value: str) -> None:
         ("x" * (MAX_LENGTH + 1), "use several routes"),
         ("(a|b)*" * 5_000, "use several routes"),
         ("(" * 1_000_000, "use several routes"),
-        ("a\ud800", "lone surrogate"),
+        ("a\ud800", "character 2 is not valid Unicode; write the text in UTF-8"),
+        ("a\0", "character 2 is NUL; remove it"),
     ],
 )
 def test_an_expression_that_re2_refuses_is_an_error_with_a_remedy(expression: str, remedy: str) -> None:
@@ -166,7 +171,7 @@ def test_an_expression_that_re2_refuses_is_an_error_with_a_remedy(expression: st
     with pytest.raises(MatcherError) as caught:
         parse(f'team=~"{expression}"')
 
-    assert remedy in str(caught.value) or "invalid Unicode" in str(caught.value)
+    assert remedy in str(caught.value)
     assert "team=~" in str(caught.value)
     assert len(str(caught.value)) < 1_000
 
