@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from alertworker.errors import AlertWorkerError
+from alertworker.host.regular_files import FileError, read_text
+from alertworker.text.ids import unstorable
+
+#: The largest secret, in bytes. The longest ones, such as certificates, have a few thousand.
+_MAX_BYTES: Final = 64 * 1024
 
 
 class VariableError(AlertWorkerError):
@@ -18,19 +24,24 @@ def read_variable(name: str, environ: Mapping[str, str]) -> tuple[str | None, st
     Whitespace around the value is removed. An empty variable counts as not set.
 
     Raises:
-        VariableError: both are set, or the file is empty or cannot be read.
+        VariableError: both are set, the file is empty or cannot be read, or the value is not text.
     """
     file, value = environ.get(f"{name}_FILE"), environ.get(name, "").strip() or None
     if not file:
-        return value, f"environment {name}"
+        return _checked(value, name), f"environment {name}"
     if value is not None:
         raise VariableError(f"{name} and {name}_FILE are both set; unset one of them")
     try:
-        content = Path(file).read_text().strip()
-    except OSError as error:
-        raise VariableError(f"{name}_FILE: the file cannot be read ({error.strerror})") from None
-    except ValueError:
-        raise VariableError(f"{name}_FILE: the file is not valid text") from None
+        content = read_text(Path(file), limit=_MAX_BYTES).strip()
+    except FileError as error:
+        raise VariableError(f"{name}_FILE: {error}") from None
     if not content:
         raise VariableError(f"{name}_FILE: the file is empty")
-    return content, f"file of {name}_FILE"
+    return _checked(content, f"{name}_FILE"), f"file of {name}_FILE"
+
+
+def _checked(value: str | None, name: str) -> str | None:
+    problem = unstorable(value or "")
+    if problem is not None:
+        raise VariableError(f"{name}: {problem}")
+    return value

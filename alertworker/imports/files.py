@@ -123,6 +123,8 @@ class SpendFile:
     @contextmanager
     def _rest(self, cursor: str) -> Iterator[tuple[_Lines, Iterator[tuple[int, object]]]]:
         """Open the file and yield its rows after the cursor. The file's first row has number 1."""
+        if not self._path.is_file():
+            raise AlertWorkerError(f"{self._path}: it is not a regular file; the import reads a file more than once")
         taken, fingerprint = json.loads(cursor) if cursor else (0, "")
         with self._path.open(encoding="utf-8-sig", newline="") as file:
             lines = _Lines(self._path, file)

@@ -17,10 +17,9 @@ from alertworker.settings.model import Settings
 from alertworker.settings.problems import KeyPath, read_errors
 from alertworker.settings.sources import Sources, read_environ, read_file, resolve
 from alertworker.settings.values import Allowed
+from alertworker.text.ids import storable, unstorable
 
 _DEFAULT_FILES: Final = ("alertworker.yaml", "config.yaml")
-#: Number of keys to the deepest reference, receivers[0].channels[0].recipients[0]; YAML can nest a list in itself.
-_DEPTH: Final = 6
 
 
 class ConfigurationError(AlertWorkerError):
@@ -81,16 +80,30 @@ def _allowed(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def _resolved(value: object, path: KeyPath, sources: Sources, unset: set[KeyPath]) -> object:
-    """Return a value with its references resolved; ``unset`` gets the paths of those to variables that are not set."""
-    if len(path) > _DEPTH:
-        return value
+    """Return a value with its references resolved; ``unset`` gets the paths of those to variables that are not set.
+
+    A string that no database stores is a problem: a channel with such a name would stop every sweep.
+    """
     if isinstance(value, dict):
-        return {key: _resolved(item, (*path, key), sources, unset) for key, item in value.items()}
+        found = {}
+        for key, item in value.items():
+            name = _storable(key, (*path, key), sources) if isinstance(key, str) else key
+            found[name] = _resolved(item, (*path, key), sources, unset)
+        return found
     if isinstance(value, list):
         return [_resolved(item, (*path, index), sources, unset) for index, item in enumerate(value)]
     if not isinstance(value, str):
         return value
-    found = resolve(value, sources.where(*path), sources)
-    if found is None:
+    resolved = resolve(_storable(value, path, sources), sources.where(*path), sources)
+    if resolved is None:
         unset.add(path)
-    return found
+    return resolved
+
+
+def _storable(text: str, path: KeyPath, sources: Sources) -> str:
+    """Return the string; if no database stores it, add that to the problems."""
+    problem = unstorable(text)
+    if problem is not None:
+        sources.problem(path, problem)
+        return storable(text)
+    return text

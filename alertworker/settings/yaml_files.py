@@ -13,6 +13,9 @@ from typing import Any, Final
 
 import yaml
 
+from alertworker.host.regular_files import FileError, read_text
+from alertworker.settings.yaml_loader import BoundedLoader
+
 _INCLUDE: Final = "include"
 #: Bounds on the number of files, and on the size of each in bytes.
 _MAX_FILES: Final = 100
@@ -64,22 +67,17 @@ def read_sections(root: Path, problems: list[str], warnings: list[str]) -> dict[
             break
         loaded.add(path)
         sections = _read(path, remedy, problems, warnings)
-        entries = _includes(sections.pop(_INCLUDE, None), problems)
-        pending += [(_resolve(entry, path, root), f"correct {_INCLUDE} in {path}") for entry in entries]
+        include = sections.pop(_INCLUDE, None)
+        pending += [(_resolve(entry, path, root), f"correct {where}") for entry, where in _includes(include, problems)]
         found |= {name: _merged(found.get(name), section) for name, section in sections.items()}
     return found
 
 
 def _read(path: Path, remedy: str, problems: list[str], warnings: list[str]) -> dict[str, Section]:
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            problems.append(f"{path}: the file is larger than {_MAX_BYTES >> 20} MiB; {remedy}")
-            return {}
-        content, node, twice = _parse(path.read_text())
-    except OSError as error:
-        problems.append(f"{path}: the file cannot be read ({error.strerror}); {remedy}")
-    except UnicodeDecodeError:
-        problems.append(f"{path}: the file is not UTF-8 text; {remedy}")
+        content, node, twice = _parse(read_text(path, limit=_MAX_BYTES))
+    except FileError as error:
+        problems.append(f"{path}: {error}; {remedy}")
     except yaml.YAMLError as error:
         problems.append(_invalid(path, error))
     else:
@@ -100,7 +98,7 @@ def _invalid(path: Path, error: yaml.YAMLError) -> str:
 
 def _parse(text: str) -> tuple[object, yaml.Node | None, list[tuple[int, str, str]]]:
     """Return a file's content, its nodes and its duplicate keys. In the nodes ``<<`` keys are merged."""
-    loader = yaml.SafeLoader(text)
+    loader = BoundedLoader(text)
     try:
         node = loader.get_single_node()
         if node is None:
@@ -148,11 +146,12 @@ def _child(node: yaml.Node | None, key: str | int) -> tuple[int, yaml.Node] | No
     return None
 
 
-def _includes(section: Section | None, problems: list[str]) -> list[str]:
+def _includes(section: Section | None, problems: list[str]) -> list[tuple[str, str]]:
+    """Return each path with the place where it stands."""
     if section is None:
         return []
     if isinstance(section.value, list) and all(isinstance(entry, str) for entry in section.value):
-        return section.value
+        return [(entry, section.where(place)) for place, entry in enumerate(section.value)]
     problems.append(f"{section.where()}: must be a list of paths; expected, for example, [alerting.yaml]")
     return []
 

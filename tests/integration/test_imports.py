@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -289,6 +290,13 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
     path.write_text("\ufeffday,requests,spend\n2026-11-18,1,1\n")
     assert [page.rows for page in files.SpendFile(path, UNTIL.date()).pages("")] == [1]
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    """It can be read once only, and a pipe without a writer would block the import."""
+    os.mkfifo(tmp_path / "spend.csv")
+    with pytest.raises(AlertWorkerError, match=r"spend\.csv: it is not a regular file"):
+        files.SpendFile(tmp_path / "spend.csv", UNTIL.date()).left("")
 
 
 def test_a_new_source_needs_its_cutover(store: SqlStore) -> None:

@@ -126,7 +126,7 @@ def test_trouble_with_a_variable_has_its_name(variable: str, config: Path, tmp_p
         str(tmp_path / "nowhere"): "cannot be read (No such file or directory)",
         str(tmp_path): "cannot be read (Is a directory)",
         str(empty): "is empty",
-        str(binary): "is not valid text",
+        str(binary): "is not UTF-8 text",
     }
     for path, words in result.items():
         assert f"{variable}_FILE: the file {words}" in problems(config, {**around(variable), f"{variable}_FILE": path})

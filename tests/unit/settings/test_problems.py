@@ -220,9 +220,56 @@ def test_keys_that_litellm_ignores_are_ignored(tmp_path: Path) -> None:
     assert [channel.kind for channel in settings.channels] == ["budget_webhook"]
 
 
-def test_a_yaml_list_within_itself_is_an_error(tmp_path: Path) -> None:
-    """The loader does not loop."""
-    assert "receivers[0]" in problems(tmp_path, "alertworker: {receivers: &a [*a]}")
+def bomb(levels: int) -> str:
+    """Return a file in which each line has the one before ten times."""
+    lines = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels)]
+    return "\n".join(["a0: &a0 [x, x, x, x, x, x, x, x, x, x]", *lines])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("alertworker: {receivers: &a [*a]}", "config.yaml:1: invalid YAML in column 30: *a is a part of itself"),
+        (bomb(9), "config.yaml:6: invalid YAML in column 45: more than 1,000,000 values"),
+        (f"{bomb(9)}\nenvironment_variables: {{X: *a8}}", "config.yaml:6: invalid YAML"),
+        (
+            "\n".join(["m0: &m0 {a: 1}", *(f"m{n}: &m{n} {{<<: [*m{n - 1}, *m{n - 1}]}}" for n in range(1, 40))]),
+            "config.yaml:18: invalid YAML in column 17: more than 1,000,000 values",
+        ),
+        (f"alertworker: {'[' * 5_000}{']' * 5_000}", "config.yaml:1: invalid YAML in column 63: nested more than 50"),
+        (
+            "alertworker:\n" + "\n".join(" " * n + "- " for n in range(1, 3_000)),
+            "config.yaml:51: invalid YAML in column 51: nested more than 50 deep",
+        ),
+        (f"alertworker: {{alerting_threshold: {'9' * 5_000}}}", "not a valid value of its type, int"),
+        ("general_settings:\n  since: 2026-13-45", "config.yaml:2: invalid YAML in column 10: not a valid value"),
+        ("x: !!timestamp soon", "config.yaml:1: invalid YAML in column 4: not a valid value of its type, timestamp"),
+        ("x: !!int ''", "config.yaml:1: invalid YAML in column 4: not a valid value of its type, int"),
+        ("x: !!bool soon", "config.yaml:1: invalid YAML in column 4: not a valid value of its type, bool"),
+    ],
+)
+def test_yaml_that_grows_nests_or_has_no_value_is_an_error(tmp_path: Path, text: str, words: str) -> None:
+    """With file, line and column; in a moment, and without a traceback."""
+    assert words in problems(tmp_path, text)
+
+
+@pytest.mark.parametrize("character", ["\\0", "\\ud800"])
+def test_a_name_that_no_database_stores_is_an_error(tmp_path: Path, character: str) -> None:
+    """A channel with such a name would stop every sweep on PostgreSQL."""
+    receivers = f'[{{name: all, channels: [{{kind: console, name: "a{character}"}}]}}]'
+    deep = f'{{receiver: all, routes: [{{routes: [{{annotations: {{note: "n{character}"}}}}]}}]}}'
+    reported = problems(tmp_path, f"alertworker:\n  receivers: {receivers}\n  route: {deep}\n")
+
+    assert "config.yaml:2 alertworker.receivers[0].channels[0].name: character 2 is " in reported
+    assert "config.yaml:3 alertworker.route.routes[0].routes[0].annotations.note: character 2 is " in reported
+
+
+@pytest.mark.parametrize("variable", ["SLACK_WEBHOOK_URL", "ALERTWORKER_API_KEY", "ALERTWORKER_TIME_ZONE"])
+def test_a_variable_that_is_not_text_is_named(tmp_path: Path, variable: str) -> None:
+    """Linux takes any bytes. The value is not shown."""
+    reported = problems(tmp_path, "", {variable: "https://receiver.example/canary\udcff"})
+
+    assert reported == f"{variable}: character 32 is not valid Unicode; write the text in UTF-8"
 
 
 def test_a_key_stands_once() -> None:

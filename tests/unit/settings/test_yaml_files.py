@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -72,19 +73,23 @@ def test_a_nested_file_is_beside_the_one_that_names_it_else_beside_the_root(tmp_
 @pytest.mark.parametrize(
     ("include", "more", "words"),
     [
-        ("[none.yaml]", "", ["none.yaml: the file cannot be read", "correct include in ", "config.yaml"]),
+        ("[none.yaml]", "", ["none.yaml: the file cannot be read", "correct config.yaml:1 include[0]"]),
         ("[more.yaml]", "[1]", ["more.yaml: the file must be a mapping, not list"]),
         ("[more.yaml]", "a: [", ["more.yaml:1: invalid YAML"]),
         ("[more.yaml]", "alertworker: {shadwo: true}", ["more.yaml:1 alertworker.shadwo: unknown key"]),
         ("more.yaml", "", ["config.yaml:1 include: must be a list of paths"]),
         ("[1]", "", ["config.yaml:1 include: must be a list of paths"]),
         (".", "", ["config.yaml:1 include: must be a list of paths"]),
-        ("[.]", "", ["cannot be read"]),
+        ("[.]", "", ["the file cannot be read (Is a directory); correct config.yaml:1 include[0]"]),
+        ("[/dev/zero]", "", ["/dev/zero: it is not a regular file; correct config.yaml:1 include[0]"]),
+        ("\n- more.yaml\n- pipe", "", ["pipe: it is not a regular file; correct config.yaml:3 include[1]"]),
+        ('["a\\0b"]', "", ["the path is not valid; correct config.yaml:1 include[0]"]),
         (str([f"n{number}.yaml" for number in range(200)]), "", ["includes more than 100 files"]),
     ],
 )
 def test_an_error_names_its_file(tmp_path: Path, include: str, more: str, words: list[str]) -> None:
-    """For a missing file it also names the including file."""
+    """For a missing file it also names the place in the including file."""
+    os.mkfifo(tmp_path / "pipe")
     reported = problems(tmp_path, config=f"include: {include}\n", more=more)
 
     assert all(word in reported for word in words), reported
@@ -103,3 +108,17 @@ def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path: Path) -> None:
         "more.yaml: the file is not UTF-8 text" in reported[0],
         "large.yaml: the file is larger than 16 MiB" in reported[1],
     ] == [True, True]
+
+
+def test_what_is_not_a_file_with_an_end_is_not_read(tmp_path: Path) -> None:
+    """A device has no end, and a pipe may have no writer. A link to a file is fine: orchestrators make such."""
+    os.mkfifo(tmp_path / "pipe")
+    write(tmp_path, real="general_settings: {alerting_threshold: 7}\n")
+    (tmp_path / "link").symlink_to("real.yaml")
+    for path in (Path("/dev/zero"), tmp_path / "pipe"):
+        with pytest.raises(ConfigurationError, match="it is not a regular file; check --config or ALERTWORKER_CONFIG"):
+            load_settings(environ={}, config=path)
+        with pytest.raises(ConfigurationError, match="ALERTWORKER_API_KEY_FILE: it is not a regular file"):
+            load_settings(environ={"ALERTWORKER_API_KEY_FILE": str(path)}, config=tmp_path / "real.yaml")
+
+    assert load_settings(environ={}, config=tmp_path / "link").alerting_threshold == 7
