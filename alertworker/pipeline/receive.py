@@ -30,7 +30,7 @@ class BrokerMessage:
     """A message from one of our queues: its bytes, and the few of its properties that matter.
 
     ``task``, ``message_id`` and ``expires`` come from its headers. ``redelivered`` means that a worker may have worked
-    on it before. ``given_up`` is the reason why the broker gave up delivering it, if it did.
+    on it before.
     """
 
     queue: str
@@ -38,7 +38,6 @@ class BrokerMessage:
     task: str | None = field(default=None, repr=False)
     message_id: str | None = field(default=None, repr=False)
     redelivered: bool = False
-    given_up: str | None = None
     expires: datetime | None = None
 
     @property
@@ -54,14 +53,11 @@ class BrokerMessage:
 
 
 def admit(message: BrokerMessage, store: Store, *, now: datetime) -> bool:
-    """Return whether a message may be read; park it unread if the broker gave it up or redelivers it too often.
+    """Return whether a message may be read; park it unread if the broker redelivers it too often.
 
     Raises:
         StoreUnavailable: the database cannot be asked; the message must stay with the broker.
     """
-    if message.given_up is not None:
-        park(message, message.given_up, store, now=now)
-        return False
     if message.redelivered and store.count_redelivery(message.letter_id, now=now) > MAX_REDELIVERIES:
         park(message, f"not applied after {MAX_REDELIVERIES} redeliveries", store, now=now)
         return False

@@ -8,7 +8,8 @@ from kombu import Exchange, Queue
 
 from alertworker.events.batch import QUEUE, RESTORE_INTERVAL, VISIBILITY_TIMEOUT
 
-#: Where RabbitMQ puts a batch that was delivered too often. The worker parks it from there.
+#: Where RabbitMQ puts a batch that was delivered too often, or that its producer let expire. A worker applies or parks
+#: it from there, as from the first queue: restarts while the database is away count as deliveries, too.
 DEAD_EXCHANGE: Final = "alertworker.dead"
 DEAD_QUEUE: Final = "alertworker.events.dead"
 #: How often RabbitMQ delivers a batch before it dead-letters it. Restarts of workers also count as deliveries.
@@ -47,7 +48,7 @@ def events_queue(url: str) -> Queue:
 
 
 def dead_queue(url: str) -> Queue:
-    """Return the queue in which RabbitMQ puts batches that were delivered too often."""
+    """Return the queue in which RabbitMQ puts batches that were delivered too often, or have expired."""
     exchange = Exchange(DEAD_EXCHANGE, type="topic" if is_amqp(url) else "direct", durable=True)
     arguments = {"x-queue-type": "quorum"} if is_amqp(url) else None
     return Queue(DEAD_QUEUE, exchange, routing_key=DEAD_QUEUE, queue_arguments=arguments, durable=True)

@@ -17,7 +17,7 @@ from kombu.message import Message
 from alertworker.events.batch import QUEUE, TASK
 from alertworker.pipeline import BrokerMessage
 from alertworker.publisher import connection
-from alertworker.publisher.topology import DEAD_QUEUE, DELIVERY_LIMIT
+from alertworker.publisher.topology import DEAD_QUEUE
 from alertworker.text.format import parse_moment
 from alertworker.text.ids import safe_id
 from alertworker.worker.queues import DELIVERIES, PERIODIC
@@ -64,16 +64,13 @@ class OpaqueMessage(Message):
 
 
 def _message(queue: str, body: bytes, delivery: dict[str, object], headers: dict[object, object]) -> BrokerMessage:
-    redelivered = delivery.get("redelivered") is True
-    # RabbitMQ moves an expired batch to the dead queue, too. It is applied, unless it was delivered from there before.
-    expired = headers.get("x-first-death-reason") == "expired" and not redelivered
     return BrokerMessage(
         queue=queue,
         body=body,
         task=None if headers.get("task") is None else _text(headers["task"]) or "(not a string)",
         message_id=_text(headers.get("id")) or None,
-        redelivered=redelivered,
-        given_up=f"delivered more than {DELIVERY_LIMIT} times" if queue == DEAD_QUEUE and not expired else None,
+        # The broker's own word. Headers such as x-death also come from producers, so they decide nothing.
+        redelivered=delivery.get("redelivered") is True,
         # Celery would drop an expired message unread. The task reads it first, and parks it if it cannot be read.
         expires=None if queue in _BATCHES else parse_moment(headers.get("expires")),
     )

@@ -105,7 +105,7 @@ def _is_late(message: BrokerMessage) -> bool:
 
 def _admit(message: BrokerMessage) -> bool:
     """Return whether a message may be read. Each delivery is counted once, however long the database is away."""
-    if not message.redelivered and message.given_up is None:  # a first delivery needs no query
+    if not message.redelivered:  # a first delivery needs no query
         return True
     return _decide(message, lambda now: pipeline.admit(message, get_runtime().store, now=now))
 

@@ -18,7 +18,6 @@ from alertworker.events.batch import QUEUE, TASK
 from alertworker.events.message import MessageError
 from alertworker.pipeline import BatchMessage, BrokerMessage, Runtime, admit, ingest, park, receive
 from alertworker.ports.dead_letters import LetterFilter
-from alertworker.publisher.topology import DEAD_QUEUE
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.batches import REDELIVERIES
 from alertworker.worker import tasks
@@ -80,12 +79,6 @@ def test_a_message_that_keeps_ending_its_worker_is_parked_unread(
         assert letter is not None
         assert letter.payload == poison.body
         assert len(admin.dead_letters()) == number + 1
-
-
-def test_a_message_that_the_broker_gave_up_is_parked_unread(store: SqlStore, admin: AdminStore) -> None:
-    """Only the number of its deliveries is known."""
-    assert not admit(message_of(b"[[], {}", queue=DEAD_QUEUE, given_up="why"), store, now=NOW)
-    assert [(row.kind, row.reason) for row in admin.dead_letters()] == [("message", "why")]
 
 
 def test_a_redelivered_batch_that_is_applied_is_not_counted_any_longer(runtime: Runtime, store: SqlStore) -> None:

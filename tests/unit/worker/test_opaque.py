@@ -86,19 +86,28 @@ def test_celery_never_sees_when_a_message_expires() -> None:
         assert "expires" not in sealed(queue, headers).headers
 
 
+DEATHS = [{"queue": QUEUE, "reason": "rejected", "count": 99, "exchange": QUEUE, "routing-keys": [QUEUE]}]
+
+
+@pytest.mark.parametrize("queue", [QUEUE, DEAD_QUEUE])
+@pytest.mark.parametrize("redelivered", [False, True])
 @pytest.mark.parametrize(
-    ("headers", "redelivered", "parks"),
+    "headers",
     [
-        ({}, False, True),
-        ({"x-first-death-reason": "expired"}, False, False),
-        ({"x-first-death-reason": "expired"}, True, True),
+        {"x-death": DEATHS},
+        {"x-first-death-reason": "rejected"},
+        {"x-first-death-reason": "expired"},
+        {"x-last-death-reason": "delivery_limit"},
+        {"x-delivery-count": 99, "x-acquired-count": 99},
+        {"redelivered": True, "retries": 99},
+        {"redelivered": False},
     ],
 )
-def test_a_message_that_rabbitmq_gave_up_is_parked_unless_it_expired(
-    headers: dict[str, str], redelivered: bool, parks: bool
-) -> None:
-    """An expired batch was never tried. A batch that comes again from there may be what ends workers."""
-    assert bool(_of(sealed(DEAD_QUEUE, headers, redelivered=redelivered)).given_up) == parks
+def test_no_header_about_deliveries_decides_anything(queue: str, redelivered: bool, headers: dict[Any, Any]) -> None:
+    """A producer can set all of them: a good batch would be parked, or one that ends workers tried again for ever."""
+    plain = _of(sealed(queue, {"id": "1"}, redelivered=redelivered))
+    assert _of(sealed(queue, {"id": "1", **headers}, redelivered=redelivered)) == plain
+    assert plain.redelivered is redelivered
 
 
 @pytest.mark.parametrize(
