@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -23,17 +24,20 @@ class Decoders:
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(MAX_DECODING, thread_name_prefix="alertworker-decode")
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """Return what ``work`` returns.
+    async def run(self, work: Callable[[threading.Event], T]) -> T:
+        """Return what ``work`` returns. The event that it gets is set when nobody waits for its result any more.
 
         Raises:
             Refusal: 503 if it takes too long. Work that has not started is cancelled.
         """
+        stopped = threading.Event()
         try:
             async with asyncio.timeout(DECODE_SECONDS):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work, stopped)
         except TimeoutError:
             raise Refusal(503, "too many bodies are waiting to be decoded; retry later", retry_after=5) from None
+        finally:
+            stopped.set()
 
     def close(self) -> None:
         """Accept no more bodies, and wait for those in progress."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -66,14 +67,16 @@ async def post_events(request: Request) -> Response:
     return JSONResponse(accepted, 202)
 
 
-def receive(body: bytes, encoding: str, key: str | None, *, now: datetime) -> Received:
+def receive(
+    body: bytes, encoding: str, key: str | None, stopped: threading.Event | None = None, *, now: datetime
+) -> Received:
     """Read a body of plain events and seal the valid ones, without secrets.
 
     ``key`` is the request's Idempotency-Key. The same key with the same body is the same batch, which is applied once.
     The same key with another body is another batch, so two producers that choose the same key lose no events.
 
     Raises:
-        Refusal: the body has no events, or exceeds a limit.
+        Refusal: the body has no events, or exceeds a limit; or ``stopped`` is set, because the request was answered.
     """
     whole = decompress(body, encoding, MAX_BYTES)
     try:
@@ -89,20 +92,22 @@ def receive(body: bytes, encoding: str, key: str | None, *, now: datetime) -> Re
     errors = [{"index": bad.index, "error": bad.reason} for bad in decoded.rejected]
     if not decoded.events:
         return Received(None, errors)
-    encoded = _without_secrets(decoded.events)
+    encoded = _without_secrets(decoded.events, stopped or threading.Event())
     batch_id = str(new_id()) if key is None else f"http:{_digest(key.encode(), whole)}"
     return Received(seal(encoded, batch_id=batch_id, producer="http", sealed_at=now), errors)
 
 
-def _without_secrets(events: Iterable[Event]) -> list[bytes]:
+def _without_secrets(events: Iterable[Event], stopped: threading.Event) -> list[bytes]:
     """Return the events as JSON without secrets.
 
     Raises:
-        Refusal: 413 when their texts take too long.
+        Refusal: 413 when their texts take too long, 503 when ``stopped`` is set.
     """
     ends = time.thread_time() + MAX_REDACTING
     encoded: list[bytes] = []
     for event in events:
+        if stopped.is_set():
+            raise Refusal(503, "the request was answered before its events were read")
         if time.thread_time() > ends:
             raise Refusal(413, "the texts of the events take too long to be searched for secrets; send less at a time")
         encoded.append(outgoing_json(event))

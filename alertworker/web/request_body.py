@@ -36,15 +36,18 @@ class MemoryBudget:
         """Read a body of at most ``limit`` bytes, and hold its memory until the caller is done with it.
 
         Raises:
-            Refusal: 413 if the body is larger, 429 if other bodies use the memory, 408 if the body takes too long.
+            Refusal: 413 if the body is larger, and before it is read if its length is announced; 429 if other bodies
+                use the memory; 408 if the body takes too long.
         """
+        if _announced(request) > limit:
+            raise _too_large(limit)
         taken = 0
         body = bytearray()
         try:
             async with asyncio.timeout(READ_SECONDS):
                 async for piece in request.stream():
                     if len(body) + len(piece) > limit:
-                        raise Refusal(413, f"the body is over the limit of {limit} bytes; send less at a time")
+                        raise _too_large(limit)
                     if len(piece) > self.left:
                         raise Refusal(429, "too many bodies are being received; retry later", retry_after=1)
                     self.left -= len(piece)
@@ -57,6 +60,16 @@ class MemoryBudget:
             raise Refusal(400, "the body ended early") from None
         finally:
             self.left += taken
+
+
+def _announced(request: Request) -> int:
+    """Return the length of the body that the client announced, 0 if it announced none."""
+    announced = request.headers.get("content-length", "")
+    return int(announced[:20]) if announced.isascii() and announced.isdigit() else 0
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(413, f"the body is over the limit of {limit} bytes; send less at a time")
 
 
 def decompress(body: bytes, encoding: str, limit: int) -> bytes:

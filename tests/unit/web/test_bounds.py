@@ -12,8 +12,11 @@ from typing import Any, cast
 import pytest
 
 from alertworker.errors import BrokerUnavailable
+from alertworker.events import Event
 from alertworker.events.batch import SEALED_TYPE, SealedBatch
+from alertworker.integrations.litellm.outgoing import outgoing_json
 from alertworker.web import broker_queue as outboxes
+from alertworker.web import decoders, events
 from alertworker.web import request_body as bodies
 from alertworker.web.app import build_app
 from alertworker.web.broker_queue import BrokerQueue
@@ -85,6 +88,44 @@ def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch, 
     answer = asyncio.run(post(app, dripping(), path))
     assert (answer.status, "did not arrive" in answer.body["error"]) == (408, True)
     assert context.room.left == 1_000_000
+    context.broker_queue.close()
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("length", ["8388609", "9" * 5_000])
+def test_a_body_that_is_announced_as_too_large_is_not_read(path: str, length: str) -> None:
+    """Before, it was received up to the limit, for 30 s, and other bodies had less room."""
+    app, context = web(lambda _batch: None)
+    read: list[bytes] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append(b" ")
+        yield b" "
+
+    answer = asyncio.run(ask(app, "POST", path, body(), KEY | {"Content-Length": length}))
+    assert (answer.status, "over the limit of" in answer.body["error"], read) == (413, True, [])
+    context.broker_queue.close()
+
+
+def test_work_for_a_request_that_was_answered_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread is free for the next body at once. Before, it searched the rest for secrets, for some seconds."""
+    monkeypatch.setattr(decoders, "DECODE_SECONDS", 0.2)
+    searched, more = threading.Semaphore(0), threading.Semaphore(1)
+
+    def search(event: Event) -> bytes:
+        searched.release()
+        more.acquire()
+        return outgoing_json(event)
+
+    monkeypatch.setattr(events, "outgoing_json", search)
+    app, context = web(lambda _batch: None)
+    body = b"[" + b",".join([EVENT] * 100) + b"]"
+    answer = asyncio.run(post(app, body))
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    for _ in range(100):
+        more.release()
+    context.decoders.close()
+    assert sum(searched.acquire(blocking=False) for _ in range(100)) == 2
     context.broker_queue.close()
 
 
