@@ -95,8 +95,8 @@ class Doctor:
             silences = self.admin.silences(now=now)
         except AlertWorkerError as error:
             return HealthReport((*found, Check("database", CheckState.PROBLEM, str(error))))
-        found.append(Check("database", CheckState.OK, "answers"))
         found += [
+            _database(snapshot),
             _pipeline(snapshot),
             *_steps(snapshot),
             *_queue(queued, snapshot),
@@ -132,6 +132,12 @@ def _counters(snapshot: HealthSnapshot, dropped: Mapping[str, int]) -> dict[str,
     if dropped:
         counters[DROPPED_BY_PUBLISHERS] = dict(dropped)
     return counters
+
+
+def _database(snapshot: HealthSnapshot) -> Check:
+    if snapshot.write_problem is not None:
+        return Check("database", CheckState.PROBLEM, snapshot.write_problem)
+    return Check("database", CheckState.OK, "answers")
 
 
 def _pipeline(snapshot: HealthSnapshot) -> Check:

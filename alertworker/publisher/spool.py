@@ -57,9 +57,14 @@ class Spool:
         self._sequence += 1
         path = self._own / f"{self._sequence:012d}{_SUFFIX}"
         draft = path.with_suffix(".draft")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(body)
-        draft.rename(path)
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(body)
+            draft.rename(path)
+        except OSError:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)  # what is left of it would fill the disk further
+            raise
         self._note(path, len(body), batch.count)
         return dropped
 

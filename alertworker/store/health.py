@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, Executable, case, func, select
 
@@ -21,6 +24,8 @@ from alertworker.store.schema.publishers import CLOCKS, PUBLISHERS
 
 #: The pipeline counts as stalled if the newest returned canary is older, in seconds. One is sent each 5 s.
 MAX_LAG = 60.0
+#: How much must be writable beside SQLite's file, in bytes: the log of a transaction of a few alerts.
+_ROOM: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class HealthSnapshot:
     canary_seconds: float | None
     #: The steps of the sweep and of reports that failed lately, with the seconds since their last failure.
     failing: Mapping[str, float] = field(default_factory=dict)
+    #: Why the database cannot be written although it answers.
+    write_problem: str | None = None
 
     def oldest_seconds(self, queued: int) -> float | None:
         """Return how old the oldest of ``queued`` batches is at most, in seconds; ``None`` if that is not known.
@@ -89,6 +96,7 @@ def _read(connection: Connection, now: datetime) -> HealthSnapshot:
         counters=_pairs(connection, select(COUNTERS.c.name, COUNTERS.c.label, COUNTERS.c.value)),
         canary_seconds=None if arrived is None else max(0.0, (now - arrived).total_seconds()),
         failing=_failing(connection, now),
+        write_problem=_write_problem(connection),
     )
 
 
@@ -112,3 +120,24 @@ def _publishers(connection: Connection, now: datetime) -> tuple[dict[str, int], 
         states[state] += 1
         backlog += row.backlog if state is PublisherState.LIVE else 0
     return states, backlog
+
+
+def _write_problem(connection: Connection) -> str | None:
+    """Return why the database cannot be written, with the remedy; ``None`` if nothing speaks against it.
+
+    A full disk or a standby answers every query, so reading does not tell. SQLite's disk is tried with a file without a
+    name, which takes no lock and is gone at once. PostgreSQL says whether it is read-only. Its full disk shows only
+    when a worker writes.
+    """
+    if connection.dialect.name != "sqlite":
+        is_read_only = connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "on"
+        return "the database is read-only; connect to the primary server" if is_read_only else None
+    path = connection.engine.url.database
+    if not path or path == ":memory:":
+        return None
+    try:
+        with Path(path).open("r+b"), tempfile.TemporaryFile(dir=Path(path).parent) as probe:
+            probe.write(bytes(_ROOM))
+    except OSError as error:
+        return f"the database cannot be written ({error.strerror}); check its disk and the rights to its folder"
+    return None

@@ -38,6 +38,7 @@ async def readiness(request: Request) -> Response:
     failing: list[str] = []
     if not isinstance(snapshot, BaseException):
         lag, failing = snapshot.canary_seconds, sorted(snapshot.failing)
+        reasons += [snapshot.write_problem] if snapshot.write_problem else []
         if lag is None:
             reasons.append("no canary has returned yet; start a worker and beat")
         elif snapshot.is_stalled:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from prometheus_client import CollectorRegistry, generate_latest
+from sqlalchemy import text
 
 from alertworker import pipeline
 from alertworker.events import Canary, PublisherHeartbeat
-from alertworker.health import describe_lane
+from alertworker.health import CheckState, Doctor, describe_lane
 from alertworker.pipeline import Runtime
 from alertworker.ports import LaneState
-from alertworker.store import HealthStore, SqlStore
+from alertworker.settings import load_settings
+from alertworker.store import AdminStore, HealthStore, SqlStore
 from alertworker.web.metrics import SnapshotCollector
 from tests.integration.harness import NOW, Outbox, batch, failed
 
@@ -41,12 +46,12 @@ def test_readings_follow_an_alert_to_its_receiver(runtime: Runtime, store: SqlSt
 
     registry = CollectorRegistry()
     registry.register(SnapshotCollector(replace(readings, counters={("muted", "silence"): 3}), 7))
-    text = generate_latest(registry).decode()
-    assert 'alertworker_alerts{state="open",type="llm_exceptions"} 1.0' in text
-    assert 'alertworker_counted_total{reason="silence",what="muted"} 3.0' in text
-    assert "alertworker_canary_age_seconds 80.0" in text
-    assert "alertworker_queue_messages 7.0" in text
-    assert "alertworker_queue_oldest_seconds 80.0" in text
+    page = generate_latest(registry).decode()
+    assert 'alertworker_alerts{state="open",type="llm_exceptions"} 1.0' in page
+    assert 'alertworker_counted_total{reason="silence",what="muted"} 3.0' in page
+    assert "alertworker_canary_age_seconds 80.0" in page
+    assert "alertworker_queue_messages 7.0" in page
+    assert "alertworker_queue_oldest_seconds 80.0" in page
     assert (readings.oldest_seconds(0), readings.oldest_seconds(1)) == (0.0, 80.0)
 
 
@@ -62,3 +67,38 @@ def test_a_lane_is_described_with_the_reason_for_its_wait() -> None:
         "every attempt has failed since 2026-11-23 15:02:11 CET; the next attempt is at 2026-11-23 15:07:11 CET; "
         "reported as broken since 2026-11-23 15:02:11 CET"
     )
+
+
+def test_a_database_that_answers_and_cannot_be_written_is_named(store: SqlStore) -> None:
+    """At once: the canary would tell a minute later. It is over when there is room again."""
+    gauges = HealthStore(store.engine)
+    assert gauges.read(now=NOW).write_problem is None
+    doctor = Doctor(load_settings(environ={}), lambda: 0, gauges, store, AdminStore(store.engine))
+    with no_writes(store):
+        problem = gauges.read(now=NOW).write_problem
+        [found] = [check for check in doctor.examine(now=NOW).checks if check.about == "database"]
+    assert (found.state, found.text) == (CheckState.PROBLEM, problem)
+    assert problem in (
+        "the database cannot be written (File too large); check its disk and the rights to its folder",
+        "the database is read-only; connect to the primary server",
+    )
+    assert gauges.read(now=NOW).write_problem is None
+
+
+@contextmanager
+def no_writes(store: SqlStore) -> Iterator[None]:
+    """Let this process write no large file, as on a full disk; or make the server's transactions read-only."""
+    if store.engine.dialect.name == "sqlite":
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+        yield
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        return
+    for setting in ("on", "off"):
+        with store.engine.begin() as connection:
+            name = store.engine.url.database
+            connection.execute(text("SET TRANSACTION READ WRITE"))
+            connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {setting}'))
+        store.engine.dispose()
+        if setting == "on":
+            yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -102,6 +103,24 @@ def test_a_folder_that_cannot_be_made_is_the_callers_to_survive(open_spool: Open
 
     with pytest.raises(OSError, match="Not a directory"):
         open_spool(root=tmp_path / "file").add(sealed(1))
+
+
+def test_a_full_disk_keeps_no_half_written_file(open_spool: OpenSpool, tmp_path: Path) -> None:
+    """Each attempt left one, which filled the disk further. The batch is spooled when there is room again."""
+    spool = open_spool()
+    spool.add(sealed(1))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, hard))
+    try:
+        for _ in range(3):
+            with pytest.raises(OSError, match="too large"):
+                spool.add(sealed(2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert [path.suffix for path in (tmp_path / "boot").iterdir() if path.name != "lock"] == [".batch"]
+    spool.add(sealed(2))
+    assert ids(spool) == ["id-1", "id-2"]
 
 
 def test_a_deleted_file_blocks_no_other_and_is_counted(open_spool: OpenSpool, tmp_path: Path) -> None:

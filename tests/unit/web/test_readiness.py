@@ -1,29 +1,36 @@
-"""Readiness names steps that fail. They are no reason to send a process no requests."""
+"""Readiness says at once what stops the pipeline. Steps that fail are no reason to send a process no requests."""
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-from starlette.testclient import TestClient
+import asyncio
+from dataclasses import replace
 
 from alertworker.store import HealthSnapshot
 from alertworker.web.app import build_app
-from alertworker.web.broker_queue import BrokerQueue
 from alertworker.web.cached import CachedHealth
-from alertworker.web.context import Context
-from alertworker.web.keys import Keys
+from tests.asgi import Answer, ask
+from tests.unit.web.test_bounds import web
+
+#: A snapshot of a pipeline that works.
+HEALTHY = HealthSnapshot({}, {}, {}, {}, 0, {}, {}, canary_seconds=1.0)
+
+
+def readiness(snapshot: HealthSnapshot) -> Answer:
+    _, context = web(lambda _batch: None)
+    try:
+        app = build_app(replace(context, health=CachedHealth(lambda _now: snapshot, lambda: 0)))
+        return asyncio.run(ask(app, "GET", "/health/readiness"))
+    finally:
+        context.broker_queue.close()
 
 
 def test_readiness_names_the_steps_that_fail() -> None:
-    readings = HealthSnapshot({}, {}, {}, {}, 0, {}, {}, canary_seconds=1.0, failing={"users": 3.0, "lanes": 9.0})
-    context = Context(
-        keys=Keys(publish="publish-key", admin="admin-key"),
-        broker_queue=BrokerQueue(lambda _batch: None),
-        try_service=lambda _service, _now: [],
-        health=CachedHealth(lambda _now: readings, lambda: 0),
-        pages=cast("Any", None),
-    )
-    answer = TestClient(build_app(context)).get("/health/readiness")
+    answer = readiness(replace(HEALTHY, failing={"users": 3.0, "lanes": 9.0}))
+    assert (answer.status, answer.body["reasons"]) == (200, [])
+    assert answer.body["failing_steps"] == ["lanes", "users"]
 
-    assert answer.status_code == 200
-    assert (answer.json()["reasons"], answer.json()["failing_steps"]) == ([], ["lanes", "users"])
+
+def test_a_database_that_cannot_be_written_is_a_reason() -> None:
+    """It answers, and the last canary is young."""
+    answer = readiness(replace(HEALTHY, write_problem="the disk is full"))
+    assert (answer.status, answer.body["reasons"]) == (503, ["the disk is full"])
