@@ -18,9 +18,15 @@ class Answer:
 
 
 async def ask(
-    app: Any, method: str, path: str, body: AsyncIterator[bytes] | bytes = b"", headers: dict[str, str] | None = None
+    app: Any,
+    method: str,
+    path: str,
+    body: AsyncIterator[bytes] | bytes = b"",
+    headers: dict[str, str] | list[tuple[bytes, bytes]] | None = None,
 ) -> Answer:
-    """Send a request, its body as it comes, and give the answer; a JSON body is read."""
+    """Send a request, its body as it comes, and give the answer; a JSON body is read. A list may repeat a header."""
+    if not isinstance(headers, list):
+        headers = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
     pieces = body if isinstance(body, AsyncIterator) else _whole(body)
     path, _, query = path.partition("?")
     sent: list[dict[str, Any]] = []
@@ -35,7 +41,7 @@ async def ask(
     scope = {
         "type": "http", "http_version": "1.1", "method": method, "path": path, "raw_path": path.encode(),
         "query_string": query.encode(), "scheme": "http", "server": ("test", 80), "client": ("203.0.113.7", 4711),
-        "headers": [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()],
+        "headers": headers,
     }  # fmt: skip
     await app(scope, receive, send)
     start, *rest = sent

@@ -18,9 +18,9 @@ def read_events(file: BinaryIO, *, most: int = MAX_FILE_EVENTS) -> list[Item]:
     """Return the events of a file before validation. A line that is not JSON counts as an event.
 
     Raises:
-        AlertWorkerError: the file is over `MAX_FILE_BYTES`, or has more than ``most`` events.
+        AlertWorkerError: the file is over `MAX_FILE_BYTES`, has more than ``most`` events, or is not UTF-8.
     """
     body = file.read(MAX_FILE_BYTES + 1)
     if len(body) > MAX_FILE_BYTES:
         raise AlertWorkerError(f"the input is over {MAX_FILE_BYTES} bytes; split it into several files")
-    return split_body(body.removeprefix(b"\xef\xbb\xbf"), most=most, lines=MAX_FILE_EVENTS)
+    return split_body(body, most=most, lines=MAX_FILE_EVENTS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 from contextlib import suppress
 from typing import Final
 
 from alertworker.events.base import MAX_EVENTS
-from alertworker.events.batch import BatchShapeError, BatchTooLargeError, Decoded, decode, decode_items
+from alertworker.events.batch import BatchError, BatchShapeError, BatchTooLargeError, Decoded, decode, decode_items
 from alertworker.events.json_items import (
     MAX_DEPTH,
     MAX_STEPS,
@@ -28,6 +29,7 @@ def decode_body(body: bytes) -> Decoded:
     Raises:
         BatchError: a bound is exceeded.
     """
+    body = _utf8(body)
     if body.startswith(b"[", skip_space(body, 0)):
         with suppress(BatchShapeError):
             return decode(body, None)
@@ -39,7 +41,9 @@ def split_body(body: bytes, *, most: int = MAX_EVENTS, lines: int = MAX_LINES) -
 
     Raises:
         BatchTooLargeError: there are more than ``most`` events or ``lines`` lines.
+        BatchError: the body is not UTF-8.
     """
+    body = _utf8(body)
     start = skip_space(body, 0)
     try:
         with suppress(JsonShapeError):
@@ -59,6 +63,17 @@ def split_body(body: bytes, *, most: int = MAX_EVENTS, lines: int = MAX_LINES) -
     if sum(item.depth for item in items if item.depth > MAX_DEPTH) > MAX_STEPS:
         raise BatchTooLargeError(f"more than {MAX_STEPS} brackets; send less at a time")
     return [_measured(item) if item.depth > MAX_DEPTH else item for item in items]
+
+
+def _utf8(body: bytes) -> bytes:
+    """Return a body without a byte order mark, which Windows' tools write.
+
+    Raises:
+        BatchError: the body is UTF-16 or UTF-32, which has a NUL beside or after its first character.
+    """
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:2]:
+        raise BatchError("the events are UTF-16 or UTF-32; encode them in UTF-8")
+    return body.removeprefix(codecs.BOM_UTF8)
 
 
 def _most_levels(line: bytes) -> int:

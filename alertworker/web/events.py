@@ -58,7 +58,7 @@ async def post_events(request: Request) -> Response:
         return await _take_sealed(request, context)
     key = _header(request, "idempotency-key")
     async with context.room.read(request, MAX_BYTES) as body:
-        encoding = request.headers.get("content-encoding", "")
+        encoding = ",".join(request.headers.getlist("content-encoding"))
         received = await context.decoders.run(partial(receive, body, encoding, key, now=datetime.now(UTC)))
         if received.batch is None:
             return JSONResponse({"error": "the body has no valid event; see errors", "errors": received.errors}, 422)

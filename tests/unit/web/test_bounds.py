@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -104,6 +105,15 @@ def test_a_body_that_is_announced_as_too_large_is_not_read(path: str, length: st
 
     answer = asyncio.run(ask(app, "POST", path, body(), KEY | {"Content-Length": length}))
     assert (answer.status, "over the limit of" in answer.body["error"], read) == (413, True, [])
+    context.broker_queue.close()
+
+
+def test_two_encodings_are_refused_in_one_header_or_in_two() -> None:
+    """Only the first header was read."""
+    app, context = web(lambda _batch: None)
+    scope_headers = [(b"authorization", b"Bearer key"), (b"content-encoding", b"gzip"), (b"content-encoding", b"gzip")]
+    answer = asyncio.run(ask(app, "POST", PATHS[0], gzip.compress(EVENT), headers=scope_headers))
+    assert (answer.status, answer.body["error"]) == (415, "Content-Encoding must be gzip, zstd or identity")
     context.broker_queue.close()
 
 

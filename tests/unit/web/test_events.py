@@ -137,3 +137,19 @@ def test_a_body_with_texts_that_take_too_long_to_search_is_refused(monkeypatch: 
     with pytest.raises(Refusal, match="send less at a time") as caught:
         receive(json.dumps([GOOD]).encode(), "", None, now=NOW)
     assert caught.value.status == 413
+
+
+@pytest.mark.parametrize("shape", ["{}", "[{}]", "{}\n{}"])
+def test_a_byte_order_mark_is_left_out(shape: str) -> None:
+    """Windows' tools write it."""
+    text = shape.replace("{}", json.dumps(GOOD))
+    received = receive(text.encode("utf-8-sig"), "", None, now=NOW)
+    assert (received.batch is not None, received.errors) == (True, [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_a_body_that_is_not_utf_8_is_refused_with_the_remedy(encoding: str) -> None:
+    """The parser's own error would be about a missing value."""
+    with pytest.raises(Refusal, match="the events are UTF-16 or UTF-32; encode them in UTF-8") as caught:
+        receive(json.dumps([GOOD]).encode(encoding), "", None, now=NOW)
+    assert caught.value.status == 422
