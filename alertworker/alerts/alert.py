@@ -9,6 +9,7 @@ from datetime import datetime
 
 from alertworker.alerts.budget_payload import BudgetFigures
 from alertworker.alerts.catalogue import CATALOGUE, RELAYED, AlertType, Kind, Severity
+from alertworker.alerts.outage_headline import OutageHeadline
 from alertworker.alerts.suppression import Suppression
 from alertworker.alerts.tables import Attachment, Chart, Table
 
@@ -30,7 +31,8 @@ class Alert:
     ``identity`` are the labels that identify the alert. ``facts`` are pairs of label and value to show, in order.
     ``members`` name some of the ``count`` occurrences, and ``parts`` count them by team. Its strings are raw: each
     channel escapes them for its receiver. ``level`` counts from 1. A condition rises when it is raised on a higher
-    level than its present one. ``figures`` are a budget's. ``tables``, ``chart`` and ``attachments`` are a report's.
+    level than its present one. ``headline_parts`` are an outage's. ``figures`` are a budget's.
+    ``tables``, ``chart`` and ``attachments`` are a report's.
     """
 
     type: AlertType
@@ -46,6 +48,7 @@ class Alert:
     parts: Mapping[str, int] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     level: int = 1
+    headline_parts: OutageHeadline | None = None
     figures: BudgetFigures | None = None
     tables: tuple[Table, ...] = ()
     chart: Chart | None = None
@@ -69,6 +72,7 @@ class Alert:
             facts=self.facts,
             count=self.count,
             fingerprint=self.fingerprint,
+            headline_parts=self.headline_parts,
             figures=self.figures,
             tables=self.tables,
             chart=self.chart,
@@ -102,6 +106,7 @@ class Subject:
     notified_count: int = 0
     notified_at: datetime | None = None
     fingerprint: str = ""
+    headline_parts: OutageHeadline | None = None
     figures: BudgetFigures | None = None
     tables: tuple[Table, ...] = ()
     chart: Chart | None = None

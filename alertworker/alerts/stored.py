@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from alertworker.alerts.budget_payload import BudgetFigures
 from alertworker.alerts.catalogue import AlertType, Kind, Severity
 from alertworker.alerts.message import Message, Step
+from alertworker.alerts.outage_headline import OutageHeadline
 from alertworker.alerts.tables import Chart, Table
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -40,6 +41,15 @@ class StoredReader:
             return Kind(stored)
         self.unknown.append(f"kind {stored}")
         return Kind.NOTICE
+
+    def headline_parts(self, stored: object, headline: str) -> OutageHeadline | None:
+        """Return what a headline is made of, or ``None`` if it is not known.
+
+        A worker of the previous version changes the headline alone. The parts that stand beside it are then out of
+        date, and make another headline.
+        """
+        parts = self._part(OutageHeadline, stored) if stored else None
+        return parts if parts is not None and parts.text == headline else None
 
     def figures(self, stored: object) -> BudgetFigures | None:
         """Return a budget's figures, or ``None`` if there are none that this version can read."""

@@ -10,15 +10,16 @@ from typing import TypeVar
 from alertworker.alerts.alert import Alert, OpenAlert, Subject, fingerprint_of
 from alertworker.alerts.call_description import deployment_facts, name_call, newest_metadata
 from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.outage_headline import OutageHeadline
 from alertworker.events import AttemptFailed
 from alertworker.outages.ending import End, Ending
 from alertworker.outages.facts import Totals, current_facts, spell_calls, spell_threshold, titles_of, with_current_facts
 from alertworker.outages.grade import Grade
+from alertworker.outages.headline import spell_target, with_headline, with_rank
 from alertworker.outages.rows import CallKey, CallSums
 from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import Bucket, Calls, Limits, OutagePolicy, Target, targets_of
 from alertworker.text.format import spell
-from alertworker.text.names import deployment_title
 
 _S = TypeVar("_S", bound=Subject)
 
@@ -76,14 +77,13 @@ def describe(
     are named.
     """
     last = max(events, key=lambda event: event.occurred_at)
-    level = "Major" if grade.is_major else "Minor"
     alert_type, identity = _identity(target)
-    return Alert(
+    alert = Alert(
         type=alert_type,
         identity=identity,
         first_at=began_at(verdict),
         severity=grade.severity,
-        headline=f"{level} Service Outage: {_name(target, last)}",
+        headline="",
         last_at=last.occurred_at,
         count=max(verdict.failed, len(events)) if kept is None else len(events),
         labels=_labels(target, last),
@@ -92,6 +92,8 @@ def describe(
         metadata=newest_metadata(events),
         level=grade.alert_level,
     )
+    subject = spell_target(target, last.model or last.model_group, last.provider, last.region)
+    return with_headline(alert, OutageHeadline(subject=subject, is_major=grade.is_major))
 
 
 def ongoing(
@@ -113,6 +115,7 @@ def ongoing(
         severity=Severity.MEDIUM,
         identity=identity,
         headline=open_alert.headline,
+        headline_parts=open_alert.headline_parts,
         first_at=began_at(verdict) if verdict.crossed else open_alert.first_at,
         last_at=max(event.occurred_at for event in events),
         count=len(events),
@@ -124,21 +127,25 @@ def ongoing(
     )
 
 
-def risen(target: Target, open_alert: OpenAlert, grade: Grade, calls: Calls) -> Alert:
+def risen(
+    target: Target, open_alert: OpenAlert, verdict: WindowVerdict, grade: Grade, calls: Calls, policy: OutagePolicy
+) -> Alert:
     """Return the alert that raises an open outage's grade because calls were lost. It adds no occurrences."""
     alert_type, identity = _identity(target)
-    return Alert(
+    alert = Alert(
         type=alert_type,
         severity=grade.severity,
         identity=identity,
-        headline=open_alert.headline.replace("Minor", "Major", 1) if grade.is_major else open_alert.headline,
+        headline=open_alert.headline,
+        headline_parts=open_alert.headline_parts,
         first_at=open_alert.first_at,
         last_at=open_alert.last_at,
         count=0,
         labels={name: value for name, value in open_alert.labels.items() if name not in identity},
-        facts={**open_alert.facts, **spell_calls(calls)},
+        facts={**open_alert.facts, **spell_calls(calls), **_threshold(verdict, grade, limits_of(target, policy))},
         level=grade.alert_level,
     )
+    return with_rank(alert, target, open_alert.labels, is_major=grade.is_major)
 
 
 def total(alert: _S, buckets: Sequence[Bucket], calls: Calls, names: Mapping[str, str], *, is_over: bool = False) -> _S:
@@ -186,12 +193,6 @@ def began_at(verdict: WindowVerdict) -> datetime:
     return datetime.fromtimestamp(verdict.first_failure / 1_000 or verdict.since, UTC)
 
 
-def _name(target: Target, event: AttemptFailed) -> str:
-    if not target.deployment_id:
-        return f"region {target.region} ({target.provider})"
-    return deployment_title(target.deployment_id, event.model or event.model_group, event.provider, event.region)
-
-
 def _labels(target: Target, event: AttemptFailed) -> Mapping[str, str]:
     if not target.deployment_id:
         return {}
@@ -224,9 +225,12 @@ def verdict_facts(
     verdict: WindowVerdict, grade: Grade, calls: Calls, titles: Mapping[str, str] | None, limits: Limits
 ) -> dict[str, str]:
     """Return the facts of a verdict. ``titles`` are those of several deployments by id, ``None`` for a deployment."""
-    threshold = limits.major if grade.is_major and not verdict.is_dead else limits.minor
-    facts = current_facts(Totals.of_verdict(verdict), calls, titles)
-    return facts | {"Threshold": spell_threshold(threshold, limits)}
+    return current_facts(Totals.of_verdict(verdict), calls, titles) | _threshold(verdict, grade, limits)
+
+
+def _threshold(verdict: WindowVerdict, grade: Grade, limits: Limits) -> dict[str, str]:
+    crossed = limits.major if grade.is_major and not verdict.is_dead else limits.minor
+    return {"Threshold": spell_threshold(crossed, limits)}
 
 
 def details(events: Sequence[AttemptFailed], policy: OutagePolicy, kept: int) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from alertworker.alerts.alert import Alert, Subject
 from alertworker.alerts.catalogue import FLAPPING
+from alertworker.outages.headline import as_flapping
 from alertworker.outages.windows import Outage, Stretch
 from alertworker.text.format import spell
 
@@ -70,10 +71,8 @@ def describe(alert: _A, outage: Outage, *, until: int) -> _A:
     if not outage.is_flapping:
         return alert
     text = spell_stretches(outage.stretches, until=until, is_up=outage.is_up)
-    has_headline = FLAPPING in alert.labels
     return replace(
-        alert,
-        headline=alert.headline if has_headline else f"Flapping: {alert.headline}",
+        as_flapping(alert),
         labels={**alert.labels, FLAPPING: "true"},
         facts={"Flapping": text} | {name: value for name, value in alert.facts.items() if name != "Flapping"},
     )

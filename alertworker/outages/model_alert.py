@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from alertworker.alerts.alert import Alert, OpenAlert, Subject, fingerprint_of
 from alertworker.alerts.call_description import newest_metadata
 from alertworker.alerts.catalogue import AlertType, OutageScope
+from alertworker.alerts.outage_headline import ModelOutcome, ModelState, OutageHeadline
 from alertworker.events import AttemptFailed
 from alertworker.outages.alert import began_at, closing, details, total, verdict_facts
 from alertworker.outages.ending import Ending
 from alertworker.outages.facts import titles_of
 from alertworker.outages.grade import Grade
+from alertworker.outages.headline import with_headline
 from alertworker.outages.model import JudgedModel
 from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import Bucket, Calls, OutagePolicy
 
 _S = TypeVar("_S", bound=Subject)
+_A = TypeVar("_A", bound=Alert | Subject)
 
 #: The minimum share of failed calls of a model that is down. With a smaller share its deployments still answer many.
 _DOWN_SHARE: Final = 0.5
@@ -56,16 +58,15 @@ def model_alert(
     ``events`` are the batch's own failed calls. ``kept`` is how many failures the alert names already.
     """
     verdict = judged.verdict
-    level = "Major" if grade.is_major else "Minor"
     until = datetime.fromtimestamp(verdict.until, UTC)
     last_at = max((event.occurred_at for event in events), default=open_alert.last_at if open_alert else until)
     first_at = began_at(verdict) if verdict.crossed or open_alert is None else open_alert.first_at
-    state = f"{level} Service Outage: model {model} {_state(verdict, judged.calls)}"
-    return Alert(
+    alert = Alert(
         type=AlertType.OUTAGE_ALERTS,
         severity=grade.severity,
         identity=identity(model),
-        headline=_count(state if verdict.crossed or open_alert is None else open_alert.headline, judged.calls),
+        headline=open_alert.headline if open_alert else "",
+        headline_parts=open_alert.headline_parts if open_alert else None,
         first_at=first_at,
         last_at=last_at,
         count=max(verdict.failed, len(events)) if open_alert is None else len(events),
@@ -77,6 +78,10 @@ def model_alert(
         metadata=newest_metadata(events) if events else {},
         level=1 + grade.is_high,
     )
+    if not verdict.crossed and open_alert is not None:
+        return _counted(alert, judged.calls)
+    outcome = _outcome(_state(verdict, judged.calls), judged.calls)
+    return with_headline(alert, OutageHeadline(subject=f"model {model}", is_major=grade.is_major, outcome=outcome))
 
 
 def total_of_model(alert: _S, buckets: Sequence[Bucket], calls: Calls, names: Mapping[str, str]) -> _S:
@@ -84,7 +89,7 @@ def total_of_model(alert: _S, buckets: Sequence[Bucket], calls: Calls, names: Ma
 
     ``names`` are those of deployments by id.
     """
-    return replace(total(alert, buckets, calls, names), headline=_count(alert.headline, calls))
+    return _counted(total(alert, buckets, calls, names), calls)
 
 
 def close_model(
@@ -97,28 +102,26 @@ def close_model(
     quiet: timedelta,
 ) -> OpenAlert:
     """Return a model's outage with the headline and facts of its resolving message."""
-    last = closing(alert, buckets, calls, names, ending, quiet=quiet)
-    return replace(last, headline=_count(alert.headline, calls))
+    return _counted(closing(alert, buckets, calls, names, ending, quiet=quiet), calls)
 
 
-def _state(verdict: WindowVerdict, calls: Calls) -> str:
+def _state(verdict: WindowVerdict, calls: Calls) -> ModelState:
     if verdict.failed < _DOWN_SHARE * verdict.calls:
-        return "fails on all deployments" if not calls.lost else "fails for users"
-    return "is down for users" if calls.lost else "is down"
+        return ModelState.FAILS_FOR_USERS if calls.lost else ModelState.FAILS
+    return ModelState.DOWN_FOR_USERS if calls.lost else ModelState.DOWN
 
 
-def _count(headline: str, calls: Calls) -> str:
-    """Return the headline with the current numbers of calls.
-
-    >>> _count("Major Service Outage: model gpt-4o is down (1 call lost)", Calls(28, 0, {"search": 2}))
-    'Major Service Outage: model gpt-4o is down (2 calls lost, 28 saved by fallback)'
-    """
+def _outcome(state: ModelState, calls: Calls) -> ModelOutcome:
     lost = sum(calls.lost.values())
-    counts = [f"{lost} call{'s' if lost != 1 else ''} lost"]
-    counts += [f"{calls.by_fallback} saved by fallback"] if calls.by_fallback else []
-    counts += [f"{calls.by_retry} saved by retry"] if calls.by_retry else []
-    stem = headline.rpartition(" (")[0] if headline.endswith(")") else headline
-    return f"{stem} ({', '.join(counts)})"
+    return ModelOutcome(state=state, lost=lost, by_fallback=calls.by_fallback, by_retry=calls.by_retry)
+
+
+def _counted(alert: _A, calls: Calls) -> _A:
+    """Return the alert with the current numbers of calls. One of the previous version keeps its headline."""
+    parts = alert.headline_parts
+    if parts is None or parts.outcome is None:
+        return alert
+    return with_headline(alert, parts.model_copy(update={"outcome": _outcome(parts.outcome.state, calls)}))
 
 
 def _labels(judged: JudgedModel) -> dict[str, str]:

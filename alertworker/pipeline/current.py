@@ -62,11 +62,13 @@ def current_row(tx: Transaction, row: AlertRow, *, zone: ZoneInfo, now: datetime
     """Return an alert's row with its current headline, facts and count. A closed alert has its last ones."""
     if row.type not in set(AlertType):
         return row
+    stored = StoredReader()
     subject = Subject(
         id=row.id,
         type=AlertType(row.type),
-        severity=StoredReader().severity(row.severity),
+        severity=stored.severity(row.severity),
         headline=row.headline,
+        headline_parts=stored.headline_parts(row.headline_parts, row.headline),
         labels=row.labels,
         first_at=row.first_at,
         last_at=row.last_at,

@@ -163,7 +163,7 @@ def resolve(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetim
         message, takers = enqueue(tx, alert, Step.RESOLVED, channels, runtime, now=now)
         outcome = replace(outcome, channels=takers, message=message)
     runtime.watch(outcome)
-    tx.alerts.close(alert.id, count=alert.count, now=now, facts=alert.facts)
+    tx.alerts.close(alert.id, count=alert.count, now=now, last=alert)
 
 
 def enqueue(

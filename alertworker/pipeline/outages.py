@@ -257,7 +257,7 @@ def _raise(context: BatchContext, one: _Failures) -> None:
     if worst is not None and rises and events:
         alert = outages.describe(target, judged.verdict, worst, judged.calls, events, policy, kept=kept)
     elif worst is not None and rises and opened is not None:
-        alert = outages.risen(target, opened, worst, judged.calls)
+        alert = outages.risen(target, opened, judged.verdict, worst, judged.calls, policy)
     elif events and opened is not None and kept is not None:
         alert = outages.ongoing(target, opened, judged.verdict, events, policy, kept=kept)
     else:

@@ -66,6 +66,7 @@ class AlertRow:
     severity: str
     level: int
     headline: str
+    headline_parts: Mapping[str, object] | None
     labels: Mapping[str, str]
     facts: Mapping[str, str]
     metadata: Mapping[str, str]

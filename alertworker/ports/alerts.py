@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.alert import Alert, OpenAlert, Subject
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.suppression import Suppression
 
@@ -100,8 +100,11 @@ class AlertPort(Protocol):
         """Record how many occurrences messages have counted, and when to check the alert again."""
         ...
 
-    def close(self, alert_id: str, *, count: int, now: datetime, facts: Mapping[str, str] | None = None) -> None:
-        """Close the alert, with this many occurrences counted and its last facts. Its fingerprint may open again."""
+    def close(self, alert_id: str, *, count: int, now: datetime, last: Subject | None = None) -> None:
+        """Close the alert, with this many occurrences counted, and with its last headline and facts if it has any.
+
+        Its fingerprint may open again.
+        """
         ...
 
     def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:

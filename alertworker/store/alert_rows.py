@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.alert import Alert, OpenAlert, Subject
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.stored import StoredReader
 from alertworker.alerts.suppression import Suppression
@@ -19,6 +19,7 @@ def open_alert(row: AlertRow, stored: StoredReader, *, opened: bool) -> OpenAler
         kind=stored.kind(row.kind),
         severity=stored.severity(row.severity),
         headline=row.headline,
+        headline_parts=stored.headline_parts(row.headline_parts, row.headline),
         labels=row.labels,
         facts=row.facts,
         metadata=row.metadata,
@@ -40,6 +41,12 @@ def open_alert(row: AlertRow, stored: StoredReader, *, opened: bool) -> OpenAler
     )
 
 
+def headline_columns(alert: Alert | Subject) -> dict[str, object]:
+    """Return the columns of an alert's headline. They change together."""
+    parts = alert.headline_parts
+    return {"headline": alert.headline, "headline_parts": parts.model_dump(mode="json") if parts else None}
+
+
 def opened_row(alert_id: str, alert: Alert, *, next_summary_at: datetime, now: datetime) -> dict[str, object]:
     """Return the row of a new generation."""
     return {
@@ -50,7 +57,7 @@ def opened_row(alert_id: str, alert: Alert, *, next_summary_at: datetime, now: d
         "kind": alert.kind.value,
         "severity": alert.severity.value,
         "level": alert.level,
-        "headline": alert.headline,
+        **headline_columns(alert),
         "labels": dict(alert.identity) | dict(alert.labels),
         "facts": dict(alert.facts),
         "metadata": dict(alert.metadata),

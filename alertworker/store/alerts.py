@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, Executable, case, func, select, union_all, update
 from typing_extensions import override
 
-from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.alert import Alert, OpenAlert, Subject
 from alertworker.alerts.catalogue import AlertType, Kind, Severity
 from alertworker.alerts.stored import StoredReader
 from alertworker.alerts.suppression import Suppression
@@ -20,7 +20,7 @@ from alertworker.ports.alert_search import AlertRow
 from alertworker.ports.alerts import AlertPort
 from alertworker.ports.batches import CounterName
 from alertworker.ports.hanging import CallOutcome
-from alertworker.store.alert_rows import open_alert, opened_row
+from alertworker.store.alert_rows import headline_columns, open_alert, opened_row
 from alertworker.store.connection import columns_of, read_rows
 from alertworker.store.inhibitions import InhibitionStatements
 from alertworker.store.schema.alerts import ALERTS, KNOWN_TYPE, OPEN
@@ -56,7 +56,7 @@ class AlertStatements(Statements, AlertPort):
         own_id = str(new_id())
         row = opened_row(own_id, alert, next_summary_at=next_summary_at, now=now)
         statement = insert_or(self.connection, ALERTS).values(fitted(ALERTS, row))
-        shown = ("headline", "facts", "figures", "metadata") if alert.metadata else ("headline", "facts", "figures")
+        shown = ("headline", "headline_parts", "facts", "figures") + (("metadata",) if alert.metadata else ())
         higher = ALERTS.c.level > alert.level
         counted = statement.on_conflict_do_update(
             index_elements=["open_fingerprint"],
@@ -193,10 +193,10 @@ class AlertStatements(Statements, AlertPort):
         self._record(alert_id, count, {"notified_at": now, "next_summary_at": next_summary_at})
 
     @override
-    def close(self, alert_id: str, *, count: int, now: datetime, facts: Mapping[str, str] | None = None) -> None:
+    def close(self, alert_id: str, *, count: int, now: datetime, last: Subject | None = None) -> None:
         self._inhibitions.forget_sources()
-        last = {} if facts is None else {"facts": dict(facts)}
-        self._record(alert_id, count, {"open_fingerprint": None, "closed_at": now, **last})
+        shown = {} if last is None else headline_columns(last) | {"facts": dict(last.facts)}
+        self._record(alert_id, count, {"open_fingerprint": None, "closed_at": now, **shown})
 
     def _record(self, alert_id: str, count: int, more: Mapping[str, object]) -> None:
         values = {"notified_count": count, "summaries": ALERTS.c.summaries + 1, "suppressed_by": None, **more}

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Message, Step
@@ -109,6 +110,8 @@ def test_a_model_that_is_down_is_one_message_until_it_answers(
         )
     ]
     assert {row.open_fingerprint for row in rows(store, ALERTS) if row.type == "outage_alerts"} == {None}
+    (closed,) = (row for row in rows(store, ALERTS) if row.labels.get("scope") == "model")
+    assert closed.headline == "Major Service Outage: model gpt-4o is down for users (14 calls lost)"
     assert {row.labels.get("deployment") for row in rows(store, ALERTS) if row.labels.get("scope") is None} == set(
         THREE
     )
@@ -404,3 +407,23 @@ def test_a_model_that_is_down_when_its_silence_ends_is_one_message(
 
     outages = [message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS]
     assert [(message.step, message.labels.get("scope")) for message in outages] == [(Step.FIRING, "model")]
+
+
+@pytest.mark.parametrize(
+    "parts", [None, {"subject": "x", "is_major": True, "outcome": {"state": "of a newer version"}}]
+)
+def test_a_models_outage_without_known_parts_keeps_its_headline(
+    runtime: Runtime, outbox: Outbox, store: SqlStore, parts: dict[str, Any] | None
+) -> None:
+    """The previous version stores none. Its facts are current, and the next verdict makes a new headline."""
+    ingest_at(runtime, *down(6))
+    run_until_quiet(runtime, after(6))
+    with store.engine.begin() as connection:
+        connection.execute(update(ALERTS).values(headline="model gpt-4o is down (1 call lost)", headline_parts=parts))
+    ingest_at(runtime, *down(6, start=14_000), at=14_000)
+    ingest_at(runtime, *(answered(f"g{n}", 14_010 + n, f"d{n % 2 + 1}") for n in range(40)), at=14_060)
+    pass_time(runtime, 14_200)
+
+    last = outbox.sent[-1]
+    assert (last.step, last.facts["Calls lost"]) == (Step.RESOLVED, "12 (search ×12)")
+    assert last.headline.endswith("Major Service Outage: model gpt-4o is down for users (12 calls lost)")

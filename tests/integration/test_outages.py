@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
@@ -27,6 +28,7 @@ from alertworker.events import (
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages.windows import Target
 from alertworker.pipeline import Runtime, current_row, ingest, sweep
+from alertworker.ports.alert_search import AlertRow
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
 from alertworker.store import AdminStore, SqlStore
@@ -705,3 +707,89 @@ def test_a_summary_and_the_page_show_the_facts_of_now(runtime: Runtime, store: S
     closed = admin.alert(row.id)
     assert closed is not None
     assert closed.facts == resolved.facts
+
+
+def outage(store: SqlStore) -> AlertRow:
+    """Return the row of the only outage."""
+    (row,) = [row for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS]
+    found = AdminStore(store.engine).alert(row.id)
+    assert found is not None
+    return found
+
+
+def brownout(runtime: Runtime) -> None:
+    """Fail 12 of 60 calls, which is a minor outage, because it is less than a quarter and a fallback answers."""
+    ingest_at(runtime, *(attempt(n) for n in range(12)), *(success(n / 4) for n in range(48)), at=12)
+    run_until_quiet(runtime, after(12))
+
+
+def lose_calls(runtime: Runtime) -> None:
+    """Report the ends of five calls that the deployment had failed, and no failed attempt of it."""
+    failed_on = (FailedOn(deployment_id="d1", provider="azure"),)
+    ingest_at(runtime, *(lost(n, deployment_id="d9", failed_on=failed_on) for n in range(5)), at=20)
+    run_until_quiet(runtime, after(20))
+
+
+def test_a_rank_that_rises_at_one_severity_is_shown_and_sends_no_message(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """The page and the last message have the rank of now, its threshold and its figures."""
+    brownout(runtime)
+    ingest_at(runtime, *(attempt(n) for n in range(14, 34)), at=34)
+    run_until_quiet(runtime, after(34))
+    row = outage(store)
+    shown = AdminStore(store.engine).in_transaction(lambda tx: current_row(tx, row, zone=runtime.zone, now=after(34)))
+    ingest_at(runtime, *(success(40 + n / 10) for n in range(60)), at=50)
+    for second in (90, 100, 130):
+        pass_time(runtime, second)
+
+    assert (shown.headline, shown.severity) == ("Major Service Outage: azure/gpt-4o (d1)", "Medium")
+    assert shown.facts["Threshold"] == "10 failed calls that are 10 % of the calls"
+    assert sent_of(outbox) == [
+        (Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)"),
+        (Step.RESOLVED, "Resolved after 40 s: Major Service Outage: azure/gpt-4o (d1)"),
+    ]
+    assert outage(store).headline == "Major Service Outage: azure/gpt-4o (d1)"
+
+
+def test_a_severity_that_rises_with_the_rank_is_one_message(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """Calls that are lost later make the outage major and High. No attempt fails in that batch."""
+    brownout(runtime)
+    lose_calls(runtime)
+
+    minor, major = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
+    assert (minor.step, minor.severity, minor.headline) == (
+        Step.FIRING,
+        Severity.MEDIUM,
+        "Minor Service Outage: azure/gpt-4o (d1)",
+    )
+    assert (major.step, major.severity, major.headline) == (
+        Step.FIRING,
+        Severity.HIGH,
+        "Major Service Outage: azure/gpt-4o (d1)",
+    )
+    assert major.facts["Threshold"] == "10 failed calls that are 10 % of the calls"
+    assert outage(store).headline == major.headline
+
+
+@pytest.mark.parametrize("parts", [None, {"subject": "another", "is_major": False}], ids=["none", "out of date"])
+def test_an_outage_of_the_previous_version_rises_by_its_labels(
+    runtime: Runtime, outbox: Outbox, store: SqlStore, parts: dict[str, Any] | None
+) -> None:
+    """It stores no parts, or leaves those that are stored as they are. Its words are not read."""
+    headline = "Minor Service Outage: the Minor model"
+    brownout(runtime)
+    with store.engine.begin() as connection:
+        connection.execute(update(ALERTS).values(headline=headline, headline_parts=parts))
+    ingest_at(runtime, attempt(15), at=15)
+    kept = outage(store).headline
+    lose_calls(runtime)
+
+    assert kept == headline
+    assert sent_of(outbox)[-1] == (Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")
+    assert outage(store).headline_parts == {
+        "subject": "azure/gpt-4o (d1)",
+        "is_major": True,
+        "is_flapping": False,
+        "outcome": None,
+    }

@@ -14,6 +14,7 @@ from sqlalchemy import update
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
+from alertworker.alerts.outage_headline import OutageHeadline
 from alertworker.alerts.state import AlertChange, AlertState, state_after, state_of
 from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.budgets.configured import OwnBudget
@@ -77,6 +78,7 @@ def test_alerts_of_unknown_types_are_left_as_they_are_and_hold_nothing_up(
         ({"severity": "Critical"}, "severity Critical"),
         ({"figures": {"event": "quota_crossed", "scope": "team", "entity_id": "t", "spend_nanos": 1}}, "BudgetFigures"),
         ({"tables": [{"title": "t", "columns": [{"name": "c", "unit": "tokens"}], "rows": [[1]]}]}, "Table"),
+        ({"headline_parts": {"subject": "s", "rank": "critical"}}, "OutageHeadline"),
         ({"suppressed_by": "quota 7", "last_suppressed_by": "quota 7"}, None),
     ],
 )
@@ -189,6 +191,41 @@ def test_rows_of_the_first_schema_are_upgraded_and_used(runtime: Runtime, outbox
     run_until_quiet(runtime, NOW)
     assert [message.step for message in outbox.sent] == [Step.NOTICE, Step.FIRING]
     assert {row.step for row in rows(store, NOTIFICATIONS)} == {"notice:0", "firing:0"}
+
+
+def test_outages_of_a_schema_without_parts_of_headlines_go_on_after_the_upgrade(store: SqlStore) -> None:
+    """An open outage keeps its headline. So does one that a worker of that version opens or changes afterwards."""
+    headline = "Minor Service Outage: d2 (gpt-4o)"
+    alerts = {
+        "1": Alert(AlertType.OUTAGE_ALERTS, Severity.MEDIUM, {"deployment": "d2"}, headline, NOW, NOW),
+        "2": Alert(AlertType.OUTAGE_ALERTS, Severity.MEDIUM, {"deployment": "d3"}, headline, NOW, NOW),
+    }
+    stored = {
+        name: _row(name, fingerprint=one.fingerprint, open_fingerprint=one.fingerprint, headline=headline)
+        | {"labels": {**one.identity, "model": "gpt-4o"}}
+        for name, one in alerts.items()
+    }
+    _migrate(store.engine, "downgrade", "0008")
+    with store.engine.begin() as connection:
+        connection.execute(ALERTS.insert(), stored["1"])
+    upgrade(store.engine)
+    with store.engine.begin() as connection:
+        connection.execute(ALERTS.insert(), stored["2"])
+
+    found = store.run(lambda tx: tx.alerts.find_all_open(one.fingerprint for one in alerts.values()))
+    assert {(one.id, one.headline, one.headline_parts) for one in found.values()} == {
+        ("1", headline, None),
+        ("2", headline, None),
+    }
+    parts = OutageHeadline(subject="azure/gpt-4o (d2)", is_major=True)
+    own = replace(alerts["1"], headline=parts.text, headline_parts=parts)
+    raised = store.run(lambda tx: tx.alerts.raise_alert(own, next_summary_at=NOW, now=NOW))
+    assert (raised.id, raised.headline, raised.headline_parts) == ("1", parts.text, parts)
+    change_alerts(store, headline=headline)  # the previous version leaves the parts as they are
+    changed = store.run(lambda tx: tx.alerts.find_open(own.fingerprint))
+    assert changed is not None
+    assert (changed.headline, changed.headline_parts) == (headline, None)
+    assert unknown_values(store) == {}
 
 
 def test_sums_that_only_the_previous_version_writes_are_left_as_they_are(runtime: Runtime, store: SqlStore) -> None:

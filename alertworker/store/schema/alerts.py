@@ -22,6 +22,8 @@ ALERTS = Table(
     Column("severity", String(16), nullable=False),
     Column("level", Integer, nullable=False),
     Column("headline", Text, nullable=False),
+    #: The `OutageHeadline` that ``headline`` was made from; NULL for other alerts, and in the previous version's rows.
+    Column("headline_parts", JSON(none_as_null=True)),
     Column("labels", JSON, nullable=False),
     Column("facts", JSON, nullable=False),
     Column("metadata", JSON, nullable=False),
