@@ -110,8 +110,6 @@ def test_a_model_that_is_down_is_one_message_until_it_answers(
         )
     ]
     assert {row.open_fingerprint for row in rows(store, ALERTS) if row.type == "outage_alerts"} == {None}
-    (closed,) = (row for row in rows(store, ALERTS) if row.labels.get("scope") == "model")
-    assert closed.headline == "Major Service Outage: model gpt-4o is down for users (14 calls lost)"
     assert {row.labels.get("deployment") for row in rows(store, ALERTS) if row.labels.get("scope") is None} == set(
         THREE
     )
@@ -427,3 +425,21 @@ def test_a_models_outage_without_known_parts_keeps_its_headline(
     last = outbox.sent[-1]
     assert (last.step, last.facts["Calls lost"]) == (Step.RESOLVED, "12 (search ×12)")
     assert last.headline.endswith("Major Service Outage: model gpt-4o is down for users (12 calls lost)")
+
+
+def test_a_closed_outage_of_a_model_has_the_numbers_of_its_last_message(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """The ends of calls that a fallback saved come after the last failure."""
+    ingest_at(runtime, *(failing(f"c{n}", n, name) for n in range(6) for name in THREE))
+    run_until_quiet(runtime, after(6))
+    failed_on = tuple(FailedOn(deployment_id=name) for name in THREE)
+    saved = {"failed_on": failed_on, "fallbacks": 1, "original_model_group": "gpt-4o", "model_group": "claude"}
+    ingest_at(runtime, *(answered(f"c{n}", n, "other", **saved) for n in range(6)), at=10)
+    ingest_at(runtime, *(answered(f"g{n}", 60 + n, f"d{n % 2 + 1}") for n in range(20)), at=80)
+    for second in (100, 140, 150):
+        pass_time(runtime, second)
+
+    headline = "Major Service Outage: model gpt-4o is down (0 calls lost, 6 saved by fallback)"
+    assert sent(outbox)[-1] == (Step.RESOLVED, f"Resolved after 1 min: {headline}")
+    assert [row.headline for row in rows(store, ALERTS) if row.labels.get("scope") == "model"] == [headline]
