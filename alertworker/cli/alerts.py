@@ -71,7 +71,7 @@ def list_(
     wanted = AlertFilter(
         state=StateFilter.OPEN if open_only else None, type=alert_type, since=since, suppressed=muted_only
     )
-    found = build_admin_store().search_alerts(wanted, limit=limit)
+    found = build_admin_store().alerts.search(wanted, limit=limit)
     rows = [
         {
             "id": row.id,
@@ -94,7 +94,7 @@ def _find(admin: AdminStore, prefix: str) -> AlertRow:
     Raises:
         AlertWorkerError: the id fits no alert, or several.
     """
-    found = admin.alerts_by_prefix(prefix, limit=_CANDIDATES + 1) if prefix else ()
+    found = admin.alerts.find_by_prefix(prefix, limit=_CANDIDATES + 1) if prefix else ()
     if not found:
         raise AlertWorkerError(f"unknown alert {prefix}; `alertworker alerts` lists the ids")
     if len(found) > 1:
@@ -128,7 +128,7 @@ def show(alert_id: str) -> None:
     ]
     history = [
         {name: getattr(other, name) for name in ("id", "opened_at", "closed_at", "count", "level")}
-        for other in admin.search_alerts(AlertFilter(fingerprint=row.fingerprint), limit=20).alerts
+        for other in admin.alerts.search(AlertFilter(fingerprint=row.fingerprint), limit=20).alerts
         if other.id != alert_id
     ]
     more = {**asdict(admin.occurrences(alert_id)), "notifications": notifications, "history": history}

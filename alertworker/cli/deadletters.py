@@ -62,7 +62,7 @@ def list_(limit: int, as_json: bool, **filters: Any) -> None:  # noqa: FBT001 - 
     from alertworker.ports.dead_letters import LetterFilter
 
     names = ("id", "kind", "type", "channel", "bytes", "created_at", "reason")
-    found = build_admin_store().dead_letters(LetterFilter(**filters), limit=limit)
+    found = build_admin_store().dead_letters.search(LetterFilter(**filters), limit=limit)
     rows = [{name: getattr(row, name) for name in names} for row in found]
     show_rows(rows, text="reason", as_json=as_json, empty="No dead letters.")
 
@@ -77,7 +77,7 @@ def show(letter_id: str, payload: bool) -> None:  # noqa: FBT001 - click passes 
     from alertworker.app import build_admin_store
 
     admin = build_admin_store()
-    letter = admin.dead_letter(letter_id)
+    letter = admin.dead_letters.find(letter_id)
     if letter is None:
         raise AlertWorkerError(f"unknown dead letter {letter_id}; `alertworker deadletters list` lists the ids")
     if payload:
@@ -111,7 +111,13 @@ def replay(letter_ids: tuple[str, ...], **filters: object) -> None:
     from alertworker.app import build_admin_store, build_broker
 
     admin, broker, now = build_admin_store(), build_broker(), datetime.now(UTC)
-    _each(admin, letter_ids, filters, lambda letter_id: pipeline.replay(letter_id, admin, broker, now=now), "replayed")
+    _each(
+        admin,
+        letter_ids,
+        filters,
+        lambda letter_id: pipeline.replay(letter_id, admin.dead_letters, broker, now=now),
+        "replayed",
+    )
 
 
 @deadletters.command()
@@ -122,7 +128,7 @@ def discard(letter_ids: tuple[str, ...], **filters: object) -> None:
     from alertworker.app import build_admin_store
 
     admin = build_admin_store()
-    _each(admin, letter_ids, filters, admin.discard, "discarded")
+    _each(admin, letter_ids, filters, admin.dead_letters.discard, "discarded")
 
 
 def _each(
@@ -136,7 +142,7 @@ def _each(
         raise AlertWorkerError(
             "pass ids of dead letters, or a filter: --kind, --reason, --channel, --type, --since or --until; not both"
         )
-    ids = letter_ids or [row.id for row in admin.dead_letters(wanted, limit=_MOST)]
+    ids = letter_ids or [row.id for row in admin.dead_letters.search(wanted, limit=_MOST)]
     missed = []
     for count, letter_id in enumerate(ids):
         try:

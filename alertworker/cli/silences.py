@@ -64,7 +64,7 @@ def add(
         click.echo(f"Warning: {doubt}", err=True)
     admin = build_admin_store()
     admin.add_silence(silence, now=now)
-    matches = sum(silence.matches(alert.matched) for alert in admin.open_alerts())
+    matches = sum(silence.matches(alert.matched) for alert in admin.alerts.open_labels())
     click.echo(f"{silence.id} until {spell_moment(ends_at, configured_zone())}")
     click.echo(f"It matches {matches} of the open alerts now.", err=True)
 
@@ -77,7 +77,7 @@ def list_(ended: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes fl
     from alertworker.app import build_admin_store
 
     now, admin = datetime.now(UTC), build_admin_store()
-    labels = [alert.matched for alert in admin.open_alerts()]
+    labels = [alert.matched for alert in admin.alerts.open_labels()]
     rows = [
         {
             "id": silence.id,

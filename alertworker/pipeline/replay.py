@@ -20,7 +20,7 @@ def replay(letter_id: str, letters: Letters, broker: Broker, *, now: datetime) -
     Raises:
         BrokerUnavailable: the broker did not accept the message; the letter is kept.
     """
-    letter = letters.dead_letter(letter_id)
+    letter = letters.find(letter_id)
     if letter is None:
         return False
     if letter.kind == DeadLetterKind.NOTIFICATION:

@@ -84,7 +84,7 @@ class LetterFilter:
 class Letters(Protocol):
     """Dead letters, as a replay needs them."""
 
-    def dead_letter(self, letter_id: str) -> DeadLetter | None:
+    def find(self, letter_id: str) -> DeadLetter | None:
         """Return one dead letter, ``None`` if there is none with this id."""
         ...
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Engine, select, update
 
 from alertworker.budgets.readings import BudgetKey
 from alertworker.budgets.state import BudgetState
@@ -15,7 +15,7 @@ from alertworker.ports.admin import AttemptRow, NotificationRow, Occurrences, Pu
 from alertworker.routing.silences import Silence
 from alertworker.store.alert_search import AlertSearch
 from alertworker.store.budgets import read_budget
-from alertworker.store.connection import columns_of
+from alertworker.store.connection import ConnectionRunner, columns_of
 from alertworker.store.delivery.dead_letters import DeadLetters
 from alertworker.store.ledger.time_zone import TimeZoneStatements
 from alertworker.store.schema.alerts import ALERTS, MEMBERS, OPEN, PARTS, SILENCES
@@ -29,8 +29,13 @@ _T = TypeVar("_T")
 _NOTIFICATION: Final = select(*columns_of(NotificationRow, NOTIFICATIONS))
 
 
-class AdminStore(AlertSearch, DeadLetters):
+class AdminStore(ConnectionRunner):
     """The store as commands and pages see it; the pipeline needs none of it."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.alerts = AlertSearch(engine)
+        self.dead_letters = DeadLetters(engine)
 
     def ledger_zone(self) -> tuple[str | None, ZoneChange | None]:
         """Return the time zone that days are cut in, ``None`` before the first sweep, and its last change."""

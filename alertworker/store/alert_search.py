@@ -40,7 +40,7 @@ _STATES: Final[Mapping[StateFilter, ColumnElement[bool]]] = {
 class AlertSearch(ConnectionRunner):
     """Searches alerts."""
 
-    def search_alerts(self, wanted: AlertFilter, *, after: str | None = None, limit: int = 50) -> AlertPage:
+    def search(self, wanted: AlertFilter, *, after: str | None = None, limit: int = 50) -> AlertPage:
         """Return alerts, newest first, that come after the alert with the id ``after``.
 
         Matchers are tested here and not by the database, as silences are. A search by matchers reads 5,000 rows at
@@ -62,13 +62,13 @@ class AlertSearch(ConnectionRunner):
                 return AlertPage(found, None)
         return AlertPage(found, after)
 
-    def alert(self, alert_id: str) -> AlertRow | None:
+    def find(self, alert_id: str) -> AlertRow | None:
         """Return one alert, ``None`` if there is none with this id."""
         return next(iter(self.rows(AlertRow, _SELECTED.where(ALERTS.c.id == alert_id))), None)
 
-    def alerts_by_prefix(self, prefix: str, *, limit: int) -> Sequence[AlertRow]:
+    def find_by_prefix(self, prefix: str, *, limit: int) -> Sequence[AlertRow]:
         """Return the alert with this id, or else the alerts whose ids begin so, newest first."""
-        exact = self.alert(prefix)
+        exact = self.find(prefix)
         if exact is not None:
             return [exact]
         begins = ALERTS.c.id.startswith(prefix, autoescape=True)
@@ -76,7 +76,7 @@ class AlertSearch(ConnectionRunner):
             AlertRow, _SELECTED.where(begins).order_by(ALERTS.c.opened_at.desc(), ALERTS.c.id).limit(limit)
         )
 
-    def firing_alerts(self, *, limit: int) -> Sequence[AlertRow]:
+    def firing(self, *, limit: int) -> Sequence[AlertRow]:
         """Return open alerts, the most severe first, then those that happened last. Muted ones follow all others."""
         rank = case(*((ALERTS.c.severity == severity.value, rank) for rank, severity in enumerate(Severity)), else_=0)
         muted = case((_MUTED, 1), else_=0)
@@ -85,7 +85,7 @@ class AlertSearch(ConnectionRunner):
         )
         return self.rows(AlertRow, statement)
 
-    def open_alerts(self) -> Sequence[AlertLabels]:
+    def open_labels(self) -> Sequence[AlertLabels]:
         """Return what matchers match on, of every open alert."""
         return self.rows(AlertLabels, select(*columns_of(AlertLabels, ALERTS)).where(OPEN))
 

@@ -178,7 +178,7 @@ def test_every_message_is_applied_or_parked_with_its_bytes(stack: Stack, admin: 
 
 def kept(admin: AdminStore, parked: Mapping[str, bytes]) -> dict[str, int]:
     """Return how many dead letters hold each of these."""
-    letters = [admin.dead_letter(row.id) for row in admin.dead_letters(limit=1_000)]
+    letters = [admin.dead_letters.find(row.id) for row in admin.dead_letters.search(limit=1_000)]
     held = [letter.payload for letter in letters if letter is not None]
     return {name: held.count(body) for name, body in parked.items()}
 
@@ -219,7 +219,7 @@ def test_plain_celery_producers_keep_working(stack: Stack, admin: AdminStore) ->
         producer.close()
 
     wait_until(lambda: calls(admin) == len(ways) + 1 and not Queues(stack).waiting(), stack)
-    assert admin.dead_letters() == []
+    assert admin.dead_letters.search() == []
     assert CANARY not in stack.logs()
 
 
@@ -228,19 +228,19 @@ def test_a_parked_message_is_replayed_shown_and_discarded(stack: Stack, admin: A
     body = json.dumps(call_of([good("replayed")])).encode()
     queues = Queues(stack)
     queues.send([Hostile("mended", body, headers={"task": "a.later.version", "id": "m"}), Hostile("bad", b"[1")])
-    wait_until(lambda: len(admin.dead_letters()) == 2 and not queues.waiting(), stack)
+    wait_until(lambda: len(admin.dead_letters.search()) == 2 and not queues.waiting(), stack)
 
-    mended, bad = sorted(admin.dead_letters(), key=lambda row: row.batch_id != "m")
+    mended, bad = sorted(admin.dead_letters.search(), key=lambda row: row.batch_id != "m")
     for letter in (mended, bad):
         assert command(stack, "deadletters", "replay", letter.id) == "1 replayed\n"
-    wait_until(lambda: calls(admin) == 1 and len(admin.dead_letters()) == 1 and not queues.waiting(), stack)
+    wait_until(lambda: calls(admin) == 1 and len(admin.dead_letters.search()) == 1 and not queues.waiting(), stack)
     assert command(stack, "deadletters", "show", bad.id, "--payload") == "[1\n"
     assert json.loads(command(stack, "deadletters", "show", bad.id))["holds"] == "[1"
     assert json.loads(command(stack, "deadletters", "list", "--kind", "message", "--json"))
     assert command(stack, "deadletters", "discard", bad.id) == "1 discarded\n"
     queues.send([Hostile("again", body, headers={"task": TASK, "id": "m"})])
     wait_until(lambda: not queues.waiting(), stack)
-    assert (calls(admin), len(admin.dead_letters())) == (1, 0)
+    assert (calls(admin), len(admin.dead_letters.search())) == (1, 0)
 
 
 def command(stack: Stack, *arguments: str) -> str:

@@ -46,28 +46,28 @@ def test_alerts_are_found_page_by_page_counted_and_ranked(
     ):
         seen, after = [], None
         while True:
-            page = admin.search_alerts(filters, after=after, limit=5)
+            page = admin.alerts.search(filters, after=after, limit=5)
             seen += [row.id for row in page.alerts]
             after = page.after
             if after is None:
                 break
         assert (len(seen), len(set(seen)), seen[0]) == (24, 24, last.id)
     monkeypatch.setattr(alert_search, "_MOST_CHUNKS", 1)  # only a search by matchers is bounded
-    assert len(admin.search_alerts(AlertFilter(), limit=100).alerts) == 24
-    [same] = admin.search_alerts(AlertFilter(fingerprint=low.fingerprint)).alerts
+    assert len(admin.alerts.search(AlertFilter(), limit=100).alerts) == 24
+    [same] = admin.alerts.search(AlertFilter(fingerprint=low.fingerprint)).alerts
     assert (same.labels, same.type) == ({"team": "low"}, "llm_exceptions")
-    assert admin.search_alerts(AlertFilter(suppressed=True, type="channel_broken")).alerts == []
+    assert admin.alerts.search(AlertFilter(suppressed=True, type="channel_broken")).alerts == []
 
     monkeypatch.setattr(alert_search, "_MOST_CHUNKS", 25)
     matchers = (parse('team=~"2.*"'), parse('alert_type="llm_exceptions"'))
-    found = admin.search_alerts(AlertFilter(severity="High", matchers=matchers), limit=100)
+    found = admin.alerts.search(AlertFilter(severity="High", matchers=matchers), limit=100)
     assert (len(found.alerts), found.after) == (3, None)
-    assert admin.search_alerts(AlertFilter(since=NOW + timedelta(minutes=1))).alerts[0].labels["team"] == "low"
-    assert admin.search_alerts(AlertFilter(), after="nonesuch") == AlertPage([], None)
+    assert admin.alerts.search(AlertFilter(since=NOW + timedelta(minutes=1))).alerts[0].labels["team"] == "low"
+    assert admin.alerts.search(AlertFilter(), after="nonesuch") == AlertPage([], None)
 
-    assert admin.count_open() == {"High": 23, "Low": 1}
-    assert [row.severity for row in admin.firing_alerts(limit=24)] == ["High"] * 23 + ["Low"]
-    assert [[one.outcome for one in tries] for tries in admin.attempts_of(last.id).values()] == [
+    assert admin.alerts.count_open() == {"High": 23, "Low": 1}
+    assert [row.severity for row in admin.alerts.firing(limit=24)] == ["High"] * 23 + ["Low"]
+    assert [[one.outcome for one in tries] for tries in admin.alerts.attempts_of(last.id).values()] == [
         ["server_error", "sent"]
     ]
 
@@ -82,7 +82,7 @@ def test_the_beginning_of_an_id_names_an_alert_if_it_is_unique(
     for number in range(12):
         one = replace(plain, identity={"channel": str(number)}, headline=f"Trouble {number}")
         store.run(lambda tx, one=one: claim(tx, one, runtime, now=NOW))  # type: ignore[misc]
-    ids = [row.id for row in desk.search_alerts(AlertFilter()).alerts]
+    ids = [row.id for row in desk.alerts.search(AlertFilter()).alerts]
 
     def output_of(*arguments: str) -> tuple[str, str]:
         done = CliRunner().invoke(cli, ["alerts", *arguments])

@@ -127,7 +127,7 @@ def test_a_large_parked_batch_is_shown_and_replayed(store: SqlStore, runtime: Ru
     assert len(letter.payload) < 1_000
     assert display_payload(letter.payload) == json.loads(events)
     assert isinstance(runtime.broker, Recorder)
-    assert replay(letter.id, AdminStore(store.engine), runtime.broker, now=NOW)
+    assert replay(letter.id, AdminStore(store.engine).dead_letters, runtime.broker, now=NOW)
     ((batch_id, kept, encoding),) = runtime.broker.resent
     ingest(BatchMessage(batch_id, kept, encoding), runtime, now=NOW)
     assert rows(store, DEAD_LETTERS) == []
@@ -146,7 +146,7 @@ def test_a_bomb_is_one_dead_letter(store: SqlStore, runtime: Runtime) -> None:
     for letter in rows(store, DEAD_LETTERS):
         assert (letter.kind, letter.payload) == ("batch", BOMBS[letter.batch_id])
         assert letter.reason
-        assert replay(letter.id, AdminStore(store.engine), runtime.broker, now=NOW)
+        assert replay(letter.id, AdminStore(store.engine).dead_letters, runtime.broker, now=NOW)
         ingest(BatchMessage(letter.batch_id, letter.payload, "zstd"), runtime, now=NOW)
     assert sorted(letter.batch_id for letter in rows(store, DEAD_LETTERS)) == sorted(BOMBS)
     assert {row.events for row in rows(store, BATCHES)} == {0}
@@ -243,7 +243,7 @@ def assert_a_replay_keeps(letters: list[Any], store: SqlStore, runtime: Runtime)
     """Replay dead letters. Each must become a dead letter again, for the same reason."""
     assert isinstance(runtime.broker, Recorder)
     for letter in letters:
-        assert replay(letter.id, AdminStore(store.engine), runtime.broker, now=NOW)
+        assert replay(letter.id, AdminStore(store.engine).dead_letters, runtime.broker, now=NOW)
     for batch_id, events, encoding in runtime.broker.resent:
         ingest(BatchMessage(batch_id, events, encoding), runtime, now=NOW)
     again = {letter.payload: (letter.kind, letter.reason) for letter in rows(store, DEAD_LETTERS)}

@@ -32,7 +32,7 @@ def test_another_batch_under_an_applied_id_is_parked_once_and_can_be_replayed(
     assert spend_of(store, "team") == {"search": 13_500}
 
     assert isinstance(runtime.broker, Recorder)
-    assert replay(letter.id, AdminStore(store.engine), runtime.broker, now=NOW)
+    assert replay(letter.id, AdminStore(store.engine).dead_letters, runtime.broker, now=NOW)
     ((batch_id, events, encoding),) = runtime.broker.resent
     ingest(BatchMessage(batch_id, events, encoding), runtime, now=NOW)
     assert rows(store, DEAD_LETTERS) == []
@@ -49,7 +49,7 @@ def test_the_id_of_a_parked_batch_cannot_be_taken(store: SqlStore, runtime: Runt
     (letter,) = rows(store, DEAD_LETTERS)
     assert (letter.kind, letter.payload) == ("batch", other)
     assert isinstance(runtime.broker, Recorder)
-    assert replay(letter.id, AdminStore(store.engine), runtime.broker, now=NOW)
+    assert replay(letter.id, AdminStore(store.engine).dead_letters, runtime.broker, now=NOW)
     ((batch_id, events, encoding),) = runtime.broker.resent
     ingest(BatchMessage(batch_id, events, encoding), runtime, now=NOW)
     assert spend_of(store, "team") == {"search": 2 * 13_500}
@@ -75,7 +75,7 @@ def test_a_replayed_batch_is_the_same_batch_as_the_original(
     ingest(BatchMessage("b1", events, encoding, sealed_at=NOW - timedelta(days=36)), runtime, now=NOW)
     (letter,) = rows(store, DEAD_LETTERS)
     assert isinstance(runtime.broker, Recorder)
-    assert replay(letter.id, AdminStore(store.engine), runtime.broker, now=NOW)
+    assert replay(letter.id, AdminStore(store.engine).dead_letters, runtime.broker, now=NOW)
     ((batch_id, kept, kept_as),) = runtime.broker.resent
     kept = kept if kept_as == "zstd" else compress(kept)  # as the broker's adapter sends it
     for again in ((kept, "zstd"), (events, encoding), (kept, "zstd")):

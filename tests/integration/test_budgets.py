@@ -317,7 +317,7 @@ def test_an_end_that_no_channel_takes_is_not_suppressed(runtime: Runtime, store:
 
     assert [row.step for row in rows(store, NOTIFICATIONS)] == ["firing:0"]
     assert [(row.last_suppressed_by, row.closed_at is not None) for row in rows(store, ALERTS)] == [(None, True)]
-    assert AdminStore(store.engine).search_alerts(AlertFilter(suppressed=True)).alerts == []
+    assert AdminStore(store.engine).alerts.search(AlertFilter(suppressed=True)).alerts == []
 
 
 def test_owners_are_notified_once_beside_the_channels(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:

@@ -267,14 +267,14 @@ def test_a_dead_notification_that_is_replayed_is_sent_with_its_id(
     ingest(batch(failed("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
     admin = AdminStore(store.engine)
-    [row] = admin.dead_letters()
+    [row] = admin.dead_letters.search()
     assert (row.type, row.channel) == ("llm_exceptions", "outbox")
-    assert pipeline.replay(row.id, admin, runtime.broker, now=after(1))
-    assert not pipeline.replay(row.id, admin, runtime.broker, now=after(1))
+    assert pipeline.replay(row.id, admin.dead_letters, runtime.broker, now=after(1))
+    assert not pipeline.replay(row.id, admin.dead_letters, runtime.broker, now=after(1))
     run_until_quiet(runtime, after(1))
 
     assert outbox.ids == [row.batch_id]
-    assert admin.dead_letters() == []
+    assert admin.dead_letters.search() == []
 
 
 def test_shadow_does_everything_but_send(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
@@ -412,7 +412,7 @@ def test_a_worker_that_lost_its_lane_neither_sends_nor_decides(runtime: Runtime,
 
     [row] = rows(store, NOTIFICATIONS)
     assert (row.status, row.attempts) == ("sent", 0)
-    assert AdminStore(store.engine).dead_letters() == []
+    assert AdminStore(store.engine).dead_letters.search() == []
     assert {attempt.outcome for attempt in rows(store, ATTEMPTS)} == {"client_error", "server_error", "sent"}
 
 

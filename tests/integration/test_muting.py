@@ -84,7 +84,7 @@ def test_a_silenced_failure_is_recorded_counted_and_not_sent(runtime: Runtime, o
     assert [message.labels["team"] for message in outbox.sent] == ["billing"]
     assert len(rows(store, ALERTS)) == 2
     assert counters(store)["muted", "silence"] >= 1
-    found = AdminStore(store.engine).search_alerts(AlertFilter(suppressed=True))
+    found = AdminStore(store.engine).alerts.search(AlertFilter(suppressed=True))
     assert [row.labels["team"] for row in found.alerts] == ["search"]
     assert {row.last_suppressed_by for row in rows(store, ALERTS)} == {"silence s1", None}
 

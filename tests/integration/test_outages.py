@@ -692,7 +692,7 @@ def test_a_summary_and_the_page_show_the_facts_of_now(runtime: Runtime, store: S
     ingest_at(runtime, *(attempt(n) for n in range(20, 25)), at=25)
     (row,) = [row for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS]
     admin = AdminStore(store.engine)
-    found = admin.alert(row.id)
+    found = admin.alerts.find(row.id)
     assert found is not None
     shown = admin.in_transaction(lambda tx: current_row(tx, found, zone=runtime.zone, now=after(26)))
     ingest_at(runtime, success(40), at=40)
@@ -704,7 +704,7 @@ def test_a_summary_and_the_page_show_the_facts_of_now(runtime: Runtime, store: S
     assert resolved.step is Step.RESOLVED
     assert resolved.facts["Calls lost"].endswith("team-8 ×1, team-9 ×1)")
     assert resolved.facts["Causes"] == "503 ×15"
-    closed = admin.alert(row.id)
+    closed = admin.alerts.find(row.id)
     assert closed is not None
     assert closed.facts == resolved.facts
 
@@ -712,7 +712,7 @@ def test_a_summary_and_the_page_show_the_facts_of_now(runtime: Runtime, store: S
 def outage(store: SqlStore) -> AlertRow:
     """Return the row of the only outage."""
     (row,) = [row for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS]
-    found = AdminStore(store.engine).alert(row.id)
+    found = AdminStore(store.engine).alerts.find(row.id)
     assert found is not None
     return found
 

@@ -41,7 +41,7 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
 ) -> None:
     """The form has the alert's labels. A label that is cut on the page is whole in the matcher."""
     ingest(batch(failed("a").model_copy(update={"key_alias": HASH})), runtime, now=NOW)
-    [alert] = admin.search_alerts(AlertFilter()).alerts
+    [alert] = admin.alerts.search(AlertFilter()).alerts
     assert browser.get(f"/alerts/{alert.id}").links("/silences/new") == [f"/silences/new?alert={alert.id}"]
     form = browser.get(f"/silences/new?alert={alert.id}")
     assert HASH not in form.html
@@ -168,7 +168,7 @@ def test_dead_letters_are_found_read_and_replayed(
     assert "sk-abcdefghijklmnop" not in shown.html
     shown = browser.get(f"/deadletters/{notification}")
     assert "404 no_service" in shown.text
-    [raised] = admin.search_alerts(AlertFilter(type="llm_exceptions")).alerts
+    [raised] = admin.alerts.search(AlertFilter(type="llm_exceptions")).alerts
     assert shown.links("/alerts/") == [f"/alerts/{raised.id}"]
 
     assert browser.send(page, "/deadletters", do="replay").status == 422
@@ -198,9 +198,9 @@ def test_dead_letters_are_discarded_and_kept_while_the_broker_is_away(
     [letter] = [link.removeprefix("/deadletters/") for link in page.links("/deadletters/")]
     refused = browser.send(page, "/deadletters", do="replay", id=letter)
     assert (refused.status, "the broker cannot be reached" in refused.text) == (503, True)
-    assert admin.dead_letter(letter) is not None
+    assert admin.dead_letters.find(letter) is not None
     assert "1 of 1 discarded" in browser.send(page, "/deadletters", do="discard", id=letter).text
-    assert admin.dead_letter(letter) is None
+    assert admin.dead_letters.find(letter) is None
 
 
 def test_many_dead_letters_have_pages(

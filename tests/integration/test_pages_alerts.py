@@ -220,7 +220,7 @@ def test_an_alert_shows_its_life_with_every_attempt_and_message(
     ingest(batch(failed("call-1"), failed("call-2")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
     run_until_quiet(runtime, NOW + timedelta(minutes=5))
-    [row] = AdminStore(store.engine).search_alerts(AlertFilter()).alerts
+    [row] = AdminStore(store.engine).alerts.search(AlertFilter()).alerts
     page = browser.get(f"/alerts/{row.id}")
 
     for expected in ("APIError", "call-1", "call-2", "server_error", "503 try later", "sent", "outbox", "webhook"):

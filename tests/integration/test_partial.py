@@ -73,12 +73,12 @@ def test_the_rest_of_a_message_has_the_deadline_of_all(runtime: Runtime, mailbox
     ingest(batch(failed("a")), runtime, now=NOW)
     for minutes in range(12):
         run_until_quiet(runtime, NOW + timedelta(minutes=minutes))
-    [row] = AdminStore(store.engine).dead_letters()
+    [row] = AdminStore(store.engine).dead_letters.search()
     assert row.reason.startswith("expired")
-    letter = AdminStore(store.engine).dead_letter(row.id)
+    letter = AdminStore(store.engine).dead_letters.find(row.id)
     mailboxes.full = False
     assert letter is not None
-    assert AdminStore(store.engine).requeue(letter, now=NOW + timedelta(minutes=12))
+    assert AdminStore(store.engine).dead_letters.requeue(letter, now=NOW + timedelta(minutes=12))
     run_until_quiet(runtime, NOW + timedelta(minutes=12))
 
     assert mailboxes.second == mailboxes.ids

@@ -240,7 +240,7 @@ def test_bad_events_are_dead_letters_and_good_ones_go_on(runtime: Runtime, store
     message = BatchMessage("b1", [good, {"type": "no.such"}, good | {"call_id": 7}], None, "curl")
     ingest(message, runtime, now=NOW)
 
-    letters = AdminStore(store.engine).dead_letters()
+    letters = AdminStore(store.engine).dead_letters.search()
     assert sorted(letter.position or 0 for letter in letters) == [1, 2]
     assert spend_of(store, "team") == {"search": 13_500}
     assert {(row.name, row.label): row.value for row in rows(store, COUNTERS)} == {("dead_letters", "event"): 2}
@@ -250,7 +250,7 @@ def test_an_older_batch_than_the_ids_we_keep_is_parked(runtime: Runtime, store: 
     """It might have been applied before, so it must not be applied now."""
     ingest(replace(batch(answered("a")), sealed_at=NOW - timedelta(days=36)), runtime, now=NOW)
 
-    assert len(AdminStore(store.engine).dead_letters(LetterFilter(kind=DeadLetterKind.BATCH))) == 1
+    assert len(AdminStore(store.engine).dead_letters.search(LetterFilter(kind=DeadLetterKind.BATCH))) == 1
     assert spend_of(store, "team") == {}
 
 
@@ -279,7 +279,7 @@ def test_a_message_that_no_retry_can_deliver_is_a_dead_letter(
     assert outbox.sent == []
     assert [
         letter.reason
-        for letter in AdminStore(store.engine).dead_letters(LetterFilter(kind=DeadLetterKind.NOTIFICATION))
+        for letter in AdminStore(store.engine).dead_letters.search(LetterFilter(kind=DeadLetterKind.NOTIFICATION))
     ] == ["client_error: outbox no"]
 
 

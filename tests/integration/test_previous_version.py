@@ -223,7 +223,7 @@ def test_its_database_is_at_the_newest_schema_after_an_upgrade(store: SqlStore) 
 def test_its_open_alerts_are_read_with_all_that_is_known_of_them(store: SqlStore, desk: AdminStore) -> None:
     """Conditions, the notice, what mutes one and who knows of another; occurrences by name."""
     opened = sorted(
-        desk.search_alerts(AlertFilter(state=StateFilter.OPEN)).alerts, key=lambda row: (row.opened_at, row.headline)
+        desk.alerts.search(AlertFilter(state=StateFilter.OPEN)).alerts, key=lambda row: (row.opened_at, row.headline)
     )
     assert [
         (row.type, row.kind, row.severity, row.count, row.notified_count, row.suppressed_by, row.acked_by)
@@ -383,16 +383,16 @@ def test_an_end_is_sent_to_the_channels_that_got_the_firing_message(
     assert over[AlertType.OUTAGE_ALERTS].facts["Attempts"] == "5 of 5 failed in 5 s"
     assert "Minor Service Outage: d2 (gpt-4o)" in over[AlertType.OUTAGE_ALERTS].headline
     assert [headline for _, headline in notified(outbox) if "o3" in headline] == []
-    assert {row.type for row in AdminStore(store.engine).open_alerts()} == {"budget_alerts", "llm_exceptions"}
+    assert {row.type for row in AdminStore(store.engine).alerts.open_labels()} == {"budget_alerts", "llm_exceptions"}
 
 
 def test_an_end_that_it_recorded_is_kept(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """The announcement that comes after it, and those of calls that are known, fire nothing."""
-    before = len(AdminStore(store.engine).search_alerts(AlertFilter()).alerts)
+    before = len(AdminStore(store.engine).alerts.search(AlertFilter()).alerts)
     calls = [announced(name) for name in ("overtook", "hangs-1")]
     ingest_at(runtime, 1, *(one.model_copy(update={"model_group": "another"}) for one in calls))
 
-    assert len(AdminStore(store.engine).search_alerts(AlertFilter()).alerts) == before
+    assert len(AdminStore(store.engine).alerts.search(AlertFilter()).alerts) == before
 
 
 def test_a_publisher_that_is_lost_takes_its_calls_along(runtime: Runtime, outbox: Outbox) -> None:
@@ -456,7 +456,7 @@ def test_its_dead_letters_are_listed_and_replayed(
     runtime: Runtime, outbox: Posted, store: SqlStore, desk: AdminStore
 ) -> None:
     """The batch counts once, the notification is sent as it was sealed, and the event is still bad, with its reason."""
-    letters = {row.kind: row for row in desk.dead_letters()}
+    letters = {row.kind: row for row in desk.dead_letters.search()}
     assert {(row.kind, row.reason, row.batch_id, row.position, row.type, row.channel) for row in letters.values()} == {
         ("batch", "delivered more than 20 times", "parked", None, None, None),
         ("event", BAD, "half-bad", 1, "llm.request.succeeded", None),
@@ -464,7 +464,7 @@ def test_its_dead_letters_are_listed_and_replayed(
     }
     contents: dict[str, Any] = {}
     for kind, row in letters.items():
-        letter = desk.dead_letter(row.id)
+        letter = desk.dead_letters.find(row.id)
         assert letter is not None
         contents[kind] = display_payload(letter.payload)
     assert [event["call_id"] for event in contents["batch"]] == ["parked"]
@@ -475,7 +475,7 @@ def test_its_dead_letters_are_listed_and_replayed(
     refused = desk.notification(letters["notification"].batch_id or "")
     assert refused is not None
     for row in letters.values():
-        assert pipeline.replay(row.id, desk, runtime.broker, now=LATER)
+        assert pipeline.replay(row.id, desk.dead_letters, runtime.broker, now=LATER)
     assert isinstance(runtime.broker, Recorder)
     assert {batch_id for batch_id, _, _ in runtime.broker.resent} == {"parked", f"replay-{letters['event'].id}"}
     for batch_id, events, encoding in 2 * runtime.broker.resent:
@@ -485,7 +485,7 @@ def test_its_dead_letters_are_listed_and_replayed(
     assert spend_of(store, "team")["search"] == before + 1_000
     assert outbox.bodies[refused.id] == refused.body
     assert outbox.ids.count(refused.id) == 1
-    [again] = desk.dead_letters()
+    [again] = desk.dead_letters.search()
     assert (again.kind, again.reason, again.batch_id) == ("event", BAD, f"replay-{letters['event'].id}")
 
 
@@ -760,9 +760,9 @@ def test_its_queued_batches_are_applied_by_a_worker(queues: Queues, chat: Receiv
     assert {row.batch_id: row.events for row in rows(store, BATCHES) if row.batch_id in ids} == {
         batch_id: 2 if batch_id == "queued-sealed" else 1 for batch_id in ids
     }
-    [failing] = AdminStore(engine).search_alerts(AlertFilter(type="llm_exceptions")).alerts
+    [failing] = AdminStore(engine).alerts.search(AlertFilter(type="llm_exceptions")).alerts
     assert (failing.count, failing.notified_count) == (4, 1)  # one more, in the alert that is open
-    assert len(AdminStore(engine).dead_letters()) == 3
+    assert len(AdminStore(engine).dead_letters.search()) == 3
     assert len(chat.posts) == len(WAITING)
     assert queues.left() == 0
     engine.dispose()

@@ -46,9 +46,9 @@ def test_no_id_keeps_a_message_from_its_end(runtime: Runtime, admin: AdminStore)
         for odd in ODD:
             message = message_of([[], {"events": [], field: odd}, {}], message_id=f"{field} {odd!r}"[:300])
             receive(message, runtime, now=NOW)
-            before = len(admin.dead_letters())
+            before = len(admin.dead_letters.search())
             receive(message, runtime, now=NOW)
-            assert len(admin.dead_letters()) == before
+            assert len(admin.dead_letters.search()) == before
 
 
 def test_a_batch_with_any_id_can_be_parked(runtime: Runtime, admin: AdminStore) -> None:
@@ -60,8 +60,10 @@ def test_a_batch_with_any_id_can_be_parked(runtime: Runtime, admin: AdminStore) 
             for _ in range(2):
                 ingest(old, runtime, now=NOW)
         park(message_of(b"\0\xff", message_id=odd), f"because {odd}", runtime.store, now=NOW)
-    assert len(admin.dead_letters()) == 5 * len(texts)
-    letters = [admin.dead_letter(row.id) for row in admin.dead_letters(LetterFilter(kind=DeadLetterKind.MESSAGE))]
+    assert len(admin.dead_letters.search()) == 5 * len(texts)
+    letters = [
+        admin.dead_letters.find(row.id) for row in admin.dead_letters.search(LetterFilter(kind=DeadLetterKind.MESSAGE))
+    ]
     assert [letter.payload for letter in letters if letter] == [b"\0\xff"] * len(texts)
 
 
@@ -73,12 +75,12 @@ def test_a_message_that_keeps_ending_its_worker_is_parked_unread(
         poison = message_of(b"[[], {}", message_id="poison", redelivered=True, queue=queue)
         for _ in range(2):
             assert [admit(poison, store, now=NOW) for _ in range(6)] == [True] * 5 + [False]
-        [row] = [row for row in admin.dead_letters() if row.id == poison.letter_id]
+        [row] = [row for row in admin.dead_letters.search() if row.id == poison.letter_id]
         assert (row.kind, row.reason) == ("message", "not applied after 5 redeliveries")
-        letter = admin.dead_letter(row.id)
+        letter = admin.dead_letters.find(row.id)
         assert letter is not None
         assert letter.payload == poison.body
-        assert len(admin.dead_letters()) == number + 1
+        assert len(admin.dead_letters.search()) == number + 1
 
 
 def test_a_redelivered_batch_that_is_applied_is_not_counted_any_longer(runtime: Runtime, store: SqlStore) -> None:
@@ -106,7 +108,7 @@ def test_no_task_reads_a_message_before_it_is_counted(
     monkeypatch.setattr(tasks, "get_runtime", lambda: runtime)
     celery.tasks[name].run(message=message_of(b"x", redelivered=True))
     assert counted == ([] if name == PARK else [1])
-    assert len(admin.dead_letters()) == 1
+    assert len(admin.dead_letters.search()) == 1
 
 
 @pytest.mark.parametrize("name", ["alertworker.deliver", "alertworker.sweep", "alertworker.report"])
@@ -124,7 +126,7 @@ def test_an_expired_task_is_skipped_only_if_it_can_be_read(
     monkeypatch.setattr(tasks, "get_reporter", fail)
     for call in ([[], {"channel": "outbox"}, {}], b"[[", [["x"], {}, {}]):
         celery.tasks[name].run(message=message_of(call, expires=NOW - timedelta(days=400)))
-    assert len(admin.dead_letters()) == 2
+    assert len(admin.dead_letters.search()) == 2
 
 
 @pytest.mark.parametrize(
@@ -159,11 +161,11 @@ def test_two_messages_are_two_letters_and_one_that_comes_again_is_one(runtime: R
     """A message is identified by its id and bytes. A discarded letter hides no later message."""
     for name, body in (("a", b"["), ("b", b"["), ("a", b"{"), ("a", b"[")):
         receive(message_of(body, message_id=name), runtime, now=NOW)
-    assert len(admin.dead_letters()) == 3
-    for row in admin.dead_letters():
-        admin.discard(row.id)
+    assert len(admin.dead_letters.search()) == 3
+    for row in admin.dead_letters.search():
+        admin.dead_letters.discard(row.id)
     receive(message_of(b"[", message_id="a"), runtime, now=NOW)
-    assert len(admin.dead_letters()) == 1
+    assert len(admin.dead_letters.search()) == 1
 
 
 def test_a_replay_that_is_parked_before_its_letter_is_put_away_keeps_the_letter(
@@ -171,17 +173,17 @@ def test_a_replay_that_is_parked_before_its_letter_is_put_away_keeps_the_letter(
 ) -> None:
     """The worker may be faster than the command."""
     receive(message_of(b"[", message_id="a"), runtime, now=NOW)
-    [row] = admin.dead_letters()
+    [row] = admin.dead_letters.search()
 
     class Fast(Recorder):
         def resend_message(self, message_id: str, body: bytes) -> None:
             receive(message_of(body, message_id=message_id), runtime, now=NOW.replace(microsecond=7))
 
-    assert pipeline.replay(row.id, admin, Fast(), now=NOW)
-    assert [again.id for again in admin.dead_letters()] == [row.id]
+    assert pipeline.replay(row.id, admin.dead_letters, Fast(), now=NOW)
+    assert [again.id for again in admin.dead_letters.search()] == [row.id]
     line = Recorder()
-    assert pipeline.replay(row.id, admin, line, now=NOW)
-    assert (line.messages, admin.dead_letters()) == ([("a", b"[")], [])
+    assert pipeline.replay(row.id, admin.dead_letters, line, now=NOW)
+    assert (line.messages, admin.dead_letters.search()) == ([("a", b"[")], [])
 
 
 def test_the_page_shows_every_form_of_dead_letter(runtime: Runtime, admin: AdminStore, store: SqlStore) -> None:
@@ -206,7 +208,7 @@ def test_the_page_shows_every_form_of_dead_letter(runtime: Runtime, admin: Admin
         page = browser.get(link)
         assert page.status == 200
     assert "1 of 1 discarded" in browser.send(page, "/deadletters", do="discard").text
-    assert len(admin.dead_letters()) == len(bodies) - 1
+    assert len(admin.dead_letters.search()) == len(bodies) - 1
 
 
 def test_a_dead_letter_that_was_cut_has_a_notice(
@@ -215,7 +217,7 @@ def test_a_dead_letter_that_was_cut_has_a_notice(
     """Nothing is cut without a notice."""
     monkeypatch.setattr("alertworker.store.upsert._MAX_PAYLOAD", 10)
     receive(message_of(b"[" * 11), runtime, now=NOW)
-    [row] = admin.dead_letters()
+    [row] = admin.dead_letters.search()
     assert row.bytes == 10
     assert row.reason.endswith("only the first 10 of 11 bytes are kept")
 
@@ -242,4 +244,4 @@ def test_a_dead_event_of_an_unstorable_type_is_kept(runtime: Runtime, admin: Adm
     """People filter by the type, so it is replaced by a safe string."""
     events = b'[{"type": "a\\u0000b"}, {"type": "' + b"x" * 5_000 + b'"}]'
     ingest(replace(batch(answered("a"), batch_id="b"), events=events, encoding=None), runtime, now=NOW)
-    assert len(admin.dead_letters()) == 2
+    assert len(admin.dead_letters.search()) == 2

@@ -147,7 +147,7 @@ def test_a_message_without_an_attempt_has_a_deadline_too(runtime: Runtime, recei
     run(runtime, store, 1_000, 1_800 + 700)
 
     assert {row.status for row in rows(store, NOTIFICATIONS)} == {"dead"}
-    letters = AdminStore(store.engine).dead_letters()
+    letters = AdminStore(store.engine).dead_letters.search()
     assert len(letters) == 8
     assert all(letter.reason.startswith("expired: outbox cannot be reached") for letter in letters)
 

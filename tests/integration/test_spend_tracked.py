@@ -133,7 +133,7 @@ def test_a_program_that_is_away_gets_each_call_later(runtime: Runtime, program: 
     assert len(notified(program)) == 3
     [dead] = rows(store, NOTIFICATIONS)
     assert {attempt.notification_id for attempt in rows(store, ATTEMPTS)} == {dead.id}
-    [letter] = AdminStore(store.engine).dead_letters()
+    [letter] = AdminStore(store.engine).dead_letters.search()
     assert (letter.kind, letter.channel) == ("notification", "program")
 
 

@@ -21,7 +21,7 @@ from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
 class DeadLetters(ConnectionRunner, Letters):
     """Statements that list, discard and replay dead letters."""
 
-    def dead_letters(
+    def search(
         self, wanted: LetterFilter | None = None, *, after: str | None = None, limit: int = 100
     ) -> Sequence[DeadLetterRow]:
         """Return dead letters, newest first, that come after the dead letter with the id ``after``."""
@@ -36,7 +36,7 @@ class DeadLetters(ConnectionRunner, Letters):
         return self.rows(DeadLetterRow, statement)
 
     @override
-    def dead_letter(self, letter_id: str) -> DeadLetter | None:
+    def find(self, letter_id: str) -> DeadLetter | None:
         statement = select(*columns_of(DeadLetter, DEAD_LETTERS)).where(DEAD_LETTERS.c.id == letter_id)
         return next(iter(self.rows(DeadLetter, statement)), None)
 

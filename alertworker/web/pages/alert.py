@@ -30,9 +30,9 @@ def alert(visit: Visit) -> Response:
     admin = visit.context.admin
     row = _current(visit, _row(visit))
     occurrences = admin.occurrences(row.id)
-    attempts = admin.attempts_of(row.id)
+    attempts = admin.alerts.attempts_of(row.id)
     notifications = admin.notifications(alert_id=row.id, limit=_MESSAGES)
-    history = admin.search_alerts(AlertFilter(fingerprint=row.fingerprint), limit=_HISTORY + 1).alerts
+    history = admin.alerts.search(AlertFilter(fingerprint=row.fingerprint), limit=_HISTORY + 1).alerts
     stored = StoredReader()
     tables = stored.tables(row.tables)
     shown = {label for table in tables for label in table.instead_of}
@@ -63,7 +63,7 @@ def acknowledge(visit: Visit) -> Response:
 
 
 def _row(visit: Visit) -> AlertRow:
-    row = visit.context.admin.alert(visit.id)
+    row = visit.context.admin.alerts.find(visit.id)
     if row is None:
         raise PageError(404, "No such alert", "No alert has this id. Closed alerts are deleted after retention_days.")
     return row

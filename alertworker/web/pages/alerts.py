@@ -43,7 +43,7 @@ def alerts(visit: Visit) -> Response:
         matchers=matchers,
     )
     after = visit.parameter("after") or None
-    found = visit.context.admin.search_alerts(wanted, after=after, limit=PER_PAGE)
+    found = visit.context.admin.alerts.search(wanted, after=after, limit=PER_PAGE)
     kept = {name: value for name, value in asked.items() if value}
     return visit.show(
         "alerts.html",

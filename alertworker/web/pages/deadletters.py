@@ -35,7 +35,7 @@ def deadletters(visit: Visit) -> Response:
         channel=asked["channel"] or None,
         type=asked["type"] or None,
     )
-    rows = visit.context.admin.dead_letters(wanted, after=after, limit=PER_PAGE + 1)
+    rows = visit.context.admin.dead_letters.search(wanted, after=after, limit=PER_PAGE + 1)
     kept = {name: value for name, value in asked.items() if value}
     more = rows[PER_PAGE - 1].id if len(rows) > PER_PAGE else None
     return visit.show(
@@ -50,7 +50,7 @@ def deadletters(visit: Visit) -> Response:
 
 def deadletter(visit: Visit) -> Response:
     """Show one dead letter with its payload and its attempts."""
-    letter = visit.context.admin.dead_letter(visit.id)
+    letter = visit.context.admin.dead_letters.find(visit.id)
     if letter is None:
         raise PageError(
             404,
@@ -74,8 +74,11 @@ def act(visit: Visit) -> Response:
     """Replay or discard the selected dead letters."""
     context = visit.context
     acts: dict[str, tuple[str, Callable[[str], bool]]] = {
-        "replay": ("replayed", lambda one: pipeline.replay(one, context.admin, context.broker, now=visit.now)),
-        "discard": ("discarded", context.admin.discard),
+        "replay": (
+            "replayed",
+            lambda one: pipeline.replay(one, context.admin.dead_letters, context.broker, now=visit.now),
+        ),
+        "discard": ("discarded", context.admin.dead_letters.discard),
     }
     what, _, shown = visit.form.raw("do").partition("-")
     ids = list(dict.fromkeys(visit.form.values(shown or "id")))[:PER_PAGE]

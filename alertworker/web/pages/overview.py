@@ -39,13 +39,13 @@ def overview(visit: Visit) -> Response:
     context, now = visit.context, visit.now
     found = context.examine(now)
     today = now.astimezone(context.zone).date()
-    counted = context.admin.count_open()
+    counted = context.admin.alerts.count_open()
     return visit.show(
         "overview.html",
         found=found,
-        firing=context.admin.firing_alerts(limit=_MOST),
+        firing=context.admin.alerts.firing(limit=_MOST),
         open=counted.total(),
-        muted=context.admin.count_open(muted=True).total(),
+        muted=context.admin.alerts.count_open(muted=True).total(),
         verdict=_verdict(found.state, counted),
         counted={severity: counted[severity] for severity in _SEVERITIES},
         spent=context.ledger.total(Days(today, today)),

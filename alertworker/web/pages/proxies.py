@@ -60,7 +60,7 @@ def _publishers(visit: Visit) -> list[Publisher]:
 def _deployments(visit: Visit, count: int) -> list[Deployment]:
     today = visit.now.astimezone(visit.context.zone).date()
     about: dict[str, list[AlertLabels]] = {}
-    for row in visit.context.admin.open_alerts():
+    for row in visit.context.admin.alerts.open_labels():
         if row.type in _OUTAGES and row.labels.get("deployment"):
             about.setdefault(row.labels["deployment"], []).append(row)
     found = []

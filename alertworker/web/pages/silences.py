@@ -62,7 +62,7 @@ class Preview:
 def silences(visit: Visit) -> Response:
     """List the silences that have not ended, or all silences if the URL has ``ended``."""
     admin, ended = visit.context.admin, bool(visit.parameter("ended"))
-    labels = [alert.matched for alert in admin.open_alerts()]
+    labels = [alert.matched for alert in admin.alerts.open_labels()]
     rows = [
         Listed(one, one.state(now=visit.now), sum(map(one.matches, labels)), matcher_warnings(one.matchers))
         for one in admin.silences(now=None if ended else visit.now)
@@ -80,11 +80,11 @@ def add(visit: Visit) -> Response:
     form, admin = visit.form, visit.context.admin
     alert_id = form.single_line("alert")
     try:
-        silence = _read(visit, admin.alert(alert_id) if alert_id else None)
+        silence = _read(visit, admin.alerts.find(alert_id) if alert_id else None)
     except AlertWorkerError as error:
         return _form(visit, form, alert_id=alert_id, wrong=str(error))
     if form.raw("do") == "preview":
-        matching = [alert for alert in admin.open_alerts() if silence.matches(alert.matched)]
+        matching = [alert for alert in admin.alerts.open_labels() if silence.matches(alert.matched)]
         return _form(visit, form, alert_id=alert_id, preview=Preview(matching, matcher_warnings(silence.matchers)))
     admin.add_silence(silence, now=visit.now)
     return visit.go("/silences", done="silenced")
@@ -140,7 +140,7 @@ def _check(starts_at: datetime, ends_at: datetime, *, now: datetime) -> None:
 def _form(
     visit: Visit, form: Form, *, alert_id: str, wrong: str | None = None, preview: Preview | None = None
 ) -> Response:
-    alert = visit.context.admin.alert(alert_id) if alert_id else None
+    alert = visit.context.admin.alerts.find(alert_id) if alert_id else None
     chosen = form.values("label") if form.fields else _CHOSEN
     return visit.show(
         "silence.html",
