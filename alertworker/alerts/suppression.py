@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -59,6 +60,16 @@ class Suppression:
         if self.reason is SuppressionReason.OTHER:
             return self.by
         return _PLAIN.get(self.reason) or f"{_NAMING[self.reason]}{self.by}"
+
+    @property
+    def until(self) -> datetime | None:
+        """The time until when the alert is held, ``None`` for any other reason."""
+        return datetime.fromisoformat(self.by) if self.reason is SuppressionReason.HELD else None
+
+    @classmethod
+    def held(cls, until: datetime) -> Suppression:
+        """Return the suppression of an alert that is held until a time."""
+        return cls(SuppressionReason.HELD, until.isoformat())
 
     @classmethod
     def parse(cls, text: str) -> Suppression:

@@ -66,6 +66,11 @@ class UserCheck:
     zone: ZoneInfo
 
     @property
+    def month(self) -> str:
+        """The month of the day, as alerts have it: "2026-11"."""
+        return f"{self.day:%Y-%m}"
+
+    @property
     def since(self) -> str:
         """Return the times between which an amount was reached. The ledger keeps no single request.
 
@@ -90,7 +95,7 @@ def judge_users(users: Iterable[UserSpend], policy: UserPolicy, check: UserCheck
         if policy.daily_nanos is not None and user.day_nanos >= policy.daily_nanos:
             yield _threshold(user, "day", check.day.isoformat(), (user.day_nanos, policy.daily_nanos), check)
         if policy.monthly_nanos is not None and user.month_nanos >= policy.monthly_nanos:
-            yield _threshold(user, "month", f"{check.day:%Y-%m}", (user.month_nanos, policy.monthly_nanos), check)
+            yield _threshold(user, "month", check.month, (user.month_nanos, policy.monthly_nanos), check)
         if policy.anomalies and is_anomaly(user, policy):
             yield _anomaly(user, policy, check)
 

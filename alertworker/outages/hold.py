@@ -8,7 +8,7 @@ from typing import Final
 
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import AlertType
-from alertworker.alerts.suppression import TIMED, SuppressionReason
+from alertworker.alerts.suppression import TIMED
 from alertworker.outages.verdict import count_by_deployment
 from alertworker.outages.windows import Bucket
 
@@ -27,8 +27,8 @@ def held_until(alert: OpenAlert, *, now: datetime) -> datetime | None:
     if alert.type is not AlertType.OUTAGE_ALERTS or "scope" in alert.labels or not alert.labels.get("model"):
         return None
     reason = alert.suppression.reason if alert.suppression is not None else None
-    if alert.suppression is not None and reason is SuppressionReason.HELD:
-        return datetime.fromisoformat(alert.suppression.by)
+    if alert.suppression is not None and alert.suppression.until is not None:
+        return alert.suppression.until
     return min(alert.last_at, now) + _HOLD if alert.opened or reason in TIMED else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.suppression import Suppression, SuppressionReason
+from alertworker.alerts.suppression import Suppression
 from alertworker.outages.hold import held_until, most_fail
 from alertworker.outages.windows import bucket_of
 from alertworker.pipeline.runtime import Runtime
@@ -22,4 +22,4 @@ def find_hold(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datet
         return None
     model = alert.labels["model"]
     rows = tx.models.model_buckets({model: bucket_of(alert.first_at.timestamp())})[model]
-    return Suppression(SuppressionReason.HELD, until.isoformat()) if most_fail(rows) else None
+    return Suppression.held(until) if most_fail(rows) else None

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alertworker.alerts.alert import Alert
-from alertworker.alerts.catalogue import AlertType
 from alertworker.budgets.user_thresholds import UserCheck, explained, judge_users
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime
@@ -48,8 +47,6 @@ def _new(tx: Transaction, runtime: Runtime, check: UserCheck, least_nanos: int) 
 
 def _claim(tx: Transaction, runtime: Runtime, check: UserCheck, alert: Alert) -> None:
     """Claim an alert with the top contributors to the user's spend."""
-    monthly = alert.type is AlertType.USER_SPEND_THRESHOLDS and "Month" in alert.facts
-    behind = tx.user_totals.top_contributors(
-        "user", [alert.identity["user"]], check.day.replace(day=1) if monthly else check.day, check.day
-    )
+    first = check.day.replace(day=1) if alert.identity["period"] == check.month else check.day
+    behind = tx.user_totals.top_contributors("user", [alert.identity["user"]], first, check.day)
     claim(tx, replace(alert, facts=explained(alert, behind)), runtime, now=check.now)

@@ -12,10 +12,14 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from alertworker import __version__
-from alertworker.alerts.suppression import Suppression
+from alertworker.alerts.catalogue import AlertType, Kind
+from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.budgets.readings import NEAR_LIMIT
-from alertworker.channels.plain_text import SIGNS
+from alertworker.channels.plain_text import symbol_of
+from alertworker.delivery.status import NotificationStatus
+from alertworker.health import CheckState
 from alertworker.money import spell_dollars
+from alertworker.routing.silences import SilenceState
 from alertworker.text.format import iso_moment, spell, spell_moment
 from alertworker.text.names import short_id, shorten_hashes
 from alertworker.text.redact import without_certain_secrets
@@ -82,4 +86,7 @@ _ENVIRONMENT.filters |= {
     "suppression": Suppression.parse,
 }
 del _ENVIRONMENT.filters["safe"]  # Nothing is exempt from escaping.
-_ENVIRONMENT.globals |= {"version": __version__, "marks": _MARKS, "signs": SIGNS, "near_limit": NEAR_LIMIT}
+_ENVIRONMENT.globals |= {"version": __version__, "marks": _MARKS, "symbol_of": symbol_of, "near_limit": NEAR_LIMIT}
+#: Templates compare values with members of these, so that a wrong name is an error.
+_ENUMS: Final = (AlertType, CheckState, Kind, NotificationStatus, SilenceState, SuppressionReason)
+_ENVIRONMENT.globals |= {enum.__name__: enum for enum in _ENUMS}

@@ -76,6 +76,7 @@ def spend(visit: Visit) -> Response:
         dimensions=_DIMENSIONS,
         total=total,
         change=change_of(total, total_before),
+        is_new=total.spend_nanos > 0 and not total_before.spend_nanos,
         rows=_rows(rows, by, query),
         more=len(rows) == _MOST,
         bars=_bars(ledger.by_day(days, team_id=team), days),

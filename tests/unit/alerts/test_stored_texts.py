@@ -38,6 +38,13 @@ def test_a_suppression_has_the_text_of_the_version_before(suppression: Suppressi
     assert Suppression.parse(text) == suppression
 
 
+def test_only_a_held_alert_has_a_time_at_which_that_ends() -> None:
+    """The time is a value for the pages, which show it in the configured zone."""
+    held = Suppression.parse("held until 2026-11-23T14:02:11+00:00")
+    assert (held, held.until) == (Suppression.held(NOW), NOW)
+    assert Suppression(SuppressionReason.SILENCE, "2026-11-23T14:02:11+00:00").until is None
+
+
 @pytest.mark.parametrize(
     ("key", "text"),
     [
