@@ -24,7 +24,8 @@ from alertworker.channels.plain_text import (
 from alertworker.delivery.channel import Answer
 from alertworker.text.sanitize import clean, cut
 
-_COLOURS: Final = {"High": "bold red", "Medium": "bold yellow", "Low": "bold blue"}
+#: The style of the first line, by the sign that it begins with. A message is in the form of its body here.
+_STYLES: Final = {"🔴": "bold red", "🟠": "bold yellow", "🟡": "bold blue", "🟢": "bold green"}
 _MAX_LINE: Final = 2_000
 
 
@@ -61,12 +62,9 @@ class Console(BaseChannel[ConsoleConfig]):
         del notification_id
         stream = sys.__stdout__ or sys.stdout
         first, _, rest = body.partition("\n")
-        colour = next((colour for level, colour in _COLOURS.items() if f"[{level}]" in first), "bold")
-        if first.startswith("🟢"):
-            colour = "bold green"
         buffer = io.StringIO()
         terminal = Terminal(file=buffer, force_terminal=stream.isatty(), soft_wrap=True, highlight=False, width=200)
-        terminal.print(Text(first, style=colour))
+        terminal.print(Text(first, style=_STYLES.get(first[:1], "bold")))
         terminal.print(Text(rest))
         stream.write(buffer.getvalue())
         stream.flush()

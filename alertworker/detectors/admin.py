@@ -34,6 +34,7 @@ TYPES: Final[Mapping[tuple[Entity, Action], AlertType]] = {
     (Entity.MODEL, Action.CREATED): AlertType.NEW_MODEL_ADDED,
 }
 
+_OF_MEMBERS: Final = frozenset({Action.MEMBER_ADDED, Action.MEMBER_REMOVED})
 #: The dimension of the ledger that has the names of an entity.
 _DIMENSIONS: Final = {Entity.KEY: "key", Entity.TEAM: "team", Entity.INTERNAL_USER: "user"}
 
@@ -111,11 +112,16 @@ def _which(event: EntityChanged) -> str:
 
 
 def _headline(event: EntityChanged, policy: Policy) -> str:
-    entity, action = event.entity.value.replace("_", " "), event.action.value.replace("_", " ")
+    entity = event.entity.value.replace("_", " ").capitalize()
     name = _name(event, policy) or short_id(event.entity_id or "") or "(no name)"
     by = f" by {policy.names.get(('user', event.actor_id)) or short_id(event.actor_id)}" if event.actor_id else ""
     by += f", the first of {event.count:,} changes in a digest" if _digest(event) else ""
-    return f"{entity.capitalize()} {name} was {action}{by}".replace(" was member ", ": member ")
+    return f"{entity} {name}{_said(event.action)}{by}"
+
+
+def _said(action: Action) -> str:
+    said = action.value.replace("_", " ")
+    return f": {said}" if action in _OF_MEMBERS else f" was {said}"
 
 
 def _name(event: EntityChanged, policy: Policy) -> str:

@@ -263,3 +263,19 @@ def test_a_change_shows_the_names_that_the_ledger_knows(runtime: Runtime, outbox
     assert message.facts["Key"] == "app (bbbbbbbb…)"
     assert message.facts["Team"] == "search (t1)"
     assert message.facts["Action Done by"] == "ann@example.com (u1)"
+
+
+@pytest.mark.parametrize(
+    ("action", "headline"),
+    [
+        (Action.MEMBER_ADDED, "Team who was member of x: member added by admin"),
+        (Action.UPDATED, "Team who was member of x was updated by admin"),
+    ],
+)
+def test_a_name_is_never_reworded(runtime: Runtime, outbox: Outbox, action: Action, headline: str) -> None:
+    """Only the action decides the words around it."""
+    named = {"entity_id": "t1", "entity_alias": "who was member of x", "actor_id": "admin"}
+    ingest(batch(EntityChanged(occurred_at=NOW, entity=Entity.TEAM, action=action, **named)), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert [message.headline for message in outbox.sent] == [headline]
