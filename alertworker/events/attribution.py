@@ -140,6 +140,16 @@ class Attribution(NamedTuple):
         }
         return names.get(entity, "")
 
+    def id_of(self, entity: str) -> str:
+        """Return the id of an entity ("team"), or the first tag, empty if it is unknown.
+
+        >>> Attribution(key_hash="hash", key_alias="app").id_of("key"), Attribution(tags=("nightly",)).id_of("tag")
+        ('hash', 'nightly')
+        """
+        if entity == "tag":
+            return next(iter(self.tags or ()), "")
+        return getattr(self, _OWNERS[entity][0]) if entity in _OWNERS else ""
+
     def only(self, *entities: str) -> Attribution:
         """Return the attribution to these entities ("team", "key", …) and nothing else.
 

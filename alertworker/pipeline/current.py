@@ -159,8 +159,8 @@ def _current_budget(tx: Transaction, alert: _S, zone: ZoneInfo, now: datetime) -
 
 def explain_budget(tx: Transaction, key: BudgetKey, reading: Reading, alert: Alert, zone: ZoneInfo) -> Alert:
     """Return a budget's alert with its top contributors since the period's start, or of 30 days without a period."""
-    dimension, part = str(key.scope), reading.part
-    entities = [key.entity.removesuffix(f" ({part})") if part else key.entity]
+    dimension = str(key.scope)
+    entities = [(reading.owner.id_of(dimension) if reading.part else "") or key.entity]
     if dimension == BudgetScope.KEY:
         alias = reading.owner.key_alias
         entities = tx.aliases.ids_by_alias(dimension, [alias])[alias] if alias else [reading.owner.key_hash]

@@ -212,6 +212,7 @@ def test_a_message_names_the_keys_and_models_behind_a_teams_spend(runtime: Runti
     [
         (BudgetScope.PROXY, None, {"Top teams": "search $4, no team $2", "Top models": "o3 $4, gpt-4o $2"}),
         (BudgetScope.TEAM, "1d", {"Top keys": "a $4", "Top models": "o3 $4"}),
+        (BudgetScope.TEAM, "1d" * 128, {"Top keys": "a $4", "Top models": "o3 $4"}),
         (BudgetScope.PROJECT, None, {}),
     ],
 )
