@@ -15,7 +15,7 @@ from alertworker.events import AttemptFailed
 from alertworker.outages.ending import End, Ending
 from alertworker.outages.facts import Totals, current_facts, spell_calls, spell_threshold, titles_of, with_current_facts
 from alertworker.outages.grade import Grade
-from alertworker.outages.headline import spell_target, with_headline, with_rank
+from alertworker.outages.headline import spell_target, with_grade, with_headline
 from alertworker.outages.rows import CallKey, CallSums
 from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import Bucket, Calls, Limits, OutagePolicy, Target, targets_of
@@ -145,7 +145,7 @@ def risen(
         facts={**open_alert.facts, **spell_calls(calls), **_threshold(verdict, grade, limits_of(target, policy))},
         level=grade.alert_level,
     )
-    return with_rank(alert, target, open_alert.labels, is_major=grade.is_major)
+    return with_grade(alert, target, open_alert.labels, is_major=grade.is_major)
 
 
 def total(alert: _S, buckets: Sequence[Bucket], calls: Calls, names: Mapping[str, str], *, is_over: bool = False) -> _S:

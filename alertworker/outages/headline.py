@@ -20,8 +20,8 @@ def with_headline(alert: _A, parts: OutageHeadline) -> _A:
     return replace(alert, headline=parts.text, headline_parts=parts)
 
 
-def with_rank(alert: _A, target: Target, labels: Mapping[str, str], *, is_major: bool) -> _A:
-    """Return an outage of a deployment or region with its rank in the headline.
+def with_grade(alert: _A, target: Target, labels: Mapping[str, str], *, is_major: bool) -> _A:
+    """Return an outage of a deployment or region with its grade in the headline.
 
     An alert that the previous version has written is named by its ``labels``.
     """
