@@ -16,19 +16,24 @@ class ModelState(StrEnum):
     DOWN = "down"
     DOWN_FOR_USERS = "down_for_users"  # calls were lost
     FAILS = "fails"  #: on all deployments, which answer most calls
-    FAILS_FOR_USERS = "fails_for_users"  # as FAILS, and calls were lost
+    FAILS_ON_MOST = "fails_on_most"  # of its deployments; the others answer
+    FAILS_FOR_USERS = "fails_for_users"  # as one of these two, and calls were lost
 
 
 _STATES: Final = {
     ModelState.DOWN: "is down",
     ModelState.DOWN_FOR_USERS: "is down for users",
     ModelState.FAILS: "fails on all deployments",
+    ModelState.FAILS_ON_MOST: "fails on {failing} of {deployments} deployments",
     ModelState.FAILS_FOR_USERS: "fails for users",
 }
 
 
 class ModelOutcome(BaseModel):
-    """How a model group fails, and how many of its calls were lost and saved."""
+    """How a model group fails, and how many of its calls were lost and saved.
+
+    ``deployments`` are those that had calls, of which ``failing`` fail.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,6 +41,8 @@ class ModelOutcome(BaseModel):
     lost: int = 0
     by_fallback: int = 0
     by_retry: int = 0
+    failing: int = 0
+    deployments: int = 0
 
     @property
     def text(self) -> str:
@@ -47,7 +54,8 @@ class ModelOutcome(BaseModel):
         counts = [f"{self.lost} call{'s' if self.lost != 1 else ''} lost"]
         counts += [f"{self.by_fallback} saved by fallback"] if self.by_fallback else []
         counts += [f"{self.by_retry} saved by retry"] if self.by_retry else []
-        return f"{_STATES[self.state]} ({', '.join(counts)})"
+        state = _STATES[self.state].format(failing=self.failing, deployments=self.deployments)
+        return f"{state} ({', '.join(counts)})"
 
 
 class OutageHeadline(BaseModel):

@@ -1,4 +1,4 @@
-"""Outages of model groups: no deployment of a model answers as it should, or users get no answer. Pure.
+"""Outages of model groups: most deployments of a model do not answer as they should, or users get no answer. Pure.
 
 A model group is judged like a deployment, with the calls of all its deployments (`OutagePolicy.model`). It must have at
 least two deployments that had calls. The outage of a model's only deployment says the same, so it is the only message.
@@ -54,26 +54,43 @@ class JudgedModel:
 
         Stray failures of others do not count, unless no deployment has more.
         """
-        since = [row for row in self.buckets if row.start >= self.verdict.since and row.start <= self.verdict.until]
-        counted = count_by_deployment(since)
-        failing = {name for name, (failed, calls) in counted.items() if failed > 1 and failed >= _FAILING_SHARE * calls}
-        named = failing or set(counted)
-        return frozenset((row.provider, row.region) for row in since if row.failed and row.deployment_id in named)
+        counted = count_by_deployment(self._stretch)
+        named = self._failing or set(counted)
+        rows = (row for row in self._stretch if row.failed and row.deployment_id in named)
+        return frozenset((row.provider, row.region) for row in rows)
+
+    @property
+    def answering(self) -> tuple[int, int]:
+        """How many of the deployments that had calls since the outage began answer normally, and how many had calls.
+
+        If lost calls prove the outage, none answers well enough.
+        """
+        if _NO_ANSWER in self.verdict.causes:
+            return 0, 0
+        active = {row.deployment_id for row in self._stretch if row.failed or row.succeeded}
+        answering = {row.deployment_id for row in self._stretch if row.succeeded} - self._failing
+        return len(answering), len(active)
+
+    @property
+    def _stretch(self) -> list[Bucket]:
+        return [row for row in self.buckets if self.verdict.since <= row.start <= self.verdict.until]
+
+    @property
+    def _failing(self) -> set[str]:
+        """The deployments with more than stray failures."""
+        counted = count_by_deployment(self._stretch)
+        return {name for name, (failed, calls) in counted.items() if failed > 1 and failed >= _FAILING_SHARE * calls}
 
 
 def judge_model(buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits) -> WindowVerdict:
-    """Return the verdict on a model: all its deployments fail, or evidently many calls fail for users.
+    """Return the verdict on a model: most of its deployments fail, or evidently many calls fail for users.
 
     A deployment that has recovered answers, although it failed calls within the window.
     """
-    by_name: dict[str, list[Bucket]] = {}
-    for row in buckets:
-        by_name.setdefault(row.deployment_id, []).append(row)
-    if not any(may_have_recovered(own, limits) for own in by_name.values()):
-        verdict = judge(buckets, limits)
-        if verdict.crossed:
-            return verdict
-    return _judge_lost(buckets, calls, limits)
+    answering = {name for name, own in _by_name(buckets).items() if may_have_recovered(own, limits)}
+    rest = [row for row in buckets if row.deployment_id not in answering]
+    verdict = judge(rest, replace(limits, answering=len(answering)))
+    return verdict if verdict.crossed else _judge_lost(buckets, calls, limits)
 
 
 def judge_dead_model(buckets: Sequence[Bucket], limits: Limits) -> WindowVerdict | None:
@@ -92,11 +109,9 @@ def is_outage_without(judged: JudgedModel, refused: Collection[str], limits: Lim
     calls = [one for one in judged.ended if one.deployment_id not in explained]
     if judge_model(rest, calls, limits).crossed or is_dead(rest, limits) is not None:
         return True
-    single = replace(limits, deployments=1, everywhere=False)
+    single = limits.single
     return any(
-        judge(own, single).crossed or is_dead(own, single) is not None
-        for name in sorted({row.deployment_id for row in rest})
-        if (own := [row for row in rest if row.deployment_id == name])
+        judge(own, single).crossed or is_dead(own, single) is not None for _, own in sorted(_by_name(rest).items())
     )
 
 
@@ -117,7 +132,10 @@ def model_ended(
     others = [row for row in buckets if row.deployment_id != worst]
     if buckets and not others:
         return None
-    ending = ended(others, replace(limits, deployments=1, everywhere=False), since=since, until=until)
+    # A deployment that answered all the time shows no recovery of those that failed.
+    failing = {name for name, own in _by_name(others).items() if _has_failed(own)}
+    others = [row for row in others if row.deployment_id in failing] or others
+    ending = ended(others, limits.single, since=since, until=until)
     if ending is None or ending.how is not End.RECOVERED:
         return ending
     # Deployments that failed no call show no recovery: the last lost call does, if there was one.
@@ -135,6 +153,22 @@ def add_up(calls: Iterable[EndedCalls], *, since: int) -> Calls:
     return Calls(by_fallback, by_retry, {team: count for team, count in lost.items() if count})
 
 
+def _by_name(buckets: Iterable[Bucket]) -> dict[str, list[Bucket]]:
+    found: dict[str, list[Bucket]] = {}
+    for row in buckets:
+        found.setdefault(row.deployment_id, []).append(row)
+    return found
+
+
+def _has_failed(buckets: Iterable[Bucket]) -> bool:
+    """Return whether a deployment had more than stray failures, between its first failure and its last one."""
+    rows = sorted(buckets, key=lambda row: row.start)
+    starts = [row.start for row in rows if row.failed]
+    within = [row for row in rows if starts and starts[0] <= row.start <= starts[-1]]
+    failed, calls = sum(row.failed for row in within), sum(row.failed + row.succeeded for row in within)
+    return failed > 1 and failed >= _FAILING_SHARE * calls
+
+
 def _judge_lost(buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits) -> WindowVerdict:
     """Return the verdict on the calls that failed for users.
 
@@ -150,6 +184,6 @@ def _judge_lost(buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: 
     rows = [Bucket(row.start, "", row.succeeded) for row in buckets]
     rows += [Bucket(one.bucket, "", one.by_fallback) for one in calls]
     rows += [Bucket(one.bucket, "", 0, {_NO_ANSWER: one.lost}) for one in calls if one.deployment_id != worst]
-    verdict = judge(rows, replace(limits, deployments=1, everywhere=False))
+    verdict = judge(rows, limits.single)
     stretch = (row for row in buckets if verdict.since <= row.start <= verdict.until)
     return replace(verdict, failures=count_by_deployment(stretch))

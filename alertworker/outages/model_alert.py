@@ -17,7 +17,6 @@ from alertworker.outages.facts import titles_of
 from alertworker.outages.grade import Grade
 from alertworker.outages.headline import with_headline
 from alertworker.outages.model import JudgedModel
-from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import Bucket, Calls, OutagePolicy
 
 _S = TypeVar("_S", bound=Subject)
@@ -80,8 +79,8 @@ def model_alert(
     )
     if not verdict.crossed and open_alert is not None:
         return _counted(alert, judged.calls)
-    outcome = _outcome(_state(verdict, judged.calls), judged.calls)
-    return with_headline(alert, OutageHeadline(subject=f"model {model}", is_major=grade.is_major, outcome=outcome))
+    parts = OutageHeadline(subject=f"model {model}", is_major=grade.is_major, outcome=_outcome(judged))
+    return with_headline(alert, parts)
 
 
 def total_of_model(alert: _S, buckets: Sequence[Bucket], calls: Calls, names: Mapping[str, str]) -> _S:
@@ -105,15 +104,24 @@ def close_model(
     return _counted(closing(alert, buckets, calls, names, ending, quiet=quiet), calls)
 
 
-def _state(verdict: WindowVerdict, calls: Calls) -> ModelState:
-    if verdict.failed < _DOWN_SHARE * verdict.calls:
-        return ModelState.FAILS_FOR_USERS if calls.lost else ModelState.FAILS
-    return ModelState.DOWN_FOR_USERS if calls.lost else ModelState.DOWN
+def _outcome(judged: JudgedModel) -> ModelOutcome:
+    answering, active = judged.answering
+    outcome = ModelOutcome(state=_state(judged), failing=active - answering, deployments=active)
+    return _with_counts(outcome, judged.calls)
 
 
-def _outcome(state: ModelState, calls: Calls) -> ModelOutcome:
+def _state(judged: JudgedModel) -> ModelState:
+    verdict, lost = judged.verdict, judged.calls.lost
+    answering, _ = judged.answering
+    if answering or verdict.failed < _DOWN_SHARE * verdict.calls:
+        fails = ModelState.FAILS_ON_MOST if answering else ModelState.FAILS
+        return ModelState.FAILS_FOR_USERS if lost else fails
+    return ModelState.DOWN_FOR_USERS if lost else ModelState.DOWN
+
+
+def _with_counts(outcome: ModelOutcome, calls: Calls) -> ModelOutcome:
     lost = sum(calls.lost.values())
-    return ModelOutcome(state=state, lost=lost, by_fallback=calls.by_fallback, by_retry=calls.by_retry)
+    return outcome.model_copy(update={"lost": lost, "by_fallback": calls.by_fallback, "by_retry": calls.by_retry})
 
 
 def _counted(alert: _A, calls: Calls) -> _A:
@@ -121,7 +129,7 @@ def _counted(alert: _A, calls: Calls) -> _A:
     parts = alert.headline_parts
     if parts is None or parts.outcome is None:
         return alert
-    return with_headline(alert, parts.model_copy(update={"outcome": _outcome(parts.outcome.state, calls)}))
+    return with_headline(alert, parts.model_copy(update={"outcome": _with_counts(parts.outcome, calls)}))
 
 
 def _labels(judged: JudgedModel) -> dict[str, str]:

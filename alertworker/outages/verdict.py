@@ -117,14 +117,14 @@ def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
     success = max((row.last_success for row in rows), default=0)
     # How many calls of the last success' own bucket failed after it is unknown, so they are left out.
     since = [row for row in rows if row.failed and row.last_failure > success and row.failed_since >= success]
-    if not since or (limits.deployments > 1 and not limits.everywhere):
+    if not since or (limits.deployments > 1 and not limits.most):
         return None
     found = _verdict(since, limits)
     most = max(failed for failed, _ in found.failures.values())
     lasted = max(row.last_failure for row in since) - since[0].last_failure
     if most < limits.minor or max(lasted, (found.until - found.since) * 1_000) < _DEAD_SECONDS * 1_000:
         return None
-    if limits.everywhere and sum(failed >= _FAILING for failed, _ in found.failures.values()) < limits.deployments:
+    if limits.most and sum(failed >= _FAILING for failed, _ in found.failures.values()) < limits.deployments:
         return None
     return replace(found, calls=found.failed, crossed=Threshold.MAJOR, is_dead=True)
 
@@ -193,30 +193,33 @@ class _Sums:
         return limits.deployments == 1 or self._is_spread(first, last)
 
     def _is_spread(self, first: int, last: int) -> bool:
-        """Return whether enough deployments fail a stretch, and different calls prove it.
+        """Return whether enough deployments fail a stretch, of a model most of them, and different calls prove it.
 
         A call that is retried fails on several deployments of its model. So of each model only the deployment with the
         most failed calls counts as evidence.
         """
         limits, failing, distinct = self._limits, 0, dict[str, tuple[int, int]]()
+        answering = limits.answering
         for model, one in self._deployments:
             failed, calls = one.failed[last + 1] - one.failed[first], one.calls(first, last)
             if self._fails(failed, calls):
                 failing += 1
                 distinct[model] = max(distinct.get(model, (0, 0)), (failed, calls))
-            elif limits.everywhere and one.has_succeeded(first, last):
-                return False  # it answers
+            else:
+                answering += one.has_succeeded(first, last)
+        if limits.most and failing <= answering:
+            return False
         if failing < limits.deployments or not limits.share:
             return failing >= limits.deployments
         failed, calls = (sum(one[place] for one in distinct.values()) for place in (0, 1))
         return failed >= limits.minor and calls >= limits.traffic and self._is_evident(failed, calls)
 
     def _fails(self, failed: int, calls: int) -> bool:
-        """Return whether one of several deployments fails. If all of a model do, chance must be unlikely for each."""
+        """Return whether one of several deployments fails. If most of a model do, chance must be unlikely for each."""
         limits = self._limits
         if failed < self._least or failed < limits.share * calls:
             return False
-        return not limits.everywhere or evidence(failed, calls, limits.tolerated) >= _LIKELY
+        return not limits.most or evidence(failed, calls, limits.tolerated) >= _LIKELY
 
     def _by_deployment(self, rows: Iterable[Bucket]) -> list[tuple[str, RunningTotals]]:
         """Return the model and the totals of each deployment that may count, those with the fewest failures first.
@@ -230,7 +233,7 @@ class _Sums:
             (max(row.model for row in own) or name, RunningTotals(self.starts, own))
             for name, own in sorted(by_name.items())
         ]
-        counting = [one for one in found if self._limits.everywhere or one[1].failed[-1] >= self._least]
+        counting = [one for one in found if self._limits.most or one[1].failed[-1] >= self._least]
         return sorted(counting, key=lambda one: one[1].failed[-1])
 
     def _is_evident(self, failed: int, calls: int) -> bool:

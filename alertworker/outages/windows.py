@@ -44,7 +44,8 @@ class Limits:
     ``minor`` and ``major`` are minimum counts of failed calls. ``share`` is the minimum share of failed calls (0 to 1).
     0 means that the counts alone decide, as in LiteLLM. ``tolerated`` is the error rate up to which failures may be
     chance. ``traffic`` is the minimum number of calls. ``deployments`` is the minimum number of failing deployments: 2
-    for a region or a model group. With ``everywhere`` no deployment may answer normally: a model group.
+    for a region or a model group. With ``most`` these must be more than those that answer normally: a model group.
+    ``answering`` is how many answer beside those that are judged.
     """
 
     seconds: int
@@ -54,7 +55,13 @@ class Limits:
     traffic: int = 0
     deployments: int = 1
     tolerated: float = TOLERATED
-    everywhere: bool = False
+    most: bool = False
+    answering: int = 0
+
+    @property
+    def single(self) -> Limits:
+        """The same limits for the calls of one deployment."""
+        return replace(self, deployments=1, most=False, answering=0)
 
     @property
     def reach(self) -> int:
@@ -85,8 +92,8 @@ class OutagePolicy:
 
     @property
     def model(self) -> Limits:
-        """The limits of a model group: those of a deployment, and every deployment must fail."""
-        return replace(self.deployment, deployments=2, everywhere=True)
+        """The limits of a model group: those of a deployment, and most of its deployments must fail."""
+        return replace(self.deployment, deployments=2, most=True)
 
 
 class Target(NamedTuple):

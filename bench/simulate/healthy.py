@@ -174,7 +174,7 @@ def _is_false(members: Sequence[Attempts], start: int, limits: Limits) -> bool:
     verdict = _judge(members, start, start, limits)
     if grade(verdict, 0, limits) is None:
         return False
-    if not limits.everywhere or verdict.is_dead:
+    if not limits.most or verdict.is_dead:
         return True
     # A deployment of a model that answers by then has recovered; one that answers later has not yet.
     around = range(start - limits.reach, start + WINDOW_SECONDS, WINDOW_SECONDS)

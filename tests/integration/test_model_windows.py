@@ -25,10 +25,11 @@ def scopes(outbox: Outbox) -> set[str | None]:
 
 
 def test_a_deployment_without_a_model_in_its_rows_answers(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
-    """Two of three deployments fail. The model is not down, so their outages are held only for a moment."""
-    ingest_at(runtime, *[success(n - 2_000, deployment=f"d{n}") for n in (1, 2, 3)], at=4)
-    ingest_at(runtime, *[success(60 + n, deployment="d3") for n in range(20)], at=80)
+    """Half of the deployments fail. That is no outage of the model."""
+    ingest_at(runtime, *[success(n - 2_000, deployment=f"d{n}") for n in (1, 2, 3, 4)], at=4)
+    ingest_at(runtime, *[success(60 + n, deployment=name) for n in range(20) for name in ("d3", "d4")], at=80)
     forget_model(store, "d3", since=30)
+    forget_model(store, "d4", since=30)
     ingest_at(runtime, *[failing(f"c{n}{name}", 60 + n, name) for n in range(10) for name in ("d1", "d2")], at=81)
     for at in (85, 105, 115):
         pass_time(runtime, at)

@@ -43,7 +43,10 @@ def ended(lost: int, *, deployment: str = "", start: int = 0, by_fallback: int =
         ([bucket("a", 4), bucket("b", 4), bucket("c", 4)], Threshold.NONE),
         ([bucket("a", 9), bucket("b", 1)], Threshold.NONE),
         ([bucket("a", 9)], Threshold.NONE),
-        ([bucket("a", 9), bucket("b", 9), bucket("c", 0, 1)], Threshold.NONE),
+        ([bucket("a", 9), bucket("b", 9), bucket("c", 0, 1)], Threshold.MAJOR),
+        ([bucket("a", 9), bucket("b", 9), bucket("c", 0, 9), bucket("d", 0, 9)], Threshold.NONE),
+        ([*(bucket(name, 7, 3) for name in "abc"), bucket("d", 0, 90)], Threshold.MAJOR),
+        ([*(bucket(name, 7, 3) for name in "abc"), bucket("d", 1, 2)], Threshold.MAJOR),
         ([bucket("a", 9), bucket("b", 2, 6)], Threshold.NONE),
     ],
     ids=[
@@ -53,11 +56,14 @@ def ended(lost: int, *, deployment: str = "", start: int = 0, by_fallback: int =
         "may be four calls",
         "one failure is chance",
         "its only deployment",
-        "one answers",
+        "one of three answers",
+        "half of them answer",
+        "one of four answers",
+        "one of four had a stray failure",
         "two failures may be chance",
     ],
 )
-def test_a_model_is_down_if_all_its_deployments_are(rows: list[Bucket], crossed: Threshold) -> None:
+def test_a_model_has_an_outage_if_most_of_its_deployments_fail(rows: list[Bucket], crossed: Threshold) -> None:
     """The call that fails on three deployments counts once."""
     assert judge_model(rows, [], LIMITS).crossed is crossed
 
@@ -135,6 +141,17 @@ def test_an_outage_lasts_until_one_deployment_at_most_is_down() -> None:
     assert model_ended(before, [], LIMITS, since=0, until=60) is None
     assert model_ended(before + two_left, [], LIMITS, since=0, until=200) is None
     assert model_ended(before + one_left, [], LIMITS, since=0, until=200) == (End.RECOVERED, 60)
+
+
+def test_an_outage_of_most_deployments_lasts_although_another_one_answers_all_the_time() -> None:
+    """Its many calls show no recovery of the others, even if single ones fail."""
+    healthy = [bucket("d", int(start == 100), 90, start=start) for start in range(0, 200, 10)]
+    failing = [bucket(name, 1, 1, start=start) for name in "abc" for start in range(0, 200, 10)]
+    recovered = [bucket(name, 0, 4, start=start) for name in "abc" for start in range(200, 290, 10)]
+
+    assert judge_model(healthy + failing, [], LIMITS).crossed
+    assert model_ended(healthy + failing, [], LIMITS, since=0, until=200) is None
+    assert model_ended(healthy + failing + recovered, [], LIMITS, since=0, until=290) == (End.RECOVERED, 200)
 
 
 def test_an_outage_lasts_while_calls_find_no_deployment() -> None:
