@@ -15,7 +15,8 @@ class SuppressionReason(StrEnum):
     ALERT = "alert"  # an open alert that inhibits this one
     TIME = "time"  #: the time intervals of its routes
     COVERED = "covered"  # another alert reports the same
-    HELD = "held"  #: for a moment, because an outage of the whole model may follow
+    HELD = "held"  #: for a moment, because an outage that says more may follow
+    RISING = "rising"  #: for a moment, because its severity may become High
     NO_ROUTE = "no route"  #: no route leads to a channel
     NOT_TAKEN = "not taken"  # none of its channels accepts such a message
     OTHER = "other"  #: a reason that only a newer version knows
@@ -23,6 +24,8 @@ class SuppressionReason(StrEnum):
 
 #: The reasons that end at a known time, and not because of another alert.
 TIMED: Final = frozenset({SuppressionReason.SILENCE, SuppressionReason.TIME})
+#: The reasons for which a condition waits a moment before channels are notified of it.
+WAITING: Final = frozenset({SuppressionReason.HELD, SuppressionReason.RISING})
 
 #: The first word of a row with each reason. The rest names what suppresses.
 _NAMING: Final = {
@@ -30,6 +33,7 @@ _NAMING: Final = {
     SuppressionReason.ALERT: "alert ",
     SuppressionReason.COVERED: "covered by ",
     SuppressionReason.HELD: "held until ",
+    SuppressionReason.RISING: "rising until ",
 }
 #: The whole string of a row with each of the other reasons.
 _PLAIN: Final = {
@@ -43,8 +47,8 @@ _PLAIN: Final = {
 class Suppression:
     """The reason for which an alert is suppressed.
 
-    ``by`` is the id of the silence or of the alert, or the name of the covering alert. For a held alert it is the time
-    of the hold's end. Rows hold the suppression as a string, which older and newer versions read, too. ``by`` is the
+    ``by`` is the id of the silence or of the alert, or the name of the covering alert. For an alert that waits it is
+    the time of the end. Rows hold the suppression as a string, which older and newer versions read, too. ``by`` is the
     whole string if the reason is unknown, so reading and writing never changes such a row.
     """
 
@@ -63,13 +67,18 @@ class Suppression:
 
     @property
     def until(self) -> datetime | None:
-        """The time until when the alert is held, ``None`` for any other reason."""
-        return datetime.fromisoformat(self.by) if self.reason is SuppressionReason.HELD else None
+        """The time until when the alert waits a moment, ``None`` for any other reason."""
+        return datetime.fromisoformat(self.by) if self.reason in WAITING else None
 
     @classmethod
     def held(cls, until: datetime) -> Suppression:
         """Return the suppression of an alert that is held until a time."""
         return cls(SuppressionReason.HELD, until.isoformat())
+
+    @classmethod
+    def rising(cls, until: datetime) -> Suppression:
+        """Return the suppression of an alert whose severity may become High until a time."""
+        return cls(SuppressionReason.RISING, until.isoformat())
 
     @classmethod
     def parse(cls, text: str) -> Suppression:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from alertworker.alerts.advice import annotate
-from alertworker.alerts.suppression import Suppression, SuppressionReason
+from alertworker.alerts.suppression import WAITING, Suppression, SuppressionReason
 from alertworker.cli.event_file import read_events
 from alertworker.errors import AlertWorkerError
 from alertworker.ports import LaneState
@@ -118,6 +118,9 @@ def _suppressed(suppression: Suppression, silences: Mapping[str, Silence], zone:
         return f"muted by the open alert {suppression.by}, which explains it"
     if suppression.reason is SuppressionReason.TIME:
         return "muted by a time interval of its route"
+    if suppression.reason in WAITING:
+        until = spell_moment(datetime.fromisoformat(suppression.by), zone)
+        return f"waits until {until} at most, because more calls may show a larger or more severe outage"
     return f"muted: {suppression}"
 
 

@@ -1,4 +1,4 @@
-"""Whether the outage of a deployment is held back for a moment, because one of its whole model may follow. Pure."""
+"""Whether the first message about an outage waits for a moment, because a better one may follow. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import AlertType
-from alertworker.alerts.suppression import TIMED
+from alertworker.alerts.catalogue import AlertType, OutageScope, Severity
+from alertworker.alerts.suppression import TIMED, SuppressionReason
 from alertworker.outages.verdict import count_by_deployment
-from alertworker.outages.windows import Bucket
+from alertworker.outages.windows import Bucket, Calls
 
 #: How long an outage is held back after its newest failed call, when it opens or its silence or time interval ends. A
 #: model needs more calls to be judged, and failures in a silence do not count for it.
 _HOLD: Final = timedelta(seconds=30)
+#: How long after its newest failed call an outage may wait for the ends of its calls, when it opens.
+_RISE: Final = timedelta(seconds=10)
 #: The minimum share of failed calls of a deployment that may be down with its model.
 _SHARE: Final = 1 / 3
+_OUTAGES: Final = frozenset({AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS})
 
 
 def held_until(alert: OpenAlert, *, now: datetime) -> datetime | None:
@@ -26,10 +29,31 @@ def held_until(alert: OpenAlert, *, now: datetime) -> datetime | None:
     """
     if alert.type is not AlertType.OUTAGE_ALERTS or "scope" in alert.labels or not alert.labels.get("model"):
         return None
-    reason = alert.suppression.reason if alert.suppression is not None else None
-    if alert.suppression is not None and alert.suppression.until is not None:
-        return alert.suppression.until
-    return min(alert.last_at, now) + _HOLD if alert.opened or reason in TIMED else None
+    known = _waits_until(alert, SuppressionReason.HELD)
+    is_timed = alert.suppression is not None and alert.suppression.reason in TIMED
+    return known or (min(alert.last_at, now) + _HOLD if alert.opened or is_timed else None)
+
+
+def rising_until(alert: OpenAlert, *, now: datetime) -> datetime | None:
+    """Return until when the first message about an outage at Medium may wait, because it may rise to High.
+
+    The time is in event time and is set when the outage opens, so an outage that is reported late does not wait. A
+    credential's outage has no such time.
+    """
+    if alert.type not in _OUTAGES or alert.labels.get("scope") == OutageScope.CREDENTIAL:
+        return None
+    if alert.severity is not Severity.MEDIUM:
+        return None
+    return min(alert.last_at, now) + _RISE if alert.opened else _waits_until(alert, SuppressionReason.RISING)
+
+
+def may_rise(calls: Calls) -> bool:
+    """Return whether all failed calls of an outage that have ended were lost. Then users may be harmed in a moment.
+
+    >>> may_rise(Calls(lost={"search": 2})), may_rise(Calls(0, 1, {"search": 2})), may_rise(Calls())
+    (True, False, False)
+    """
+    return bool(calls.lost) and not calls.by_fallback and not calls.by_retry
 
 
 def most_fail(buckets: Iterable[Bucket]) -> bool:
@@ -41,3 +65,9 @@ def most_fail(buckets: Iterable[Bucket]) -> bool:
     active = {row.deployment_id for row in rows if row.failed or row.succeeded}
     failing = [failed >= _SHARE * calls for failed, calls in count_by_deployment(rows).values()]
     return sum(failing) > max(1, len(active) / 2)
+
+
+def _waits_until(alert: OpenAlert, reason: SuppressionReason) -> datetime | None:
+    """Return until when an alert waits for a reason, as its row says."""
+    suppression = alert.suppression
+    return suppression.until if suppression is not None and suppression.reason is reason else None

@@ -15,15 +15,15 @@ from alertworker.alerts.compose import compose
 from alertworker.alerts.intervals import interval_grows, reminder_interval, summary_interval
 from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.alerts.next_step import WITHOUT_SUMMARIES
-from alertworker.alerts.suppression import Suppression, SuppressionReason
+from alertworker.alerts.suppression import WAITING, Suppression, SuppressionReason
 from alertworker.detectors.llm import summarize_slow
 from alertworker.pipeline.current import current
 from alertworker.pipeline.explained import without_other_keys
-from alertworker.pipeline.hold import find_hold
+from alertworker.pipeline.hold import find_held_source, find_hold
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
 from alertworker.ports.batches import CounterName
-from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibited
+from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibited, find_sources
 from alertworker.routing.router import Decision
 from alertworker.routing.silences import find_silence
 from alertworker.text.names import shorten_hashes
@@ -34,6 +34,8 @@ CHECK_AGAIN: Final = timedelta(seconds=2)
 _RISES_QUIETLY: Final = frozenset({AlertType.LLM_EXCEPTIONS})
 #: An occurrence that is older than this may belong to a condition that is closed by now. No condition ends sooner.
 _MAY_BE_PAST: Final = timedelta(seconds=30)
+#: The steps of an alert's first message.
+_FIRST: Final = frozenset({Step.FIRING, Step.NOTICE})
 
 
 class Review(Protocol):
@@ -72,9 +74,10 @@ def _is_unannounced(alert: OpenAlert) -> bool:
 
 
 def _count_if_suppressed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
-    """Count an open alert's occurrences as notified if something suppresses them now."""
+    """Count an open alert's occurrences as notified if something suppresses them now, and not just for a moment."""
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
-    if _find_suppression(tx, alert, decision, runtime, now=now) is not None:
+    suppression = _find_suppression(tx, alert, decision, runtime, now=now)
+    if suppression is not None and suppression.reason not in WAITING:
         tx.occurrences.take_parts(alert.id)
         tx.alerts.count_as_notified(alert, next_summary_at=None, now=now)
 
@@ -84,10 +87,14 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
 
     A suppressed alert is recorded like any other. Channels are notified of a suppressed condition when its suppression
     ends. A channel that is mute at this hour, or on which another alert inhibits this one, is notified when that ends.
-    A suppressed notice is only counted.
+    A suppressed notice is only counted, unless it waits for a moment: then it may be announced or summed up later.
     """
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
     suppression = _find_suppression(tx, alert, decision, runtime, now=now)
+    is_waiting = suppression is not None and suppression.reason in WAITING
+    if is_waiting and step not in _FIRST:
+        tx.alerts.check_again([alert.id], at=now + CHECK_AGAIN)
+        return
     inhibited = _inhibited(tx, alert, decision, runtime, now=now) if suppression is None else {}
     channels = tuple(name for name in _channels(alert, decision, runtime) if name not in inhibited)
     if suppression is None and not channels:
@@ -97,7 +104,7 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
         tx.count(CounterName.MUTED, suppression.reason.value)
         tx.alerts.record_suppressed(alert.id, suppression)
     outcome = NotifyOutcome(alert, step, decision, suppression, channels)
-    if suppression is not None and step is Step.FIRING:
+    if suppression is not None and (step is Step.FIRING or is_waiting):
         tx.alerts.suppress(alert.id, suppression, check_again_at=now + CHECK_AGAIN)
         runtime.watch(outcome)
         return
@@ -257,7 +264,9 @@ def _find_suppression(
         return Suppression(SuppressionReason.ALERT, inhibited[channels[0]])
     if decision.mute and not decision.channels:
         return Suppression(SuppressionReason.TIME)
-    return find_hold(tx, alert, runtime, now=now)
+    sources = partial(_sources, tx, runtime, alert, frozenset(channels), now)
+    explaining = find_sources(alert.id, labels, runtime.inhibitions, sources)
+    return find_hold(tx, alert, runtime, now=now) or find_held_source(alert, channels, explaining, runtime, now=now)
 
 
 def _inhibited(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import AlertType, OutageScope
+from alertworker.alerts.catalogue import AlertType, Kind, OutageScope
 from alertworker.alerts.message import Step
 from alertworker.alerts.suppression import TIMED, SuppressionReason
 from alertworker.detectors import llm
@@ -28,12 +28,12 @@ _OUTAGES: Final = frozenset({AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_AL
 
 
 def notify_if_it_holds(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
-    """Notify that a condition fires whose suppression has ended. If it has ended, close it without a message."""
+    """Notify of an alert whose suppression has ended. A condition that does not hold any more waits for its end."""
     found = reviewed(tx, alert, runtime, now=now)
     if found is None:
         tx.alerts.check_again([alert.id], at=now + _JUDGE_AGAIN)
     else:
-        notify(tx, found, Step.FIRING, runtime, now=now)
+        notify(tx, found, Step.FIRING if alert.kind is Kind.CONDITION else Step.NOTICE, runtime, now=now)
 
 
 def notify_unsilenced(tx: Transaction, claimed: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
@@ -49,7 +49,12 @@ def notify_unsilenced(tx: Transaction, claimed: OpenAlert, runtime: Runtime, *, 
 
 
 def reviewed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> OpenAlert | None:
-    """Return a condition with its facts of now, or ``None`` if it does not hold by all that is known now."""
+    """Return a condition with its facts of now, or ``None`` if it does not hold by all that is known now.
+
+    An outage that waited for its severity was proven a moment ago, so it holds.
+    """
+    if alert.suppression is not None and alert.suppression.reason is SuppressionReason.RISING:
+        return alert
     if alert.type in _OUTAGES:
         return alert if _still_fails(tx, alert, runtime, now=now) else None
     if alert.type is AlertType.LLM_REQUESTS_HANGING and alert.suppression is not None:

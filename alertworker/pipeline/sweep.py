@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import groupby
 from typing import Final, Protocol
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import Kind, Severity
+from alertworker.alerts.catalogue import AlertType, Kind, Severity
 from alertworker.alerts.intervals import interval_grows, summary_interval
 from alertworker.alerts.message import Step
 from alertworker.alerts.next_step import NextStep, is_over, next_step
@@ -157,6 +158,13 @@ def _notify_some(tx: Transaction, runtime: Runtime, after: str, now: datetime) -
 def _settle_due(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
     """Settle at most ``limit`` of the alerts that are due. Return whether more may be due."""
     due = tx.alerts.due_alerts(limit=limit, now=now)
+    for _, alike in groupby(sorted(due, key=_explains_less), key=_explains_less):
+        _settle(tx, list(alike), runtime, limit=limit, now=now)
+    return len(due) >= limit
+
+
+def _settle(tx: Transaction, due: Sequence[OpenAlert], runtime: Runtime, *, limit: int, now: datetime) -> None:
+    """Carry out the next step of each alert that is due, and send summaries of severity Low together."""
     suppressed = [one.id for one in due if not is_over(one) and is_still_suppressed(tx, one, runtime, now=now)]
     tx.alerts.check_again(suppressed, at=now + CHECK_AGAIN)
     left = _next_steps(tx, [alert for alert in due if alert.id not in suppressed], runtime, now=now)
@@ -169,7 +177,15 @@ def _settle_due(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
         for alert in upcoming:
             if steps[alert.id] is NextStep.SUMMARIZE:
                 notify(tx, alert, Step.SUMMARY, runtime, now=now)
-    return len(due) >= limit
+
+
+def _explains_less(alert: OpenAlert) -> tuple[bool, bool]:
+    """Return a sort key: outages of regions and models come before those of deployments, and conditions before notices.
+
+    What is notified first inhibits what it explains.
+    """
+    is_broad = alert.type is AlertType.REGION_OUTAGE_ALERTS or "scope" in alert.labels
+    return alert.kind is Kind.NOTICE, not is_broad
 
 
 def _next_steps(

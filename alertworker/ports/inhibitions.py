@@ -18,7 +18,8 @@ class InhibitionPort(Protocol):
     ) -> Iterable[OpenCondition]:
         """Yield the open conditions that may suppress an alert, in pages, so that a match ends the reading.
 
-        Conditions of which none of these channels was notified are left out, unless another alert suppresses them.
+        Conditions of which none of these channels was notified are left out, unless another alert suppresses them,
+        or they wait for a moment.
         Messages suppressed by ``shadow`` count only while it is on.
         """
         ...

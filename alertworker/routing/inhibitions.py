@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
@@ -59,11 +60,15 @@ class Inhibition:
 
 @dataclass(frozen=True, slots=True)
 class OpenCondition:
-    """An open condition as inhibitions see it. ``channels`` were notified of it or of the alert that suppresses it."""
+    """An open condition as inhibitions see it. ``channels`` were notified of it or of the alert that suppresses it.
+
+    ``waits_until`` is set if its first message waits for a moment.
+    """
 
     id: str
     labels: Mapping[str, str]
     channels: frozenset[str] = frozenset()
+    waits_until: datetime | None = None
 
 
 def find_inhibited(
@@ -73,20 +78,30 @@ def find_inhibited(
     inhibitions: Iterable[Inhibition],
     sources: Callable[[SourceFilter], Iterable[OpenCondition]],
 ) -> dict[str, str]:
-    """Return the channels on which open alerts mute this one, each with the id of the open alert.
-
-    No alert mutes itself. ``sources`` is called once for each rule whose target is this alert, and returns only
-    possible sources of that rule.
-    """
+    """Return the channels on which open alerts mute this one, each with the id of the open alert."""
     muted: dict[str, str] = {}
-    for rule in inhibitions if channels else ():
+    for source in find_sources(alert_id, labels, inhibitions, sources) if channels else ():
+        muted |= {name: source.id for name in channels if name in source.channels and name not in muted}
+        if len(muted) == len(channels):
+            break
+    return muted
+
+
+def find_sources(
+    alert_id: str,
+    labels: Mapping[str, str],
+    inhibitions: Iterable[Inhibition],
+    sources: Callable[[SourceFilter], Iterable[OpenCondition]],
+) -> Iterator[OpenCondition]:
+    """Yield the conditions that mute an alert on the channels that were notified of them. No alert mutes itself.
+
+    ``sources`` is called once for each rule whose target is this alert, and returns only possible sources of that rule.
+    """
+    for rule in inhibitions:
         wanted = rule.wanted(labels)
         for source in sources(wanted) if wanted is not None and wanted.types else ():
             if source.id != alert_id and rule.mutes(labels, source.labels):
-                muted |= {name: source.id for name in channels if name in source.channels and name not in muted}
-            if len(muted) == len(channels):
-                return muted
-    return muted
+                yield source
 
 
 def _types(source: tuple[Matcher, ...]) -> frozenset[AlertType]:

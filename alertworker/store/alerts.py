@@ -181,7 +181,7 @@ class AlertStatements(Statements, AlertPort):
 
         An alert about which nothing was sent keeps an empty ``notified_at``.
         """
-        values: dict[str, object] = {"notified_count": alert.count}
+        values: dict[str, object] = {"notified_count": alert.count, "suppressed_by": None}
         if alert.notified_at is not None:
             values["notified_at"] = now
         if next_summary_at is not None:

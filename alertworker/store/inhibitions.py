@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, or_, select
 from typing_extensions import override
 
 from alertworker.alerts.catalogue import AlertType, Kind
-from alertworker.alerts.suppression import Suppression, SuppressionReason
+from alertworker.alerts.suppression import WAITING, Suppression, SuppressionReason
 from alertworker.ports.alert_search import AlertLabels
 from alertworker.ports.inhibitions import InhibitionPort
 from alertworker.routing.inhibitions import OpenCondition, SourceFilter
@@ -35,9 +35,14 @@ class _Source(AlertLabels):
         suppression = Suppression.parse(self.suppressed_by or "")
         return suppression.by if suppression.reason is SuppressionReason.ALERT else None
 
+    @property
+    def waits_until(self) -> datetime | None:
+        """Until when its first message waits."""
+        return Suppression.parse(self.suppressed_by or "").until
 
-#: How the row of a condition begins that an alert suppresses.
-_BY_ALERT: Final = str(Suppression(SuppressionReason.ALERT))
+
+#: How the row of a condition begins that an alert suppresses, or that waits for a moment.
+_UNNOTIFIED: Final = [str(Suppression(reason)) for reason in (SuppressionReason.ALERT, *sorted(WAITING))]
 #: The number of open conditions that are read at once.
 _PAGE: Final = 100
 
@@ -98,12 +103,12 @@ class InhibitionStatements(Statements, InhibitionPort):
         own = (NOTIFICATIONS.c.alert_id == ALERTS.c.id) & NOTIFICATIONS.c.channel.in_(sorted(channels))
         notified = select(NOTIFICATIONS.c.id).where(own).exists()
         # The channels of a condition that another alert suppresses include those that were notified of that alert.
-        inhibited = ALERTS.c.suppressed_by.startswith(_BY_ALERT)
+        unnotified = or_(*(ALERTS.c.suppressed_by.startswith(start) for start in _UNNOTIFIED))
         statement = (
             select(*columns_of(_Source, ALERTS))
             .where(OPEN, ALERTS.c.kind == Kind.CONDITION.value)
             .where(ALERTS.c.type.in_(types), *_has_labels(wanted.labels), ALERTS.c.id > after)
-            .where(notified | inhibited)
+            .where(notified | unnotified)
             .order_by(ALERTS.c.id)
             .limit(_PAGE)
         )
@@ -111,7 +116,7 @@ class InhibitionStatements(Statements, InhibitionPort):
 
     def _conditions(self, found: Sequence[_Source], *, shadow: bool) -> list[OpenCondition]:
         channels = self._covered({row.id: row.inhibitor for row in found}, shadow=shadow)
-        return [OpenCondition(row.id, row.matched, frozenset(channels[row.id])) for row in found]
+        return [OpenCondition(row.id, row.matched, frozenset(channels[row.id]), row.waits_until) for row in found]
 
     def _covered(self, sources: Mapping[str, str | None], *, shadow: bool) -> dict[str, set[str]]:
         """Return the channels that were notified of each condition, or of the alerts that suppress it, by id.

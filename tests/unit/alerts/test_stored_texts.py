@@ -26,6 +26,7 @@ ENTRY: dict[str, Any] = {"alert_id": "2", "severity": "Low", "headline": "h", "c
         (Suppression(SuppressionReason.ALERT, "7"), "alert 7"),
         (Suppression(SuppressionReason.COVERED, "callback"), "covered by callback"),
         (Suppression(SuppressionReason.HELD, "2026-11-23T14:02:41+00:00"), "held until 2026-11-23T14:02:41+00:00"),
+        (Suppression(SuppressionReason.RISING, "2026-11-23T14:02:21+00:00"), "rising until 2026-11-23T14:02:21+00:00"),
         (Suppression(SuppressionReason.TIME), "time"),
         (Suppression(SuppressionReason.NO_ROUTE), "no route"),
         (Suppression(SuppressionReason.NOT_TAKEN), "not taken by its channels"),
