@@ -66,6 +66,11 @@ def lookback(limits: Limits) -> int:
     return max(NO_TRAFFIC_SECONDS, limits.span)
 
 
+def recovered_at(buckets: Iterable[Bucket], limits: Limits) -> int:
+    """Return the epoch second from which the calls since an outage began suggest a recovery."""
+    return _Stretch.of(sorted(buckets, key=lambda row: (row.start, row.deployment_id))).recovery(limits)[0]
+
+
 def may_have_recovered(buckets: Iterable[Bucket], limits: Limits) -> bool:
     """Return whether a deployment's calls prove that it has recovered from its failures, or show none."""
     rows = sorted(buckets, key=lambda row: row.start)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from alertworker.outages.ending import End, Ending, ended, may_have_recovered
+from alertworker.outages.ending import End, Ending, ended, may_have_recovered, recovered_at
 from alertworker.outages.grade import Grade
 from alertworker.outages.verdict import WindowVerdict, count_by_deployment, is_dead, judge
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, without_refusals
@@ -141,6 +141,17 @@ def model_ended(
     # Deployments that failed no call show no recovery: the last lost call does, if there was one.
     lost = max((one.bucket for one in calls if one.lost and one.deployment_id != worst), default=0)
     return ending._replace(at=max(ending.at, min(lost + WINDOW_SECONDS, until)))
+
+
+def model_recovered_at(buckets: Sequence[Bucket], limits: Limits) -> int:
+    """Return the epoch second from which a model's deployments recovered, all but the worst; 0 if that is unknown.
+
+    ``buckets`` are all since the outage began. Failures of a deployment whose own outage has ended count, too.
+    """
+    failures = count_by_deployment(buckets)
+    worst = max(failures, key=lambda name: (failures[name], name), default=None)
+    own = [row for name, rows in _by_name(buckets).items() if name != worst and _has_failed(rows) for row in rows]
+    return recovered_at(own, limits) if own else 0
 
 
 def add_up(calls: Iterable[EndedCalls], *, since: int) -> Calls:

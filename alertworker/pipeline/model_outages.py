@@ -18,6 +18,7 @@ from alertworker.outages.model import (
     judge_dead_model,
     judge_model,
     model_ended,
+    model_recovered_at,
 )
 from alertworker.outages.model_alert import close_model, fingerprint, model_alert
 from alertworker.outages.rows import CallSums, ModelCallKey
@@ -134,7 +135,10 @@ def end_models(
             continue
         if alert is not None:
             quiet = DEAD_LASTS if never else timedelta(seconds=NO_TRAFFIC_SECONDS)
-            resolve(tx, close_model(alert, *model_sums(tx, alert, counted), ending, quiet=quiet), runtime, now=now)
+            sums = model_sums(tx, alert, counted)
+            if not is_unknown:
+                ending = ending._replace(at=min(until, max(ending.at, model_recovered_at(sums[0], limits))))
+            resolve(tx, close_model(alert, *sums, ending, quiet=quiet), runtime, now=now)
         tx.models.keep_models({model: Outage(over_until=max(outage.over_until, until))})
         resolved += 1
     return resolved

@@ -184,6 +184,17 @@ def model_saved(traffic: Traffic) -> Scenario:
     return _model(traffic, "model-saved", "all 5 deployments of a model are down, and a fallback answers", FALLBACKS)
 
 
+def most_of_a_model(traffic: Traffic) -> Scenario:
+    """Three of four deployments, each in a region of its own, fail most calls. That is one condition."""
+    lasts = lasting(traffic)
+    ids = WORLD.of(group="claude-haiku") - {"claude-haiku-anthropic"}
+    affected = touches(*ids, models=frozenset({"claude-haiku"}))
+    must = Must(OUTAGE, model_scope("claude-haiku"), MEDIUM, window(traffic), 15, end(traffic))
+    what = "70 % of the attempts on 3 of 4 deployments of a model fail; others answer"
+    incident = Incident("claude-haiku", 0, lasts, affected, must)
+    return Scenario("most-of-a-model", what, lasts + TAIL, (down(lasts, *ids, share=0.7),), (incident,))
+
+
 def only_down(traffic: Traffic) -> Scenario:
     """The deployment is the model: one condition is enough, and it may name either."""
     lasts = lasting(traffic)
@@ -298,6 +309,7 @@ OUTAGES: Final[tuple[Callable[[Traffic], Scenario], ...]] = (
     region_lost,
     model,
     model_saved,
+    most_of_a_model,
     only_down,
     revoked_key,
     revoked_key_saved,

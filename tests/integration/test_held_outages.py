@@ -152,3 +152,4 @@ def test_most_deployments_of_a_model_are_one_message(runtime: Runtime, outbox: O
         ingest_at(runtime, *[answered(f"{name}{second}", second, name) for name in (*names, "d4")], at=second)
         pass_time(runtime, second + 1)
     assert [one.step for one in outbox.sent] == [Step.FIRING, Step.RESOLVED]
+    assert outbox.sent[-1].headline.startswith("Resolved after 2 min: ")

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from alertworker.outages.callers import KeyRow, ModelUse, fails_elsewhere, is_callers, suspect
+from alertworker.outages.callers import KeyRow, ModelUse, fails_elsewhere, is_callers_problem, suspect
 from alertworker.outages.sparse import judge_any
 from alertworker.outages.verdict import is_dead
 from alertworker.outages.windows import Bucket, OutagePolicy, bucket_of
@@ -86,8 +86,8 @@ class World:
             return
         one = suspect(verdict, buckets, [row for row in all_rows if row.deployment_id == deployment], LIMITS)
         uses = [self.ledger.use(one.key_hash)] if one is not None else []
-        explained = one is not None and is_callers(one, uses)
-        if explained and one is not None and one.is_most:
+        explained = one is not None and is_callers_problem(one, uses)
+        if explained and one is not None and one.fails_most:
             own = [row for row in all_rows if row.key_hash == one.key_hash]
             explained = fails_elsewhere(one, uses, all_buckets, own, LIMITS.tolerated)
         self.found = "caller" if explained else "outage"

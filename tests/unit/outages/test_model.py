@@ -16,6 +16,7 @@ from alertworker.outages.model import (
     judge_dead_model,
     judge_model,
     model_ended,
+    model_recovered_at,
 )
 from alertworker.outages.verdict import Threshold, judge
 from alertworker.outages.windows import Bucket, Calls, OutagePolicy
@@ -152,6 +153,7 @@ def test_an_outage_of_most_deployments_lasts_although_another_one_answers_all_th
     assert judge_model(healthy + failing, [], LIMITS).crossed
     assert model_ended(healthy + failing, [], LIMITS, since=0, until=200) is None
     assert model_ended(healthy + failing + recovered, [], LIMITS, since=0, until=290) == (End.RECOVERED, 200)
+    assert model_recovered_at(healthy + failing + recovered, LIMITS) == 200
 
 
 def test_an_outage_lasts_while_calls_find_no_deployment() -> None:
