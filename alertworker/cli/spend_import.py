@@ -146,11 +146,11 @@ class _SpendSource(Protocol):
 def _spend_source(place: Path | str, begun: Begun, zone: ZoneInfo, *, daily: bool) -> _SpendSource:
     """Return the source of an import: a file, or the database at a URL."""
     from alertworker.imports import files, litellm_daily, litellm_logs
-    from alertworker.store import make_engine
+    from alertworker.imports.litellm_database import open_database
 
     if isinstance(place, Path):
         return files.SpendFile(place, begun.until.astimezone(zone).date())
-    engine = make_engine(place)
+    engine = open_database(place)
     if daily:
         first = begun.since.date() if begun.since else None
         return litellm_daily.DailySpend(engine, first, begun.until.date())
@@ -189,14 +189,14 @@ def reconcile(url: str | None, dimension: str, since: datetime, until: datetime,
     zone.
     """
     from alertworker.app import build_ledger_reader
+    from alertworker.imports.litellm_database import open_database
     from alertworker.imports.litellm_logs import daily
     from alertworker.settings import load_settings
-    from alertworker.store import make_engine
 
     if url is None:
         raise click.UsageError("missing --litellm-database-url")
     days = Days(since.date(), until.date())
-    theirs = daily(make_engine(url), dimension, days)
+    theirs = daily(open_database(url), dimension, days)
     ours: dict[tuple[str, str], tuple[int, int]] = {}
     ledger = build_ledger_reader()
     for number in range((days.last - days.first).days + 1):

@@ -1,4 +1,6 @@
-"""The query options of broker and database addresses that the clients accept: kombu, redis-py, py-amqp, libpq, SQLite.
+"""The query options of broker and database addresses that the clients accept.
+
+The clients are kombu, redis-py, py-amqp, libpq and SQLite. LiteLLM's address of its database has Prisma's options.
 
 An error names an option only if the option is known to some client: an unknown name may be part of a password.
 """
@@ -72,6 +74,20 @@ _LIBPQ: Final = {
     "sslnegotiation": _one_of("postgres", "direct"),
     "target_session_attrs": _one_of("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
 }  # fmt: skip
+#: Prisma's options, which LiteLLM's ``DATABASE_URL`` has. We obey the first three. The others are Prisma's own matter.
+PRISMA: Final[Mapping[str, Value]] = {
+    "schema": _ANY,
+    "pgbouncer": _TRUTH,
+    "connection_limit": Value("[0-9]{1,4}", "a number of connections"),
+    **dict.fromkeys(
+        (
+            "max_connection_lifetime", "max_idle_connection_lifetime", "pool_timeout", "single_use_connections",
+            "socket_timeout", "sslaccept", "statement_cache_size",
+        ),
+        _ANY,
+    ),
+}  # fmt: skip
+_POSTGRESQL: Final = {**_LIBPQ, **PRISMA}
 _SQLITE: Final = {"timeout": Value(r"[0-9]{1,6}(?:\.[0-9]{1,3})?", "a number of seconds")}
 #: The options of an SQLite URI. SQLite reads them only with ``uri=true``.
 _SQLITE_URI: Final = _SQLITE | {
@@ -90,7 +106,7 @@ OPTIONS: Final[Mapping[str, Mapping[str, Value]]] = {
     "redis+socket": {"virtual_host": Value("[0-9]{1,5}", "the number of a Redis database")},
     **dict.fromkeys(("amqp", "pyamqp"), _AMQP),
     "amqps": _AMQP | {"ssl_check_hostname": _TRUTH},
-    **dict.fromkeys(("postgresql", "postgresql+psycopg", "postgres"), _LIBPQ),
+    **dict.fromkeys(("postgresql", "postgresql+psycopg", "postgres"), _POSTGRESQL),
     "sqlite": _SQLITE,
 }
 #: Where an address has its password, for schemes whose clients take no option of this name.

@@ -37,6 +37,7 @@ from sqlalchemy import (
 )
 
 from alertworker.events import Attribution
+from alertworker.imports.litellm_database import reading
 from alertworker.imports.progress import Left, Page
 from alertworker.integrations.litellm.outgoing import identity
 from alertworker.ledger.postings import Postings
@@ -164,7 +165,7 @@ class DailySpend:
         #: The number of skipped rows, always 0: no row of these tables is invalid.
         self.refused = 0
         self._first, self._until = str(first or date.min), str(until)
-        with engine.connect() as connection:
+        with reading(engine) as connection:
             self._steps = [step for step in _STEPS if _exists(connection, step.daily.name)]
             self._names = [name for name in _NAMES if _exists(connection, name[1])]
 
@@ -172,7 +173,7 @@ class DailySpend:
         """Return how many rows are left and their first day. All rows of the cursor's day are counted."""
         first = json.loads(cursor)[0] if cursor else ""
         counted = [self._count(step.daily, first).where(step.entity != "") for step in self._steps]
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             found = [connection.execute(one).one() for one in (*counted, self._count(_USERS, first))]
         days = [date.fromisoformat(day) for _, day in found if day]
         return Left(sum(rows for rows, _ in found), min(days, default=None))
@@ -196,7 +197,7 @@ class DailySpend:
     def _days(self, first: str) -> list[str]:
         """Return the days from ``first`` on that have any calls."""
         days = union(*(select(daily.c.date).where(self._within(daily, first)) for daily in (_USERS, _TEAMS)))
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return sorted(connection.execute(days).scalars())
 
     def _pages(self, day: str, number: int, step: _Step, after: Sequence[str]) -> Iterator[Page]:
@@ -206,7 +207,7 @@ class DailySpend:
         page = select(*names, *sums).group_by(*names).order_by(*names).limit(PAGE)
         while True:
             statement = page.where(tuple_(*names) > tuple_(*map(literal, after))) if after else page
-            with self._engine.connect() as connection:
+            with reading(self._engine) as connection:
                 found = connection.execute(statement).all()
                 ledger = _ledger(date.fromisoformat(day), step.dimension, found)
                 self._name(connection, ledger, date.fromisoformat(day))

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, text
 
 from alertworker.events import EndEvent, Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.events.base import MAX_ITEMS
+from alertworker.imports.litellm_database import reading
 from alertworker.imports.progress import Left, Page
 from alertworker.integrations.litellm.outgoing import outgoing
 from alertworker.ledger.postings import Postings
@@ -64,14 +65,14 @@ class SpendLogs:
 
     def left(self, cursor: str) -> Left:
         """Return how many requests are left before the cut-over, and the day of the first."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             rows, first = connection.execute(_LEFT, self._place(cursor)).one()
         return Left(rows, first and first.replace(tzinfo=UTC).astimezone(self._zone).date())
 
     def pages(self, cursor: str) -> Iterator[Page]:
         """Yield the requests after the cursor, page by page."""
         while True:
-            with self._engine.connect() as connection:
+            with reading(self._engine) as connection:
                 rows = connection.execute(_PAGE, self._place(cursor) | {"size": PAGE}).mappings().all()
             if not rows:
                 return
@@ -103,7 +104,7 @@ def daily(engine: Engine, dimension: str, days: Days) -> dict[tuple[str, str], t
         f"WHERE date BETWEEN :first AND :last AND ({column} <> '' OR :total) GROUP BY 1, 2"
     )
     values = {"first": str(days.first), "last": str(days.last), "total": dimension == "total"}
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         return {
             (day, entity): (int(requests), nanos_from_dollars(dollars))
             for day, entity, requests, dollars in connection.execute(statement, values)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from alertworker.host.postgresql_hosts import with_hosts_in_query
+from alertworker.store.postgresql import make_postgresql_engine
 
 #: SQLSTATEs, and classes of them, of errors that pass: connection lost, out of resources, too slow, stopping.
 _UNAVAILABLE = ("08", "25006", "25P03", "53", "57014", "57P", "58")
@@ -36,42 +37,27 @@ _SQLITE_UNAVAILABLE = frozenset(
         sqlite3.SQLITE_NOTADB,
     }
 )
+#: SQLSTATEs of what only the database's owner can correct, by what is wrong and the remedy.
+_SETUP = {
+    "3F000": "the schema of the search path does not exist; create it, for example with CREATE SCHEMA",
+    "42501": (
+        "the database user has no permission for the tables or their schema; grant it, for example with "
+        "GRANT CREATE, USAGE ON SCHEMA, or name another schema in the address as ?schema=NAME"
+    ),
+}
 #: SQLSTATEs of a deadlock, a serialization failure and a lock timeout: the transaction is rerun.
 _RERUN = ("40001", "40P01", "55P03")
 
 
-#: How soon a dead connection to PostgreSQL is noticed: libpq's options, in seconds, the last in milliseconds.
-_PATIENCE: dict[str, int] = {
-    "connect_timeout": 5,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 15_000,
-}
-#: None of our statements takes long: a slow one waits for a lock or for an overloaded server.
-#: Sums of ten thousand tags do not fit into the default of 4 MB, and on disk they are four times slower.
-_OPTIONS = (
-    "-c lock_timeout=20s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s -c timezone=UTC "
-    "-c work_mem=32MB"
-)
-
-
 def make_engine(url: str) -> Engine:
-    """Return an engine for SQLite or PostgreSQL (``postgresql://`` means psycopg 3); errors never show parameters."""
+    """Return an engine for SQLite or PostgreSQL; errors never show parameters."""
     parsed = make_url(with_hosts_in_query(url) if url.startswith("postgres") else url)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(parsed, connect_args={"timeout": 20}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
-    if parsed.drivername in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(
-        parsed,
-        pool_pre_ping=True,
-        hide_parameters=True,
-        connect_args=_PATIENCE | {"options": _OPTIONS},
-    )
+    return make_postgresql_engine(parsed)
 
 
 def classify(error: DBAPIError) -> Literal["unavailable", "rerun", "broken"]:
@@ -89,13 +75,15 @@ def _is_away(error: DBAPIError) -> bool:
     code = getattr(error.orig, "sqlstate", None)
     if code is None:  # without a statement there is no connection, for example because of a wrong option
         return error.statement is None or isinstance(error, OperationalError)
-    return str(code).startswith(_UNAVAILABLE)
+    return code in _SETUP or str(code).startswith(_UNAVAILABLE)
 
 
 def explain(error: DBAPIError) -> str:
     """Return why the database does not answer, without its address and without the statement."""
     if _lacks_schema(error):
         return "the database's schema is older than this version; run `alertworker db upgrade`"
+    if (setup := _SETUP.get(getattr(error.orig, "sqlstate", None) or "")) is not None:
+        return setup
     name = getattr(error.orig, "sqlite_errorname", type(error.orig).__name__)  # SQLITE_FULL: the disk is full
     return f"the database is unavailable ({name})"
 

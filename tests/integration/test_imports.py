@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine, text
@@ -16,11 +17,13 @@ from alertworker.budgets.configured import CapExemptions, OwnBudget
 from alertworker.cli import cli
 from alertworker.errors import AlertWorkerError
 from alertworker.imports import files, litellm_logs, progress
+from alertworker.imports.litellm_database import open_database
 from alertworker.imports.progress import History
 from alertworker.ledger.postings import Postings
 from alertworker.ledger.reader import Days
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlLedgerReader, SqlStore, make_engine
+from alertworker.store.migrations import upgrade
 from alertworker.store.schema.ledger import ALIASES, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from tests.integration.harness import NOW, answered, batch, failed, rows
 from tests.integration.litellm_tables import add_daily, make_tables
@@ -329,7 +332,7 @@ def test_reconcile_shows_where_days_differ(
         )
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr("alertworker.app.build_ledger_reader", lambda: SqlLedgerReader(store.engine))
-        monkeypatch.setattr("alertworker.store.make_engine", lambda _url: engine)
+        monkeypatch.setattr("alertworker.imports.litellm_database.open_database", lambda _url: engine)
         days = ["--since", "2026-11-23", "--until", "2026-11-23", "--litellm-database-url", postgresql_url]
         result = CliRunner().invoke(cli, ["spend", "reconcile", "--by", "team", *days], env={"COLUMNS": "150"})
     finally:
@@ -339,6 +342,52 @@ def test_reconcile_shows_where_days_differ(
     assert "billing" in result.output
     assert "-0.499986500" in result.output
     assert "search" not in result.output
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["import", "--until", "2026-11-23"], "has none of LiteLLM's tables where they were looked for"),
+        (["import", "--daily", "--until", "2026-11-23"], "has none of LiteLLM's tables where they were looked for"),
+        (["reconcile", "--since", "2026-11-23", "--until", "2026-11-23"], "pass the schema as ?schema=NAME"),
+    ],
+)
+def test_a_database_without_litellms_tables_is_a_sentence(
+    words: list[str], remedy: str, postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALERTWORKER_DATABASE_URL", f"sqlite:///{tmp_path / 'own.db'}")
+    monkeypatch.setenv("ALERTWORKER_CONFIG", "/dev/null")
+    own = make_engine(f"sqlite:///{tmp_path / 'own.db'}")
+    upgrade(own)
+    own.dispose()
+    engine = open_database(postgresql_url)
+    monkeypatch.setattr("alertworker.imports.litellm_database.open_database", lambda _url: engine)
+    result = CliRunner().invoke(cli, ["spend", *words, "--litellm-database-url", postgresql_url])
+    engine.dispose()
+    assert isinstance(result.exception, AlertWorkerError)
+    assert remedy in str(result.exception)
+
+
+@pytest.mark.postgresql
+def test_the_log_is_found_in_the_schema_of_prismas_address(postgresql_url: str) -> None:
+    """LiteLLM's ``DATABASE_URL`` names the schema so."""
+    with psycopg.connect(postgresql_url, autocommit=True) as admin:
+        admin.execute("CREATE SCHEMA proxy")
+    engine = open_database(f"{postgresql_url}?schema=proxy&connection_limit=1&pgbouncer=true&pool_timeout=10")
+    try:
+        with engine.begin() as connection:
+            make_tables(connection, "LiteLLM_SpendLogs")
+        assert litellm_logs.SpendLogs(engine, ZoneInfo("UTC"), None, UNTIL).left("").rows == 0
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("address", ["postgres", "mysql://user:canary@db/litellm", "postgresql://u:can#ary@db/litellm"])
+def test_an_address_that_cannot_be_used_is_a_sentence(address: str) -> None:
+    with pytest.raises(AlertWorkerError, match="the URL of LiteLLM's database: ") as caught:
+        open_database(address)
+    assert "canary" not in str(caught.value)
 
 
 def test_old_days_are_forgotten_and_young_ones_kept(store: SqlStore, runtime: Runtime) -> None:

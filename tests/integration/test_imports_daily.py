@@ -162,7 +162,7 @@ def test_the_import_agrees_with_litellms_days(
     """The commands import, import again, and reconcile in each dimension."""
     importing(store, tmp_path, monkeypatch)
     monkeypatch.setattr("alertworker.app.build_ledger_reader", lambda: SqlLedgerReader(store.engine))
-    monkeypatch.setattr("alertworker.store.make_engine", lambda _url: litellm)
+    monkeypatch.setattr("alertworker.imports.litellm_database.open_database", lambda _url: litellm)
     address = ["--litellm-database-url", "postgresql://litellm"]
     command = ["spend", "import", "--daily", "--since", "2025-11-18", "--until", "2025-11-20", *address]
     outputs = [CliRunner().invoke(cli, command) for _ in range(2)]

@@ -54,6 +54,7 @@ STORE = {
     "engine",
     "health",
     "migrations",
+    "postgresql",
     "schema",
     "sql_store",
     "transaction",
