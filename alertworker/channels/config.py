@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from alertworker.channels import address_guard
+from alertworker.channels.foreign import foreign_problem
 from alertworker.delivery.channel import Pace
 
 _HOST: Final = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
@@ -100,6 +101,8 @@ class UrlConfig(NetworkConfig):
     def _admitted(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
         allowed = address_guard.Allowed(info.data.get("allowed_networks", ()), info.data.get("allowed_hosts", ()))
         refuse(url.get_secret_value(), allowed)
+        if (problem := foreign_problem(url.get_secret_value())) is not None:
+            raise ValueError(problem)
         return url
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from alertworker.alerts.message import Message
 from alertworker.channels.base import HttpChannel
 from alertworker.channels.chat import Chat, Colours
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.markdown import escape_discord
-from alertworker.channels.plain_text import append_advice, count_of
+from alertworker.channels.plain_text import append_advice, count_of, non_empty
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.sanitize import cut, fit, take_fitting, units
 from alertworker.text.shorten import CUT
@@ -32,12 +32,11 @@ _COLOURS: Final = Colours(0x2EA043, {"High": 0xD93F0B, "Medium": 0xF2A33C, "Low"
 
 
 class DiscordConfig(UrlConfig):
-    """A Discord webhook. Its URL is a secret.
-
-    With ``/slack`` at its end (as on LiteLLM's page) it takes Slack's body, in which mentions cannot be forbidden.
-    """
+    """A Discord webhook. With ``/slack`` at its end it takes Slack's body, in which mentions cannot be forbidden."""
 
     kind: Literal["discord"] = "discord"
+    thread_name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """Title of the post for each message, which a forum channel needs. A URL with thread_id needs none."""
 
     @field_validator("url")
     @classmethod
@@ -71,7 +70,8 @@ class Discord(HttpChannel[DiscordConfig]):
             "footer": {"text": about},
             "fields": _fields(message, MAX_TOTAL - sum(map(units, (title, description, about)))),
         } | ({"url": message.page_url} if message.page_url else {})
-        return json.dumps({"embeds": [embed], "allowed_mentions": {"parse": []}}, ensure_ascii=False)
+        thread = non_empty(thread_name=self._config.thread_name)
+        return json.dumps({"embeds": [embed], "allowed_mentions": {"parse": []}, **thread}, ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> Answer:
         """Make one attempt. Discord's answer repeats the message, which is left out."""

@@ -29,14 +29,14 @@ class PagerDutyConfig(UrlConfig):
     routing_key: SecretStr
     """Routing key of the integration. It is a secret; `os.environ/NAME` is the variable NAME."""
     url: SecretStr = SecretStr("https://events.pagerduty.com/v2/enqueue")
-    """URL of the Events API."""
+    """URL of the Events API. `https://events.eu.pagerduty.com/v2/enqueue` for accounts in the EU."""
 
 
 class PagerDuty(HttpChannel[PagerDutyConfig]):
     """Triggers, updates and resolves an incident under one key for each alert."""
 
     config_class = PagerDutyConfig
-    hosts = ("events.pagerduty.com",)
+    hosts = ("events.pagerduty.com", "events.eu.pagerduty.com")
     #: https://developer.pagerduty.com/docs/events-api-v2-limits: 120 events a minute for each key are safe.
     pace = Pace(interval=0.5, burst=10)
     keeps_open = True

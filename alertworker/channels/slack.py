@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from alertworker.alerts.message import Message
 from alertworker.channels.base import HttpChannel
@@ -13,7 +14,8 @@ from alertworker.channels.config import UrlConfig
 from alertworker.channels.litellm_text import METADATA, fact_line, litellm_text
 from alertworker.channels.mrkdwn import block, bold, escape, escape_line, facts_in_order, section, size, text_object
 from alertworker.channels.plain_text import append_advice, count_of, symbol_of, time_of
-from alertworker.delivery.channel import Pace
+from alertworker.channels.slack_receivers import GOOGLE_CHAT, checked, without_entities
+from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.sanitize import fit, pack, take_fitting, units
 from alertworker.text.shorten import CUT
 
@@ -40,14 +42,20 @@ class Slack(HttpChannel[SlackConfig]):
     """Sends ``text``, which is complete by itself, and ``blocks``, which look better."""
 
     config_class = SlackConfig
-    hosts = ("hooks.slack.com",)
+    hosts = ("hooks.slack.com", "hooks.slack-gov.com", GOOGLE_CHAT)
     #: https://api.slack.com/apis/rate-limits: one message a second for each webhook, short bursts are tolerated.
     pace = Pace(interval=1.0, burst=3)
     digest_size = 50
 
+    def __init__(self, config: SlackConfig) -> None:
+        super().__init__(config)
+        self._is_google = urlsplit(config.url.get_secret_value()).hostname == GOOGLE_CHAT
+
     @append_advice
     def render(self, message: Message) -> str:
         """Return the JSON body. The id is always in both forms; what does not fit is left out, visibly."""
+        if self._is_google:
+            return json.dumps({"text": without_entities(litellm_text(message, _CHAT, MAX_TEXT))}, ensure_ascii=False)
         text = litellm_text(message, _CHAT, _MAX_DIGEST if message.entries else MAX_TEXT)
         headline = bold(escape_line(message.headline, _CHAT.headline))
         head = f"{symbol_of(message)} {headline}   [{message.severity.value}]\n{count_of(message)}"
@@ -58,6 +66,10 @@ class Slack(HttpChannel[SlackConfig]):
         sections = map(section, (head, *parts, *([] if is_whole else [CUT])))
         blocks = [*sections, {"type": "context", "elements": [text_object(about)]}]
         return json.dumps({"text": text, "blocks": blocks}, ensure_ascii=False)
+
+    def send(self, body: str, *, notification_id: str) -> Answer:
+        """Make one attempt. Some receivers that take Slack's body answer 200 to a message that they refuse."""
+        return checked(super().send(body, notification_id=notification_id))
 
 
 def _parts(message: Message) -> Iterator[str | list[str]]:

@@ -15,6 +15,9 @@ from alertworker.settings.problems import key_error, nearest
 #: The path of our own relay. An alert that is sent there comes back as another alert.
 _RELAY: Final = "/integrations/litellm/"
 
+#: Kinds whose body only their own vendor takes, and receivers that copy it.
+_CHATS: Final = frozenset({"slack", "discord", "ms_teams"})
+
 
 def channel_name(kind: str, identity: str) -> str:
     """Return a name that is equal for equal URLs, over restarts, and is no secret."""
@@ -42,6 +45,9 @@ def complete(fields: Mapping[str, Any], allowed: Mapping[str, Any]) -> dict[str,
         known = f"expected one of {', '.join(sorted(CONFIGS))}"
         unknown = f"unknown kind {kind!r}{nearest(str(kind), CONFIGS)}"
         raise key_error("kind", unknown if kind else f"this key is required, because no URL shows the kind; {known}")
+    vendor = recognize(str(fields.get("url", "")))
+    if kind in _CHATS and vendor is not None and vendor != kind:
+        raise key_error("kind", f"the URL belongs to another vendor; write kind: {vendor}")
     name = fields.get("name") or channel_name(str(kind), _identity(fields))
     return {**(allowed if issubclass(config, NetworkConfig) else {}), **fields, "kind": kind, "name": name}
 

@@ -139,7 +139,13 @@ class _Compiler:
                 f"{origin}: the URL is our own relay, so every alert would come back; {remedy}"
             )
             return []
-        return self._add({"kind": recognize(url) or kind, "url": url}, origin)
+        vendor = recognize(url) or kind
+        if vendor == "pagerduty":
+            self.sources.problems.append(
+                f"{origin}: PagerDuty needs a routing key; add pagerduty to alerting and set PAGERDUTY_ROUTING_KEY"
+            )
+            return []
+        return self._add({"kind": vendor, "url": url}, origin)
 
     def _left_to_the_proxy(self, name: str) -> str:
         """Return how a variable of LiteLLM's is left to the proxy."""

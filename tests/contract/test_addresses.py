@@ -11,6 +11,9 @@ from alertworker.channels import recognize
     ("kind", "url"),
     [
         ("slack", "https://hooks.slack.com/services/T0/B0/x"),
+        ("slack", "https://hooks.slack-gov.com/services/T0/B0/x"),
+        ("slack", "https://chat.googleapis.com/v1/spaces/A/messages?key=k&token=t"),
+        ("pagerduty", "https://events.eu.pagerduty.com/v2/enqueue"),
         ("discord", "https://discord.com/api/webhooks/1/x"),
         ("discord", "https://discord.com/api/webhooks/1/x/slack"),
         ("ms_teams", "https://contoso.webhook.office.com/webhookb2/x"),

@@ -56,3 +56,12 @@ def test_a_small_digest_cuts_no_headline_that_fits(kind: str) -> None:
 
     assert "in eastus2" in body
     assert CUT not in body
+
+
+def test_a_message_for_a_forum_has_the_title_of_its_post() -> None:
+    """A forum channel refuses a message without a thread."""
+    url = SecretStr("https://discord.com/api/webhooks/1/x")
+    forum = build_channel(DiscordConfig(name="d", url=url, thread_name="LLM alerts"))
+
+    assert json.loads(forum.render(CASES["raised"]))["thread_name"] == "LLM alerts"
+    assert "thread_name" not in json.loads(build_channel(DiscordConfig(name="d", url=url)).render(CASES["raised"]))

@@ -8,13 +8,16 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from alertworker.alerts.message import Message, Step
+from alertworker.channels import build_channel
 from alertworker.channels.mrkdwn import escape
-from alertworker.channels.slack import MAX_TEXT
+from alertworker.channels.slack import MAX_TEXT, SlackConfig
 from tests.contract.cases import CASES, message
 from tests.contract.corpus import CORPUS
 from tests.contract.kinds import channel_of, complaints, sent
+from tests.contract.receiver import Server
 from tests.contract.test_limits import entry
 
 
@@ -125,3 +128,31 @@ def test_a_long_list_of_teams_stays_before_the_next_line() -> None:
 
     places = [blocks.index(f"*{name}*") for name in facts]
     assert places == sorted(places)
+
+
+def test_google_chat_gets_text_alone() -> None:
+    """It refuses a body with ``blocks``, knows no entities, and reads ``<users/all>`` as a mention."""
+    config = SlackConfig(name="g", url=SecretStr("https://chat.googleapis.com/v1/spaces/A/messages?key=k&token=t"))
+    body = json.loads(build_channel(config).render(message(headline="latency > 5 & <users/all> waits")))
+
+    assert set(body) == {"text"}
+    assert len(body["text"]) <= MAX_TEXT
+    assert "latency > 5 & <\u2060users/all> waits" in body["text"]
+    assert "&amp;" not in body["text"]
+
+
+@pytest.mark.parametrize(
+    "answer", [b"ok", b'{"ok":true}', b'{"errcode":0,"errmsg":"ok"}', b'{"code":0,"msg":"success"}']
+)
+def test_a_confirmation_in_json_is_no_failure(server: Server, answer: bytes) -> None:
+    server.body = answer
+    channel = build_channel(SlackConfig(name="s", url=SecretStr(server.url)))
+
+    assert channel.send("{}", notification_id="n1").text.startswith("200")
+
+
+def test_another_receivers_code_of_success_is_no_failure(server: Server) -> None:
+    server.body = b'{"code":200,"msg":"accepted"}'
+    channel = build_channel(SlackConfig(name="s", url=SecretStr(server.url)))
+
+    assert channel.send("{}", notification_id="n1").text.startswith("200")

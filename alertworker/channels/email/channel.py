@@ -31,6 +31,16 @@ _MAX_SUBJECT: Final = 200
 _REASONS: Final = {535: Reason.AUTH_ERROR, 530: Reason.AUTH_ERROR, 552: Reason.PAYLOAD_TOO_LARGE}
 
 
+#: The reason against ``tls: none``, with all remedies.
+_UNENCRYPTED: Final = (
+    "tls: without TLS mail is sent only to this host and to private networks. Set SMTP_TLS=true (tls: starttls, port "
+    "587) or SMTP_USE_SSL=true (tls: tls, port 465), or name the relay in allowed_networks or allowed_hosts"
+)
+_NO_STARTTLS: Final = (
+    "the mail server offers no STARTTLS; set SMTP_USE_SSL=true (tls: tls) with its port for TLS, usually 465, or use "
+    "a relay on this host with SMTP_TLS=false (tls: none)"
+)
+
 Domain = Annotated[str, StringConstraints(to_lower=True, pattern=r"^(\*|[A-Za-z0-9.-]+)$")]
 
 
@@ -59,7 +69,7 @@ class EmailConfig(NetworkConfig):
     def _admitted(self) -> Self:
         reason = address_guard.refusal(self.host, tls=self.tls != "none", allowed=self.allowed)
         if reason is not None:
-            raise ValueError(f"host: {reason}" if self.tls != "none" else "tls: without it mail goes to loopback only")
+            raise ValueError(f"host: {reason}" if self.tls != "none" else _UNENCRYPTED)
         return self
 
 
@@ -179,7 +189,7 @@ def _delivery_error(error: Exception, *, late: bool) -> DeliveryError:
     if late or isinstance(error, TimeoutError):
         return DeliveryError(f"no answer within {http.DEADLINE:g} s", Reason.TIMEOUT)
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return DeliveryError("the mail server offers no TLS; set tls", Reason.REFUSED)
+        return DeliveryError(_NO_STARTTLS, Reason.REFUSED)
     return DeliveryError(f"cannot be reached ({type(error).__name__})", Reason.UNREACHABLE)
 
 

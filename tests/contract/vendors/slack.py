@@ -11,12 +11,21 @@ from typing import Any
 from pydantic import SecretStr
 
 from alertworker.channels.slack import SlackConfig
+from alertworker.delivery.retry import Reason
 from tests.contract.shape import Change, Sent, change_json, keys, length, units
 
 #: The characters of mentions, channels and links. Our messages contain none of them.
 _MARKUP = re.compile(r"<|>|@(channel|here|everyone|group)", re.IGNORECASE)
 #: Backticks would end our code.
 LOOKALIKES = {"`": "ˋ"}
+#: Of Slack's Web API, of Feishu and Lark (https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot), and of
+#: DingTalk and WeCom (https://developer.work.weixin.qq.com/document/path/91770). Companies run them under other names.
+REFUSES = {
+    '{"ok":false,"error":"invalid_auth"}': Reason.CLIENT_ERROR,
+    '{"code":19024,"msg":"Key Words Not Found","data":{}}': Reason.CLIENT_ERROR,
+    '{"errcode":310000,"errmsg":"keywords not in content"}': Reason.CLIENT_ERROR,
+    '{"errcode": 93000, "errmsg": "invalid webhook url"}': Reason.CLIENT_ERROR,
+}
 _ENTITY = re.compile(r"&(?!(amp|lt|gt);)")
 
 

@@ -22,14 +22,16 @@ def test_a_name_is_one_channels(tmp_path: Path) -> None:
 alertworker:
   receivers:
     - {name: x, channels: [{kind: slack, name: chat, url: "https://hooks.slack.com/services/T0/B0/canary"}]}
-    - {name: y, channels: [{kind: %s, name: chat, url: "https://hooks.slack.com/services/T0/B0/%s"}]}
+    - {name: y, channels: [{kind: %s, name: chat, url: "https://%s"}]}
   route: {receiver: x, routes: [{receiver: y}]}
 """
-    problem = problems(tmp_path, text % ("ms_teams", "canary2"))
+    problem = problems(tmp_path, text % ("ms_teams", "contoso.webhook.office.com/canary2"))
     assert "receivers[1].channels[0].name: there is another channel 'chat', with another kind and url" in problem
     assert "rename one of them" in problem
     assert "canary" not in problem
-    assert route(load(tmp_path, text % ("slack", "canary")), AlertType.LLM_EXCEPTIONS) == ("chat",)
+    assert route(
+        load(tmp_path, text % ("slack", "hooks.slack.com/services/T0/B0/canary")), AlertType.LLM_EXCEPTIONS
+    ) == ("chat",)
 
 
 def test_a_root_with_an_empty_receiver_sends_nothing(tmp_path: Path) -> None:
