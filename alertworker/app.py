@@ -17,7 +17,7 @@ from alertworker.channels import build_channel, http
 from alertworker.channels.address_guard import Allowed
 from alertworker.channels.owner_mail import build_owner_mail
 from alertworker.health import Doctor
-from alertworker.host.paths import data_dir, database_path, default_database_url
+from alertworker.host.paths import data_dir, database_path, default_database_url, make_data_dir
 from alertworker.imports.progress import History
 from alertworker.pipeline import Reporter, Runtime, StoreWatchdog
 from alertworker.settings import Settings, load_settings
@@ -41,7 +41,7 @@ def build_engine(settings: Settings) -> Engine:
     """Return the configured database. The default is SQLite in the data folder."""
     folder = data_dir()
     if settings.database_url is None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_data_dir(folder)
         return make_engine(default_database_url(folder))
     return make_engine(settings.database_url.get_secret_value())
 
@@ -89,6 +89,7 @@ def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtim
         channels=channels,
         owner_mail=owner_mail.name if owner_mail else None,
         router=settings.router(),
+        places=settings.places,
         inhibitions=settings.inhibitions,
         policy=settings.policy(),
         users=settings.users(),

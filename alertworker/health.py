@@ -106,7 +106,7 @@ class Doctor:
         ]
         found.append(_ledger(settings, zone, change, now=now))
         found += _silences(silences)
-        known = {config.name for config in settings.channels}
+        known = {config.name: settings.places.get(config.name, "") for config in settings.channels}
         lane_checks = dict(_lanes(lanes, known, now=now, zone=settings.zone))
         found += [check for _, check in lane_checks.values()]
         return HealthReport(tuple(found), _counters(snapshot, dropped), lane_checks, snapshot.dead_letters)
@@ -232,12 +232,15 @@ def describe_lane(state: LaneState, zone: ZoneInfo, *, now: datetime) -> str:
 
 
 def _lanes(
-    lanes: Mapping[str, LaneState], known: set[str], *, now: datetime, zone: ZoneInfo
+    lanes: Mapping[str, LaneState], known: Mapping[str, str], *, now: datetime, zone: ZoneInfo
 ) -> Iterator[tuple[str, tuple[LaneState, Check]]]:
-    for name in sorted(known | {name for name, state in lanes.items() if state.waiting}):
+    """Yield each lane with its check. ``known`` are the configured channels, with the place of each."""
+    for name in sorted(known.keys() | {name for name, state in lanes.items() if state.waiting}):
         state = lanes.get(name, LaneState(name))
         waits = now - state.waiting_since if state.waiting_since else timedelta(0)
         text = describe_lane(state, zone, now=now)
+        if state.broken_since and known.get(name):
+            text = f"{text}; its address is from {known[name]}; correct it, then run `alertworker test {name}`"
         if name not in known:
             text = f"{text}; no longer configured; its waiting messages become dead letters"
         lasting = state.failing_since is not None and now - state.failing_since > _PATIENCE

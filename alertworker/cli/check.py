@@ -16,7 +16,9 @@ from alertworker.routing.router import Condition, Router
 from alertworker.settings import Settings, load_settings
 
 #: Settings that have a table of their own or are derived from others.
-_APART: Final = frozenset({"alert_types", "channels", "receivers", "tree", "inhibitions", "warnings", "origins"})
+_APART: Final = frozenset(
+    {"alert_types", "channels", "places", "receivers", "tree", "inhibitions", "warnings", "origins"}
+)
 
 #: Kinds of channels that page a person.
 _PAGERS: Final = frozenset({"pagerduty"})
@@ -43,6 +45,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         "values": values,
         "origins": settings.origins,
         "channels": {config.name: config.kind for config in settings.channels},
+        "places": dict(settings.places),
         "owner_mail": owners.name if owners is not None else None,
         "receivers": {name: list(channels) for name, channels in settings.receivers.items()},
         "routes": routes,
@@ -115,10 +118,15 @@ def _print(document: dict[str, Any]) -> None:
     click.echo()
     receivers = document["receivers"].items()
     channels = [
-        (channel, kind, ", ".join(receiver for receiver, names in receivers if channel in names))
+        (
+            channel,
+            kind,
+            document["places"].get(channel, "default"),
+            ", ".join(receiver for receiver, names in receivers if channel in names),
+        )
         for channel, kind in document["channels"].items()
     ]
-    print_table([fixed("channel"), fixed("kind"), free("receivers")], channels, title="Channels")
+    print_table([fixed("channel"), fixed("kind"), free("from"), free("receivers")], channels, title="Channels")
     if document["owner_mail"] is not None:
         click.echo(f"Owners of budgets are notified by {document['owner_mail']}.")
     click.echo()

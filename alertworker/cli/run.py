@@ -107,7 +107,9 @@ def _say_where(settings: Settings, environ: dict[str, str]) -> None:
     broker = environ["ALERTWORKER_BROKER_URL"]
     shown = broker if settings.broker_url is None else f"{urlsplit(broker).scheme}://{urlsplit(broker).hostname}"
     click.echo(f"alertworker is running, with its data in {environ['ALERTWORKER_DATA_DIR']}. Ctrl-C stops it.")
-    click.echo(f"Alerts go to: {', '.join(config.name for config in settings.channels) or 'no channel'}.")
+    places = {config.name: settings.places.get(config.name, "terminal") for config in settings.channels}
+    shown = ", ".join(f"{name} ({place})" for name, place in places.items())
+    click.echo(f"Alerts go to: {shown or 'no channel'}.")
     _say_pages(settings, environ)
     click.echo("To connect a LiteLLM proxy on this machine, set in its environment and its config.yaml:")
     click.echo(f"  export ALERTWORKER_BROKER_URL='{shown}'")

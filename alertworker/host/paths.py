@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from alertworker.errors import AlertWorkerError
 from alertworker.host.addresses import socket_address
 
 #: The longest path of a Unix socket that all systems accept, in bytes. Linux accepts 107, macOS 103.
@@ -18,6 +19,24 @@ _MAX_SOCKET_PATH: Final = 100
 def data_dir(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the data folder: ``ALERTWORKER_DATA_DIR``, else ``alertworker-data`` in the working folder."""
     return Path(environ.get("ALERTWORKER_DATA_DIR") or "alertworker-data").absolute()
+
+
+def make_data_dir(folder: Path) -> None:
+    """Create the data folder, if it does not exist, for this user alone.
+
+    Raises:
+        AlertWorkerError: it cannot be created, or this user cannot write into it.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        problem = None if os.access(folder, os.W_OK | os.X_OK) else "it belongs to another user"
+    except OSError as error:
+        problem = error.strerror
+    if problem is not None:
+        raise AlertWorkerError(
+            f"the data folder {folder} cannot be used ({problem}); set ALERTWORKER_DATA_DIR, or --data-dir of "
+            f"`alertworker run`, to a folder that user {os.getuid()} can write"
+        )
 
 
 def spool_dir(folder: Path) -> Path:

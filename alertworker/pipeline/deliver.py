@@ -176,20 +176,46 @@ def _failed(due: Due, lease: Lease, error: DeliveryError, in_a_row: int, runtime
     if isinstance(verdict, Dead):
         runtime.store.lanes.settle_dead(due.id, lease, reason=verdict.reason, answer=str(error), now=now)
         lasting = verdict.reason in LASTING
+        if due.message.step is not Step.TEST:
+            ids = {"alert_id": due.message.alert_id, "channel": lease.channel, "notification_id": due.id}
+            _log.error("a message of channel %s became a dead letter: %s", lease.channel, error, extra=ids)
     else:
         since = runtime.store.lanes.settle_retry(due.id, lease, error=error, verdict=verdict, now=now)
         if in_a_row:  # the lane pauses: its other messages are not attempted, but their deadline still applies
             late = now - timedelta(seconds=runtime.retry.deadline)
             runtime.store.lanes.expire(lease, before=late, answer=str(error), now=now)
         lasting = now - since > PATIENCE
-    if lasting and due.message.type is not AlertType.CHANNEL_BROKEN:
-        runtime.store.run(lambda tx: _announce(tx, lease.channel, error, runtime, now=now))
+    is_own = due.message.type is AlertType.CHANNEL_BROKEN
+    if lasting and not is_own and runtime.store.run(lambda tx: _announce(tx, lease.channel, error, runtime, now=now)):
+        _log_broken(lease.channel, error, runtime, now=now)
 
 
-def _announce(tx: Transaction, name: str, error: DeliveryError, runtime: Runtime, *, now: datetime) -> None:
-    """Raise the alert that a channel is broken, unless it was raised before."""
-    if tx.notifications.mark_broken(name, now=now):
+def _announce(tx: Transaction, name: str, error: DeliveryError, runtime: Runtime, *, now: datetime) -> bool:
+    """Raise the alert that a channel is broken, unless it was raised before. Return whether it was raised now."""
+    announced = tx.notifications.mark_broken(name, now=now)
+    if announced:
         claim(tx, _broken(name, error, now=now), runtime, now=now)
+    return announced
+
+
+def _log_broken(name: str, error: DeliveryError, runtime: Runtime, *, now: datetime) -> None:
+    """Log that a channel is broken: if it is the only one, no alert can report it."""
+    decision = runtime.router.decide(AlertType.CHANNEL_BROKEN, {"channel": name}, now=now)
+    others = ", ".join(channel for channel in decision.channels if channel != name)
+    reported = (
+        f"{others} is notified" if others else "no other channel can report it, so nobody is notified of its alerts"
+    )
+    place = runtime.places.get(name, "the configuration")
+    _log.error(
+        "the channel %s accepts no messages (%s); %s; correct its address, which is from %s, then run "
+        "`alertworker test %s` and replay the dead letters",
+        name,
+        error,
+        reported,
+        place,
+        name,
+        extra={"channel": name},
+    )
 
 
 def _well_again(tx: Transaction, name: str, runtime: Runtime, *, now: datetime) -> None:

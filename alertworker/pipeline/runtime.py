@@ -50,6 +50,8 @@ class Runtime:
     broker: Broker
     channels: Mapping[str, Channel]
     router: Router
+    #: The place that configures each channel, for the log.
+    places: Mapping[str, str] = field(default_factory=dict)
     inhibitions: Sequence[Inhibition] = inhibitions.DEFAULTS
     policy: Policy = field(default_factory=Policy)
     users: UserPolicy = field(default_factory=UserPolicy)

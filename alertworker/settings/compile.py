@@ -38,6 +38,7 @@ def compile_settings(config: FileConfig, sources: Sources) -> Settings:
         publish_key=sources.keys.get("publish_key"),
         proxy_base_url=sources.environ.get("PROXY_BASE_URL"),
         channels=tuple(found.channels.values()),
+        places=found.places,
         receivers=found.receivers,
         tree=found.route,
         inhibitions=inhibitions,
@@ -82,7 +83,7 @@ def _unreached(found: Destinations) -> Iterable[str]:
             remedy = f"name its receiver ({receivers}) there, or as alert_receiver in a team's or key's metadata"
         else:
             remedy = "one of your receivers has the name of its receiver; rename yours"
-        yield f"channel {channel.name}: no route leads to it; {remedy}"
+        yield f"{found.places[channel.name]}: no route leads to this channel; {remedy}"
 
 
 def _writes_to_owners(channel: ChannelConfig) -> bool:

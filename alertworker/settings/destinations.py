@@ -20,15 +20,19 @@ class NameTaken(AlertWorkerError):
 
 @dataclass(slots=True)
 class Destinations:
-    """Channels by name, receivers with the names of their channels, the routing tree, and warnings."""
+    """Channels by name, receivers with the names of their channels, the routing tree, places and warnings."""
 
     channels: dict[str, ChannelConfig] = field(default_factory=dict)
     receivers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     route: Route = field(default_factory=lambda: Route(receiver=DEFAULT))
     warnings: list[str] = field(default_factory=list)
+    #: Where each channel is configured, by its name.
+    places: dict[str, str] = field(default_factory=dict)
 
-    def add(self, channel: ChannelConfig) -> str:
-        """Add a channel and return its name. Equal channels are one; a pace that is given once is the channel's.
+    def add(self, channel: ChannelConfig, place: str) -> str:
+        """Add a channel, configured at this place, and return its name.
+
+        Equal channels are one; a pace that is given once is the channel's.
 
         Raises:
             NameTaken: a channel with other fields has the name.
@@ -47,4 +51,5 @@ class Destinations:
                 "both the same fields"
             )
         self.channels[name] = known
+        self.places.setdefault(name, place)
         return name

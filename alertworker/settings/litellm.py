@@ -125,7 +125,7 @@ class _Compiler:
         whole = complete(fields, self.config.allowed())
         model = CONFIGS[whole["kind"]]
         try:
-            return [self.found.add(model.model_validate(whole))]
+            return [self.found.add(model.model_validate(whole), origin)]
         except ValidationError as error:
             for path, text in read_errors(error, model, whole).items():
                 where = (origins or {}).get(str(path[0]), origin) if path else origin

@@ -37,6 +37,8 @@ class Settings(Values):
         alert_type for alert_type, spec in CATALOGUE.items() if spec.on_by_default
     )
     channels: tuple[InstanceOf[ChannelConfig], ...] = (ConsoleConfig(),)
+    places: Mapping[str, str] = Field(default_factory=dict)
+    """The file and line, or the variable, that configures each channel, by the channel's name."""
     receivers: Mapping[str, tuple[str, ...]] = {"default": ("console",)}
     tree: InstanceOf[Route] = Field(default_factory=lambda: Route(receiver="default"))
     inhibitions: tuple[InstanceOf[Inhibition], ...] = DEFAULTS

@@ -66,7 +66,7 @@ class _Compiler:
         channels = []
         for index, channel in enumerate(config.channels):
             try:
-                channels.append(self.found.add(channel))
+                channels.append(self.found.add(channel, self.sources.where(*path, "channels", index)))
             except NameTaken as error:
                 self.sources.problem((*path, "channels", index, "name"), str(error))
         self.found.receivers[config.name] = tuple(dict.fromkeys(channels))

@@ -19,7 +19,7 @@ from alertworker.ports.clock import FAILED, FAILING
 from alertworker.store.connection import ConnectionRunner, columns_of, read_rows
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
-from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
+from alertworker.store.schema.delivery import DEAD_LETTERS, LANES, NOTIFICATIONS
 from alertworker.store.schema.publishers import CLOCKS, PUBLISHERS
 
 #: The pipeline counts as stalled if the newest returned canary is older, in seconds. One is sent each 5 s.
@@ -37,6 +37,8 @@ class HealthSnapshot:
     lanes: Mapping[str, float]
     publishers: Mapping[str, int]
     backlog: int
+    #: For how many seconds each broken channel has accepted nothing, by its name.
+    broken: Mapping[str, float]
     dead_letters: Mapping[str, int]
     counters: Mapping[tuple[str, str], int]
     #: How old the newest canary is that has come back, in seconds; ``None`` if none ever has.
@@ -81,6 +83,7 @@ def _read(connection: Connection, now: datetime) -> HealthSnapshot:
     dead = select(DEAD_LETTERS.c.kind, func.count()).group_by(DEAD_LETTERS.c.kind)
     publishers, backlog = _publishers(connection, now)
     arrived = connection.execute(select(CLOCKS.c.at).where(CLOCKS.c.name == Clock.CANARY_ARRIVED)).scalar()
+    broken = select(LANES.c.channel, LANES.c.broken_at).where(LANES.c.broken_at.is_not(None))
     return HealthSnapshot(
         alerts=_pairs(connection, select(ALERTS.c.type, state, func.count()).group_by(ALERTS.c.type, state)),
         notifications=_pairs(
@@ -92,6 +95,7 @@ def _read(connection: Connection, now: datetime) -> HealthSnapshot:
         lanes={channel: max(0.0, (now - since).total_seconds()) for channel, since in connection.execute(waiting)},
         publishers=publishers,
         backlog=backlog,
+        broken={channel: max(0.0, (now - since).total_seconds()) for channel, since in connection.execute(broken)},
         dead_letters={row[0]: row[1] for row in connection.execute(dead)},
         counters=_pairs(connection, select(COUNTERS.c.name, COUNTERS.c.label, COUNTERS.c.value)),
         canary_seconds=None if arrived is None else max(0.0, (now - arrived).total_seconds()),

@@ -10,6 +10,7 @@ from typing import cast
 from starlette.requests import Request
 
 from alertworker.pipeline import ChannelTest
+from alertworker.store import HealthSnapshot
 from alertworker.web.broker_queue import BrokerQueue
 from alertworker.web.cached import CachedHealth
 from alertworker.web.decoders import Decoders
@@ -35,6 +36,10 @@ class Context:
     room: MemoryBudget = field(default_factory=MemoryBudget)
     decoders: Decoders = field(default_factory=Decoders)
     throttle: Throttle = field(default_factory=Throttle)
+
+    def broken(self, snapshot: HealthSnapshot) -> dict[str, float]:
+        """Return the configured channels that are broken. A channel that was removed stays broken in the store."""
+        return {name: seconds for name, seconds in snapshot.broken.items() if name in self.pages.channels}
 
 
 def context_of(request: Request) -> Context:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -58,7 +59,8 @@ async def readiness(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Return the metrics in Prometheus' text format. They come from the store, so every process returns the same."""
-    health, now = context_of(request).health, datetime.now(UTC)
+    context, now = context_of(request), datetime.now(UTC)
+    health = context.health
     try:
         snapshot = await asyncio.to_thread(health.snapshot, now)
     except AlertWorkerError as error:
@@ -68,7 +70,7 @@ async def metrics(request: Request) -> Response:
     except AlertWorkerError:  # Readiness gives the reason. The store's figures are still useful.
         queued = None
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(SnapshotCollector(snapshot, queued))
+    registry.register(SnapshotCollector(replace(snapshot, broken=context.broken(snapshot)), queued))
     return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 

@@ -24,6 +24,8 @@ class SnapshotCollector(Collector):
         status = "Stored notifications, by status and channel"
         yield _by_two("alertworker_notifications", status, ("status", "channel"), snapshot.notifications)
         yield _by_one("alertworker_lane_wait_seconds", "Age of the oldest unsent message", "channel", snapshot.lanes)
+        broken = "Time since a channel was found to accept no messages"
+        yield _by_one("alertworker_channel_broken_seconds", broken, "channel", snapshot.broken)
         unclean = "Publishers that have not shut down cleanly"
         yield _by_one("alertworker_publishers", unclean, "state", snapshot.publishers)
         backlog = "Events that live publishers have not sent yet"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -14,7 +15,7 @@ from alertworker.alerts.tables import Column, Table, Unit
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import BrokerUnavailable, StoreUnavailable
 from alertworker.health import Check, CheckState, HealthReport
-from alertworker.pipeline import Runtime, ingest
+from alertworker.pipeline import Runtime, deliver, ingest
 from alertworker.pipeline.notify import claim
 from alertworker.ports.alert_search import AlertFilter
 from alertworker.routing.matchers import parse
@@ -316,3 +317,21 @@ def test_a_reports_tables_are_shown_as_tables(store: SqlStore, runtime: Runtime,
     (facts, *_) = [one for one in page.tree.iter("dl") if one.get("class") == "facts"]
     assert "Total" in "".join(facts.itertext())
     assert "in a line" not in "".join(facts.itertext())
+
+
+def test_every_page_shows_that_a_channel_is_broken(store: SqlStore, runtime: Runtime) -> None:
+    """A removed channel stays broken in the store, and no page shows it."""
+    for name in ("outbox", "removed"):
+        channel = Outbox()
+        channel.failures = [DeliveryError("answered 404", Reason.GONE)]
+        router = replace(runtime.router, receivers={"all": (name,)})
+        gone = replace(runtime, channels={name: channel}, router=router)
+        alert = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"entity": name}, name, NOW, NOW)
+        store.run(partial(claim, alert=alert, runtime=gone, now=NOW))
+        deliver(name, gone, now=NOW)
+
+    browser = signed_in(store, runtime)
+    for path in ("/", "/alerts", "/silences", "/deadletters", "/spend", "/budgets", "/proxies"):
+        text = browser.get(path).text
+        assert "The channel outbox accepts no messages, so its alerts reach nobody" in text
+        assert "The channel removed accepts no messages, so" not in text

@@ -6,17 +6,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
+from alertworker.channels.console import ConsoleConfig
 from alertworker.delivery.channel import Answer
 from alertworker.delivery.retry import DeliveryError, Reason, RetryPolicy
+from alertworker.health import CheckState, Doctor
 from alertworker.pipeline import Runtime, deliver
 from alertworker.pipeline.channel_tests import try_channels
 from alertworker.pipeline.notify import claim
-from alertworker.store import AdminStore, SqlStore
+from alertworker.settings import Settings
+from alertworker.store import AdminStore, HealthStore, SqlStore
 from alertworker.store.schema.delivery import LANES, NOTIFICATIONS
+from alertworker.web.metrics import SnapshotCollector
 from tests.integration.harness import NOW, Outbox, rows
 
 
@@ -166,3 +171,37 @@ def test_a_test_message_does_not_wait_until_a_receiver_is_probed(
 
     assert result.passed
     assert runtime.store.lanes.due_channels(now=moment) == ["outbox"]
+
+
+@pytest.mark.parametrize("others", [(), ("pager",)])
+def test_a_revoked_webhook_is_loud(
+    runtime: Runtime,
+    receiver: Receiver,
+    store: SqlStore,
+    others: tuple[str, ...],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """If the channel is the only one, no alert can report it: the log, the metric and `doctor` do."""
+    receiver.down = DeliveryError("answered 404", Reason.GONE)
+    router = replace(runtime.router, receivers={"all": ("outbox", *others)})
+    runtime = replace(runtime, router=router, places={"outbox": "environment SLACK_WEBHOOK_URL"})
+    fail(runtime, "a", 0)
+    deliver("outbox", runtime, now=NOW)
+
+    (line,) = [record for record in caplog.records if "accepts no messages" in record.getMessage()]
+    assert line.levelname == "ERROR"
+    assert "environment SLACK_WEBHOOK_URL" in line.getMessage()
+    assert ("nobody is notified" in line.getMessage()) is (not others)
+    assert any("became a dead letter: answered 404" in record.getMessage() for record in caplog.records)
+    later = NOW + timedelta(seconds=30)
+    snapshot = HealthStore(store.engine).read(now=later)
+    assert snapshot.broken == {"outbox": pytest.approx(30, abs=5)}
+    registry = CollectorRegistry()
+    registry.register(SnapshotCollector(snapshot, 0))
+    assert 'alertworker_channel_broken_seconds{channel="outbox"} ' in generate_latest(registry).decode()
+    settings = Settings(channels=(ConsoleConfig(name="outbox"),), places={"outbox": "environment SLACK_WEBHOOK_URL"})
+    report = Doctor(settings, lambda: 0, HealthStore(store.engine), store, AdminStore(store.engine)).examine(now=later)
+    (lane,) = [check for check in report.checks if check.about == "lane outbox"]
+    assert lane.state is CheckState.PROBLEM
+    assert "its address is from environment SLACK_WEBHOOK_URL" in lane.text
+    assert not report.healthy

@@ -66,8 +66,22 @@ class Visit:
 
     def show(self, template: str, *, status: int = 200, **values: object) -> Response:
         """Return a page."""
-        shared = {"visit": self, "zone": self.context.zone, "now": self.now, "done": _done(self)}
+        shared = {
+            "visit": self,
+            "zone": self.context.zone,
+            "now": self.now,
+            "done": _done(self),
+            "broken": self._broken(),
+        }
         return render(template, status=status, **shared, **values)
+
+    def _broken(self) -> list[str]:
+        """Return the broken channels, which every page shows; none while the database is unavailable."""
+        context = context_of(self.request)
+        try:
+            return sorted(context.broken(context.health.snapshot(self.now)))
+        except AlertWorkerError:
+            return []
 
     def go(self, path: str, **query: object) -> Response:
         """Redirect the browser after an action, so that a reload does not repeat the action."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.settings.channel_config import channel_name
 from tests.unit.settings.test_settings import HOOK, OTHER, load, problems, route
 
 LITELLMS = f"""
@@ -45,11 +44,14 @@ def test_channels_that_no_route_leads_to_are_warned_of(tmp_path: Path) -> None:
     assert load(tmp_path, LITELLMS, environ).warnings == ()
 
     settings = load(tmp_path, LITELLMS + "alertworker: {route: {receiver: default}}\n", environ)
-    left = {channel_name("slack", OTHER): "llm_exceptions", channel_name("budget_webhook", WEBHOOK): "budget_alerts"}
+    left = {
+        "config.yaml:4 general_settings.alert_to_webhook_url.llm_exceptions": "llm_exceptions",
+        "environment WEBHOOK_URL": "budget_alerts",
+    }
     assert set(settings.warnings) == {
-        f"channel {name}: no route leads to it; name its receiver ({receiver}) there, or as alert_receiver in a team's "
-        "or key's metadata"
-        for name, receiver in left.items()
+        f"{place}: no route leads to this channel; name its receiver ({receiver}) there, or as alert_receiver in a "
+        "team's or key's metadata"
+        for place, receiver in left.items()
     }
 
 

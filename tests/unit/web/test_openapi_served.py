@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, Final, cast
 
 import pytest
@@ -45,7 +46,7 @@ WITH_INPUT: Final = [name for name, operation in OPERATIONS.items() if "paramete
 
 def app() -> Starlette:
     """Return the web application, with a broker that takes everything and a receiver that says yes."""
-    readings = HealthSnapshot({}, {}, {}, {}, 0, {}, {}, canary_seconds=1.0)
+    readings = HealthSnapshot({}, {}, {}, {}, 0, {}, {}, {}, canary_seconds=1.0)
 
     def try_service(service: str, _now: datetime) -> list[ChannelTest]:
         return [ChannelTest(service, AlertType.LLM_EXCEPTIONS, "sent", "ok", body="{}")]
@@ -56,7 +57,7 @@ def app() -> Starlette:
             broker_queue=BrokerQueue(lambda _batch: None),
             try_service=try_service,
             health=CachedHealth(lambda _now: readings, lambda: 0),
-            pages=cast("Any", None),  # the pages are for people, and not in the document
+            pages=cast("Any", SimpleNamespace(channels={})),  # the pages are for people, and not in the document
         )
     )
 

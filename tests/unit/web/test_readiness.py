@@ -12,7 +12,7 @@ from tests.asgi import Answer, ask
 from tests.unit.web.test_bounds import web
 
 #: A snapshot of a pipeline that works.
-HEALTHY = HealthSnapshot({}, {}, {}, {}, 0, {}, {}, canary_seconds=1.0)
+HEALTHY = HealthSnapshot({}, {}, {}, {}, 0, {}, {}, {}, canary_seconds=1.0)
 
 
 def readiness(snapshot: HealthSnapshot) -> Answer:
