@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import click
@@ -16,6 +17,7 @@ from alertworker.embedded.supervisor import Supervisor, lock
 from alertworker.errors import AlertWorkerError
 from alertworker.host.logs import name_program, set_up_logs
 from alertworker.host.paths import admin_key_path, data_dir, default_broker_url, default_database_url, publish_key_path
+from alertworker.host.ports import check_port
 from alertworker.settings import Settings, load_settings
 
 _ALERTWORKER = [sys.executable, "-m", "alertworker"]
@@ -26,26 +28,51 @@ _DEMO_ENVIRONMENT = {"ALERTWORKER_ALERTING_THRESHOLD": "5", "ALERTWORKER_GROUP_I
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - nothing is bound to it
 
 
+_PORT: Final = click.option(
+    "--port", type=click.IntRange(1, 65_535), help="Port of the pages and of HTTP. Default: http_port, which is 4010."
+)
+_DATA_DIR: Final = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the embedded broker and database. Default: alertworker-data in the working folder.",
+)
+
+
 @click.command()
 @click.option("--demo", is_flag=True, help="Add simulated traffic.")
-def run(demo: bool) -> None:  # noqa: FBT001 - click passes flags so
-    """Start everything. Broker and database are embedded unless their URLs are configured."""
-    start(simulate=demo)
+@_PORT
+@_DATA_DIR
+def run(demo: bool, port: int | None, data_dir: Path | None) -> None:  # noqa: FBT001 - click passes flags so
+    """Start everything. Broker and database are embedded unless their URLs are configured.
+
+    Two of them on one machine need different ports and data folders.
+    """
+    start(simulate=demo, port=port, folder=data_dir)
 
 
 @click.command()
-def demo() -> None:
+@_PORT
+@_DATA_DIR
+def demo(port: int | None, data_dir: Path | None) -> None:
     """Start everything, with simulated traffic."""
-    start(simulate=True)
+    start(simulate=True, port=port, folder=data_dir)
 
 
-def start(*, simulate: bool) -> None:
-    """Start all processes, supervise them until a signal arrives, and stop them."""
+def start(*, simulate: bool, port: int | None = None, folder: Path | None = None) -> None:
+    """Start all processes, supervise them until a signal arrives, and stop them.
+
+    ``port`` and ``folder`` override the configuration, also that of the processes.
+    """
+    if port is not None:
+        os.environ["ALERTWORKER_HTTP_PORT"] = str(port)
+    if folder is not None:
+        os.environ["ALERTWORKER_DATA_DIR"] = str(folder.absolute())
     settings = load_settings()
     name_program("supervisor")
     set_up_logs(settings.log_format, "WARNING")
     folder = data_dir()
     held = lock(folder)
+    check_port(settings.http_host, settings.http_port)
     environ = _environment(settings, folder, simulate=simulate)
     supervisor = Supervisor(environ)
     supervisor.listen()
@@ -107,9 +134,10 @@ def _say_where(settings: Settings, environ: dict[str, str]) -> None:
     broker = environ["ALERTWORKER_BROKER_URL"]
     shown = broker if settings.broker_url is None else f"{urlsplit(broker).scheme}://{urlsplit(broker).hostname}"
     click.echo(f"alertworker is running, with its data in {environ['ALERTWORKER_DATA_DIR']}. Ctrl-C stops it.")
-    places = {config.name: settings.places.get(config.name, "terminal") for config in settings.channels}
-    shown = ", ".join(f"{name} ({place})" for name, place in places.items())
-    click.echo(f"Alerts go to: {shown or 'no channel'}.")
+    channels = [
+        f"{config.name} (from {settings.places.get(config.name, 'the default')})" for config in settings.channels
+    ]
+    click.echo(f"Alerts go to: {', '.join(channels) or 'no channel'}.")
     _say_pages(settings, environ)
     click.echo("To connect a LiteLLM proxy on this machine, set in its environment and its config.yaml:")
     click.echo(f"  export ALERTWORKER_BROKER_URL='{shown}'")

@@ -20,6 +20,7 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
     import uvicorn
 
     from alertworker.host.logs import name_program, set_up_logs
+    from alertworker.host.ports import check_port
     from alertworker.settings import load_settings
     from alertworker.web.app import build_app, build_context
     from alertworker.web.connection import TimedProtocol
@@ -27,10 +28,12 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
     settings = load_settings()
     name_program("web")
     set_up_logs(settings.log_format, loglevel)
+    host, port = host or settings.http_host, port or settings.http_port
+    check_port(host, port)
     uvicorn.run(
         build_app(build_context(settings)),
-        host=host or settings.http_host,
-        port=port or settings.http_port,
+        host=host,
+        port=port,
         log_config=None,  # uvicorn's loggers write to ours.
         log_level=loglevel.lower(),
         access_log=False,

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import click
 
 from alertworker.cli.params import LOG_LEVEL
-from alertworker.errors import AlertWorkerError
 from alertworker.events.batch import QUEUE
 
 _log = logging.getLogger("alertworker.settings")
@@ -88,14 +87,8 @@ def beat(loglevel: str) -> None:
     """Start the scheduler of sweeps and reports. Two are harmless: each sweep does only what is still due."""
     from alertworker.app import celery
     from alertworker.host.logs import name_program
-    from alertworker.host.paths import data_dir
+    from alertworker.host.paths import data_dir, make_data_dir
 
     name_program("beat")
-    folder = data_dir()
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise AlertWorkerError(
-            f"the data folder cannot be created ({error.strerror}); set ALERTWORKER_DATA_DIR to a writable folder"
-        ) from None
+    make_data_dir(data_dir())
     celery.start(["--quiet", "beat", "--pidfile=", f"--loglevel={loglevel}"])

@@ -10,11 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
 from alertworker.errors import AlertWorkerError
+from alertworker.host.paths import make_data_dir
 
 _log: Final = logging.getLogger("alertworker.supervisor")
 #: How long a child may take to end after SIGTERM before it is killed, in seconds.
@@ -109,15 +111,17 @@ def lock(folder: Path) -> IO[str]:
     """Lock the data folder for this process, and return the lock file, which must stay open.
 
     Raises:
-        AlertWorkerError: another process has the lock, or the folder cannot be created.
+        AlertWorkerError: another process has the lock, or the folder cannot be used.
     """
+    make_data_dir(folder)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        with suppress(PermissionError):  # a volume of the orchestrator's belongs to another user
+            folder.chmod(0o700)
         file = (folder / "run.lock").open("a+")
     except OSError as error:
         raise AlertWorkerError(
-            f"the data folder cannot be used ({error.strerror}); set ALERTWORKER_DATA_DIR to a writable folder"
+            f"the data folder {folder} cannot be used ({error.strerror}); set --data-dir or ALERTWORKER_DATA_DIR to "
+            "another folder"
         ) from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -125,7 +129,7 @@ def lock(folder: Path) -> IO[str]:
         file.seek(0)
         owner = file.read().strip() or "?"
         raise AlertWorkerError(
-            f"process {owner} already uses this data folder; stop it, or set ALERTWORKER_DATA_DIR to another folder"
+            f"process {owner} already uses this data folder; stop it, or choose another with --data-dir"
         ) from None
     file.truncate(0)
     file.write(str(os.getpid()))

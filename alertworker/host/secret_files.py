@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,21 @@ from alertworker.text.ids import unstorable
 #: The largest secret, in bytes. The longest ones, such as certificates, have a few thousand.
 _MAX_BYTES: Final = 64 * 1024
 
+#: Kubernetes sets NAME_PORT for a service NAME in each container of its namespace, and more beside it:
+#: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables.
+_SERVICE_PORT: Final = re.compile(r"(?:tcp|udp|sctp)://[0-9A-Fa-f.:\[\]]+")
+_SERVICE_NAME: Final = re.compile(r"_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_\w+)?)$")
+
+
+def is_service_variable(name: str, value: str) -> bool:
+    """Return whether Kubernetes set a variable for a service that happens to have such a name.
+
+    >>> is_service_variable("SMTP_PORT", "tcp://10.0.0.1:25"), is_service_variable("SMTP_PORT", "25")
+    (True, False)
+    """
+    is_port = name.endswith("_PORT") and _SERVICE_PORT.fullmatch(value) is not None
+    return is_port or _SERVICE_NAME.search(name) is not None
+
 
 class VariableError(AlertWorkerError):
     """A variable cannot be read. The message has its name, but neither its value nor the path of its file."""
@@ -21,12 +37,15 @@ class VariableError(AlertWorkerError):
 def read_variable(name: str, environ: Mapping[str, str]) -> tuple[str | None, str]:
     """Return a variable's value, or the content of the file in ``<name>_FILE``, and the source for display.
 
-    Whitespace around the value is removed. An empty variable counts as not set.
+    Whitespace around the value is removed. An empty variable counts as not set, and one that Kubernetes set for a
+    service.
 
     Raises:
         VariableError: both are set, the file is empty or cannot be read, or the value is not text.
     """
     file, value = environ.get(f"{name}_FILE"), environ.get(name, "").strip() or None
+    if value is not None and is_service_variable(name, value):
+        value = None
     if not file:
         return _checked(value, name), f"environment {name}"
     if value is not None:

@@ -80,7 +80,7 @@ class _Compiler:
         self.found.receivers |= typed
         pager = self._pager()
         if not chats and not routes and self._may_speak("slack"):
-            chats = self._add({"kind": "console", "name": "console"}, "console")
+            chats = self._add({"kind": "console", "name": "console"}, "the default")
             if self.config.alerting is not None:
                 self._warn(
                     "alerting names slack, but no webhook is set; set SLACK_WEBHOOK_URL. Alerts go to the terminal"

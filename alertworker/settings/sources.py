@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from alertworker.host.secret_files import VariableError, read_variable
+from alertworker.host.secret_files import VariableError, is_service_variable, read_variable
 from alertworker.settings.file_config import FileConfig, LiteLLMConfig
 from alertworker.settings.model import Settings
 from alertworker.settings.problems import KeyPath
@@ -28,6 +28,8 @@ _OTHERS: Final = (
 )
 #: LiteLLM's variable for the default of ``alerting_args.daily_report_frequency``.
 _DAILY: Final = "SLACK_DAILY_REPORT_FREQUENCY"
+#: LiteLLM's variable that a service of the name smtp would have, too.
+_MAIL_PORTS: Final = frozenset({"SMTP_PORT"})
 _REFERENCE: Final = "os.environ/"
 #: LiteLLM's sections with keys that we read.
 _LITELLMS: Final = frozenset({"general_settings", "litellm_settings"})
@@ -193,10 +195,17 @@ def _daily_reports(sources: Sources) -> None:
 
 
 def _misspelt(environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield a warning for each ``ALERTWORKER_`` variable whose name is close to one that we read."""
+    """Yield a warning for each ``ALERTWORKER_`` variable whose name is close to one that we read.
+
+    A service that is called alertworker has such variables, which nobody misspelt.
+    """
     known = {*_OTHERS, *(f"ALERTWORKER_{name.upper()}" for name in VARIABLES)}
     known |= {f"{name}_FILE" for name in known}
-    for name in environ:
+    for name, value in environ.items():
+        if is_service_variable(name, value):
+            if name in known or name in _MAIL_PORTS:
+                yield f"environment {name}: is ignored, because Kubernetes set it; set enableServiceLinks: false"
+            continue
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.85) if name.startswith("ALERTWORKER_") else []
         if close and name not in known:
             yield f"environment {name}: this variable is not read; did you mean {close[0]}?"

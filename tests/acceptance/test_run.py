@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -113,6 +114,25 @@ def test_an_alert_reaches_the_terminal_and_a_signal_stops_everything(run: Run, n
     run.gone(1)
     assert time.monotonic() - began < 15
     assert run.output().removeprefix(printed) == "Stopped. No process is left running.\n"
+
+
+def test_a_port_in_use_ends_the_command_before_it_announces_an_address(tmp_path: Path) -> None:
+    """The address would be another program's. A second port and folder work beside it."""
+    keep = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        command = [sys.executable, "-m", "alertworker", "run", "--port", port, "--data-dir", str(tmp_path / "data")]
+        ended = subprocess.run(command, cwd=tmp_path, env=keep, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.startswith(f"alertworker: cannot listen on port {port} of 127.0.0.1: another program listens")
+    assert "--port" in ended.stderr
+    assert not (tmp_path / "data" / "broker.log").exists()
+
+
+def test_the_broker_that_a_proxy_is_told_is_the_embedded_one(run: Run) -> None:
+    assert f"export ALERTWORKER_BROKER_URL='{default_broker_url(run.data)}'" in run.output()
+    assert "Alerts go to: console (from the default)." in run.output()
 
 
 def test_a_signal_at_the_start_is_no_error(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def config(tmp_path: Path) -> Path:
 
 def load(config: Path, environ: Mapping[str, str]) -> Settings:
     """Load what is in force, without where it came from."""
-    return load_settings(environ=environ, config=config).model_copy(update={"origins": {}})
+    return load_settings(environ=environ, config=config).model_copy(update={"origins": {}, "places": {}})
 
 
 def around(variable: str) -> dict[str, str]:
