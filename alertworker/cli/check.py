@@ -54,7 +54,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         "off": [alert_type.value for alert_type in AlertType if alert_type not in settings.alert_types],
         "warnings": [
             *settings.warnings,
-            *_unreached(routes),
+            *(_unreached(routes) if settings.channels else ()),  # without a channel there is a warning already
         ],
     }
     if as_json:

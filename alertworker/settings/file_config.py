@@ -13,8 +13,19 @@ from alertworker.settings.values import LiteLLMValues, TypeName, Values
 
 
 def _names(value: object) -> object:
-    """Return the names in a string as a list: LiteLLM looks for its names in whatever ``alerting`` is."""
-    return re.findall(r"\w+", value) if isinstance(value, str) else value
+    """Return the names in a string or in a mapping as a list: LiteLLM looks for its names in whatever ``alerting`` is.
+
+    It ignores numbers and empty items of a list.
+    """
+    if isinstance(value, str):
+        return re.findall(r"\w+", value)
+    if isinstance(value, dict):
+        return list(value)
+    return (
+        [str(one) if one is None or isinstance(one, int | float) else one for one in value]
+        if isinstance(value, list)
+        else value
+    )
 
 
 def _listed(value: object) -> object:

@@ -70,6 +70,8 @@ class _Compiler:
     config: FileConfig
     sources: Sources
     found: Destinations = field(default_factory=Destinations)
+    #: The variables that a named service needs and that are not set, by the service.
+    lacking: dict[str, str] = field(default_factory=dict)
 
     def compile(self) -> Destinations:
         self._check_names()
@@ -81,12 +83,15 @@ class _Compiler:
         pager = self._pager()
         if not chats and not routes and self._may_speak("slack"):
             chats = self._add({"kind": "console", "name": "console"}, "the default")
-            if self.config.alerting is not None:
+            if self.config.alerting is not None and self.config.route is None:
                 self._warn(
                     "alerting names slack, but no webhook is set; set SLACK_WEBHOOK_URL. Alerts go to the terminal"
                 )
-        elif not (chats or routes or budgets or pager) and self.config.route is None:
-            self._warn(f"{self.sources.where('alerting')}: none of these channels has a URL; no alert will be sent")
+        if not (chats or routes or budgets or pager) and self.config.route is None:
+            self._warn(f"{self.sources.where('alerting')}: no alert will be sent; {self._remedies()}")
+        else:
+            for name, variables in self.lacking.items():
+                self._warn(f"alerting names {name}, but {variables} is not set; set it, or remove {name} from alerting")
         kind, aliases = AlertType.BUDGET_ALERTS.value, self.config.alerting_args.slack_budget_alert_key_aliases
         if budgets:
             self.found.receivers[kind] = (*typed.get(kind, chats), *budgets)
@@ -100,7 +105,19 @@ class _Compiler:
     def _check_names(self) -> None:
         for name in self.config.alerting or ():
             if name not in _NAMES:
-                self._warn(f"{self.sources.where('alerting')}: unknown channel {name!r}{nearest(name, _NAMES)}")
+                meant = nearest(name.lower(), _NAMES)
+                self._warn(f"{self.sources.where('alerting')}: unknown service {name!r}{meant}")
+
+    def _remedies(self) -> str:
+        """Return what each named service lacks, and which services have a URL and are not named."""
+        lacks = [f"{name} needs {variables}" for name, variables in self.lacking.items()]
+        unnamed = {
+            name: variable
+            for name, variable, _ in reversed(_CHATS)
+            if not self._is_named(name) and self._read(variable)[0]
+        }
+        lacks += [f"{variable} is set, but {name} is not named: add it" for name, variable in unnamed.items()]
+        return "; ".join(lacks) or "name a service of which the URL is set, for example slack"
 
     def _filtered(self, channels: Sequence[str], aliases: Sequence[str]) -> Sequence[Route]:
         """Return the routes of budget alerts if only keys with some aliases are for Slack."""
@@ -193,7 +210,7 @@ class _Compiler:
             return []
         url, origin = self._read("WEBHOOK_URL")
         if not url:
-            self._warn("alerting names webhook, but WEBHOOK_URL is not set; set it, or remove webhook from alerting")
+            self.lacking["webhook"] = "WEBHOOK_URL"
             return []
         self.sources.origins["webhook"] = Origin(origin)
         name = channel_name("budget_webhook", url)  # also in another form it is the same channel
@@ -212,9 +229,7 @@ class _Compiler:
         fields |= {"recipients": recipients} if recipients else {}
         missing = [_MAIL[name] for name in _MAIL_NEEDS if name not in fields]
         if missing:
-            self._warn(
-                f"alerting names email, but {', '.join(missing)} is not set; set it, or remove email from alerting"
-            )
+            self.lacking["email"] = ", ".join(missing)
             return []
         if (self._read("SMTP_USE_SSL")[0] or "").lower() == "true":
             fields["tls"] = "tls"
@@ -233,9 +248,7 @@ class _Compiler:
             if key:
                 self.sources.origins["pagerduty"] = Origin(origin)
                 return self._add({"kind": "pagerduty", "routing_key": key}, origin)
-        self._warn(
-            "alerting names pagerduty, but PAGERDUTY_ROUTING_KEY is not set; set it, or remove pagerduty from alerting"
-        )
+        self.lacking["pagerduty"] = "PAGERDUTY_ROUTING_KEY"
         return []
 
     def _paging(self, pager: list[str], routes: list[Route]) -> list[Route]:

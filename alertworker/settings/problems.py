@@ -106,7 +106,8 @@ def _text(error: ErrorDetails, model: type[BaseModel]) -> str:
     if unit is not None and error_type in _NUMBERS:
         return f"must be a number of {unit.name}, for example {unit.example}"
     if error_type in _TYPES:
-        text = f"must be {_TYPES[error_type]}, not {type(error['input']).__name__}"
+        found = "empty" if error["input"] is None else type(error["input"]).__name__
+        text = f"must be {_TYPES[error_type]}, not {found}"
     else:
         text = _TEXTS.get(error_type) or _SUBJECT.sub("must ", error["msg"]).replace(" after validation", "")
         text += f" {unit.name}" if unit is not None and error_type in _BOUNDS else ""

@@ -20,12 +20,15 @@ _LITELLMS: Final = frozenset(
         "sandbox_tools", "search_tools", "vector_store_registry", "worker_registry",
     }
 )  # fmt: skip
+#: LiteLLM's sections into which people write the keys for alerting by mistake.
+_WITHOUT_ALERTING: Final = frozenset({"litellm_settings", "router_settings"})
 
 
 def misplaced(sections: Iterable[Section]) -> Iterator[str]:
     """Yield a warning for each top-level key that was probably meant for us, and is not read."""
     for section in sections:
         name = section.name
+        yield from _in_another(section)
         if name in _READ or name in _LITELLMS:
             continue
         if name in LiteLLMConfig.model_fields:
@@ -34,6 +37,14 @@ def misplaced(sections: Iterable[Section]) -> Iterator[str]:
             yield f"{section.where()}: this key is not read here; it belongs under alertworker:"
         elif (meant := _meant(name)) in _READ:
             yield f"{section.where()}: this key is not read; did you mean {meant}?"
+
+
+def _in_another(section: Section) -> Iterator[str]:
+    """Yield a warning for each key for alerting in a section of LiteLLM's that has none."""
+    if section.name in _WITHOUT_ALERTING and isinstance(section.value, dict):
+        for key in map(str, section.value):
+            if key in LiteLLMConfig.model_fields:
+                yield f"{section.where(key)}: this key is not read here; it belongs under general_settings:"
 
 
 def _meant(name: str) -> str:

@@ -130,7 +130,7 @@ def test_an_unknown_channel_of_alerting_is_a_warning(tmp_path: Path) -> None:
     settings = load(tmp_path, "general_settings: {alerting: [slack, slak]}", SLACK)
 
     assert settings.warnings == (
-        "config.yaml:1 general_settings.alerting: unknown channel 'slak'; did you mean slack?",
+        "config.yaml:1 general_settings.alerting: unknown service 'slak'; did you mean slack?",
     )
 
 
