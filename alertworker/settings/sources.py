@@ -10,22 +10,11 @@ from typing import Any, Final
 
 from alertworker.host.secret_files import VariableError, is_service_variable, read_variable
 from alertworker.settings.file_config import FileConfig, LiteLLMConfig
-from alertworker.settings.model import Settings
 from alertworker.settings.problems import KeyPath
 from alertworker.settings.top_level import misplaced
-from alertworker.settings.values import ENVIRONMENT
+from alertworker.settings.variables import KEYS, VARIABLES
 from alertworker.settings.yaml_files import Section, read_sections
 
-#: Keys that the environment has as ``ALERTWORKER_<KEY>``.
-VARIABLES: Final = tuple(name for name, key in Settings.model_fields.items() if ENVIRONMENT in key.metadata)
-#: Further variables that we read.
-_OTHERS: Final = (
-    "ALERTWORKER_CONFIG",
-    "ALERTWORKER_EMAIL_RECIPIENTS",
-    "ALERTWORKER_METADATA_KEYS",
-    "ALERTWORKER_PUBLISH_URL",
-    "ALERTWORKER_SLACK_WEBHOOK_URL",
-)
 #: LiteLLM's variable for the default of ``alerting_args.daily_report_frequency``.
 _DAILY: Final = "SLACK_DAILY_REPORT_FREQUENCY"
 #: LiteLLM's variable that a service of the name smtp would have, too.
@@ -169,7 +158,7 @@ def _litellm(section: Section | None, sources: Sources) -> None:
 
 def read_environ(environ: Mapping[str, str], sources: Sources) -> None:
     """Read the environment, which overrides every file."""
-    for name in VARIABLES:
+    for name in KEYS:
         value, origin = secret(f"ALERTWORKER_{name.upper()}", environ, sources.problems)
         if value is None:
             continue
@@ -199,7 +188,7 @@ def _misspelt(environ: Mapping[str, str]) -> Iterator[str]:
 
     A service that is called alertworker has such variables, which nobody misspelt.
     """
-    known = {*_OTHERS, *(f"ALERTWORKER_{name.upper()}" for name in VARIABLES)}
+    known = {name for name in VARIABLES if name.startswith("ALERTWORKER_")}
     known |= {f"{name}_FILE" for name in known}
     for name, value in environ.items():
         if is_service_variable(name, value):

@@ -18,7 +18,7 @@ from alertworker.detectors import DETECTORS
 from alertworker.events import AnyEvent
 from alertworker.reports import ReportKind
 from alertworker.settings.file_config import FileConfig
-from alertworker.settings.sources import VARIABLES
+from alertworker.settings.variables import VARIABLES
 from alertworker.worker import celery_config, tasks
 
 EVENTS: Final = [member.model_fields["type"].default for member in get_args(get_args(AnyEvent)[0])]
@@ -85,7 +85,7 @@ def test_every_command_is_there() -> None:
 DOCUMENTED: Final = {
     "setting": (FileConfig.model_fields, "`{}`", "docs/configuration.md"),
     "label": (sorted(LABELS), "`{}`", "docs/configuration.md"),
-    "variable": ([f"ALERTWORKER_{name.upper()}" for name in VARIABLES], "{}", "docs/configuration.md"),
+    "variable": (VARIABLES, "| `{}` |", "docs/configuration.md"),
     "event": ([name for name in EVENTS if not name.startswith("system.")], "`{}`", "docs/events.md"),
     "channel": (CHANNELS, "| `{}` |", "docs/channels.md"),
     "command": (COMMANDS, "`{}", "README.md"),
