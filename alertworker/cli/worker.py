@@ -34,6 +34,7 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     from celery.exceptions import SecurityWarning
 
     from alertworker.host.logs import name_program, set_up_logs
+    from alertworker.host.open_files import raise_file_limit
     from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
     from alertworker.settings import load_settings
     from alertworker.worker.celery_config import broker_url
@@ -42,6 +43,7 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
 
     settings = load_settings()
     name_program("worker" if role == "all" else role)
+    raise_file_limit()
     set_up_logs(settings.log_format, loglevel)  # Celery sets up its own logs when it starts.
     # Every installation has a worker that ingests, so each warning is logged only there.
     for warning in settings.warnings if role != "deliver" else ():

@@ -45,6 +45,19 @@ _SETUP = {
         "GRANT CREATE, USAGE ON SCHEMA, or name another schema in the address as ?schema=NAME"
     ),
 }
+#: Why a server lets nobody in, by a part of its message, which has names of the address: they are not repeated.
+_REFUSALS = (
+    (r'database ".*" does not exist', "the database that the address names does not exist; create it"),
+    (
+        r'role ".*" does not exist|authentication failed|no password supplied',
+        "the server refuses the user or the password",
+    ),
+    (
+        r"refused|could not translate host name|failed to resolve host",
+        "the server cannot be reached; check host and port",
+    ),
+    (r"timeout expired", "the server does not answer; check host, port and firewall"),
+)
 #: SQLSTATEs of a deadlock, a serialization failure and a lock timeout: the transaction is rerun.
 _RERUN = ("40001", "40P01", "55P03")
 
@@ -85,7 +98,9 @@ def explain(error: DBAPIError) -> str:
     if (setup := _SETUP.get(getattr(error.orig, "sqlstate", None) or "")) is not None:
         return setup
     name = getattr(error.orig, "sqlite_errorname", type(error.orig).__name__)  # SQLITE_FULL: the disk is full
-    return f"the database is unavailable ({name})"
+    causes = (text for pattern, text in _REFUSALS if error.statement is None and re.search(pattern, str(error.orig)))
+    cause = next(causes, None)
+    return f"the database is unavailable ({name})" + (f": {cause}" if cause else "")
 
 
 def _primary_code(error: sqlite3.Error) -> int:

@@ -116,6 +116,22 @@ def test_a_setting_that_the_server_refuses_is_a_sentence(url: str, setting: str)
     engine.dispose()
 
 
+@pytest.mark.parametrize(
+    ("address", "cause"),
+    [
+        ("postgresql://127.0.0.1:5432/alertworker_absent", "the database that the address names does not exist"),
+        ("postgresql://alertworker_absent:x@127.0.0.1:5432/postgres", "the server refuses the user or the password"),
+        ("postgresql://127.0.0.1:1/postgres", "the server cannot be reached; check host and port"),
+    ],
+)
+def test_an_upgrade_without_a_database_is_a_sentence_with_the_cause(address: str, cause: str) -> None:
+    engine = make_engine(address)
+    with pytest.raises(StoreUnavailable, match=cause) as caught:
+        upgrade(engine)
+    assert "absent" not in str(caught.value)
+    engine.dispose()
+
+
 def test_a_schema_that_does_not_exist_is_a_sentence(url: str) -> None:
     engine = make_engine(f"{url}?schema=absent")
     with pytest.raises(StoreUnavailable, match="the schema of the search path does not exist; create it"):
