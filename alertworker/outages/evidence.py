@@ -15,6 +15,8 @@ from typing import Final
 
 #: The least evidence, in nats, for an outage.
 MIN_EVIDENCE: Final = 18.0
+#: How much stronger, in nats, the evidence must be of an outage that began earlier than with its newest failures.
+CLEARLY: Final = 1.0
 #: The error rate that a healthy deployment may have.
 TOLERATED: Final = 0.01
 

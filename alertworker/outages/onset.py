@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from math import log
-from typing import Final
 
-from alertworker.outages.windows import Bucket, Limits
-
-#: The largest share of failed calls that is assumed: a success is possible in any outage.
-_MOST: Final = 0.999
+from alertworker.outages.evidence import CLEARLY, evidence
+from alertworker.outages.windows import Bucket, Limits, calls_before
 
 
-def onset(rows: Sequence[Bucket], share: float, limits: Limits) -> int:
-    """Return the start of the bucket from which on an error rate of ``share`` explains the calls best.
+def onset(rows: Sequence[Bucket], limits: Limits) -> int:
+    """Return the start of the bucket from which on the calls are the strongest evidence of an outage.
 
     ``rows`` are in the order of time, and the outage lasts until the last of them. It is the change point of greatest
-    likelihood: where the cumulative sum of log-likelihood ratios against the tolerated error rate last left 0.
+    likelihood, with the error rate that the calls from it on have. The rate of all rows would be too low: a stray
+    failure long before lowers it. An earlier start must be clearly more likely than a later one. As many failures as a
+    minor outage needs are never left out.
     """
-    share = min(_MOST, max(share, 2 * limits.tolerated))
-    gain, loss = log(share / limits.tolerated), log((1 - share) / (1 - limits.tolerated))
-    proof, begins = 0.0, rows[0].start
-    for start, bucket in groupby(rows, key=lambda row: row.start):
-        step = sum(row.failed * gain + row.succeeded * loss for row in bucket)
-        begins = start if proof == 0.0 else begins
-        proof = max(0.0, proof + step)
+    begins, strongest, failed, calls = rows[0].start, -CLEARLY, 0, 0
+    buckets = [(start, list(same)) for start, same in groupby(rows, key=lambda row: row.start)]
+    for start, same in reversed(buckets):
+        own = sum(row.failed for row in same)
+        failed, calls = failed + own, calls + own + sum(row.succeeded for row in same)
+        if not own or failed < limits.minor:
+            continue
+        proof = evidence(failed, calls - calls_before(same), limits.tolerated)
+        if proof >= strongest + CLEARLY:
+            begins, strongest = start, proof
     return begins

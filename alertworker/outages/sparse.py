@@ -10,8 +10,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from alertworker.outages.evidence import is_evident
-from alertworker.outages.verdict import RunningTotals, WindowVerdict, judge, worst_from
+from alertworker.outages.running_totals import RunningTotals
+from alertworker.outages.verdict import WindowVerdict, judge, worst_from
 from alertworker.outages.windows import LONG_SECONDS, WINDOW_SECONDS, Bucket, Limits
 
 #: The length of the longest stretch, in seconds.
@@ -36,18 +36,17 @@ def judge_sparse(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
     rows = sorted(buckets, key=lambda bucket: (bucket.start, bucket.deployment_id))
     starts = sorted({row.start for row in rows})
     totals = RunningTotals(starts, rows)
-    failing = [place for place in range(len(starts)) if totals.failed[place + 1] > totals.failed[place]]
     found: list[tuple[int, int, int]] = []  # the number of failures, the places of the first and of the last bucket
-    for last in failing:
+    for last in totals.failing:
         begin = bisect_left(starts, starts[last] + WINDOW_SECONDS - LONG_SECONDS)
         if totals.calls(begin, last) > _FEW:
             continue
         earliest = bisect_left(starts, starts[last] + WINDOW_SECONDS - SPARSE_SECONDS)
         first = next(
-            (one for one in failing if earliest <= one <= last and _is_outage(totals, one, last, limits)), None
+            (one for one in totals.failing if earliest <= one <= last and totals.is_outage(one, last, limits)), None
         )
         if first is not None:
-            found.append((totals.failed[last + 1] - totals.failed[first], first, last))
+            found.append((totals.failed_within(first, last), first, last))
     if not found:
         return WindowVerdict()
     worst = max(found, key=lambda one: (one[0], -one[1]))
@@ -66,20 +65,12 @@ def may_be_sparse(buckets: Iterable[Bucket], *, since: int, end: int) -> bool:
     if starts and starts[-1] >= end - LONG_SECONDS // 2:
         return True
     return any(
-        totals.failed[place + 1] > totals.failed[place]
-        and totals.calls(bisect_left(starts, start + WINDOW_SECONDS - LONG_SECONDS), place) <= _FEW
-        for place, start in enumerate(starts)
-        if start >= since
+        totals.calls(bisect_left(starts, starts[place] + WINDOW_SECONDS - LONG_SECONDS), place) <= _FEW
+        for place in totals.failing
+        if starts[place] >= since
     )
 
 
 def has_little_traffic(buckets: Iterable[Bucket]) -> bool:
     """Return whether the calls of `LONG_SECONDS` are few."""
     return sum(row.failed + row.succeeded for row in buckets) <= _FEW
-
-
-def _is_outage(totals: RunningTotals, first: int, last: int, limits: Limits) -> bool:
-    failed, calls = totals.failed[last + 1] - totals.failed[first], totals.calls(first, last)
-    if failed < limits.minor or calls < limits.traffic or failed < limits.share * calls:
-        return False
-    return is_evident(failed, calls, limits.tolerated)

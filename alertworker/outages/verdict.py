@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from itertools import accumulate, groupby
+from itertools import groupby
 from typing import Final
 
 from alertworker.outages.evidence import evidence, is_evident
 from alertworker.outages.onset import onset
+from alertworker.outages.running_totals import RunningTotals
 from alertworker.outages.windows import Bucket, Limits, calls_before
 
 #: How far back the failures of a dead target count, in seconds.
@@ -87,10 +88,9 @@ def worst_from(rows: Sequence[Bucket], stretches: Sequence[tuple[int, int]], lim
 def _within(rows: Sequence[Bucket], begin: int, end: int, limits: Limits) -> WindowVerdict:
     """Return the verdict on a stretch, without stray failures before its onset."""
     own = [row for row in rows if begin <= row.start <= end]
-    found = _verdict(own, limits)
     if not limits.share:
-        return found
-    since = onset(own, found.failed / found.calls, limits)
+        return _verdict(own, limits)
+    since = onset(own, limits)
     return _verdict([row for row in own if row.start >= since], limits)
 
 
@@ -129,29 +129,6 @@ def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
     return replace(found, calls=found.failed, crossed=Threshold.MAJOR, is_dead=True)
 
 
-class RunningTotals:
-    """Running totals of failed and of all calls by bucket, so that the sums of a stretch cost one subtraction."""
-
-    def __init__(self, starts: Sequence[int], rows: Iterable[Bucket]) -> None:
-        failed, calls = Counter[int](), Counter[int]()
-        by_start: dict[int, list[Bucket]] = {}
-        for row in rows:
-            by_start.setdefault(row.start, []).append(row)
-            failed[row.start] += row.failed
-            calls[row.start] += row.failed + row.succeeded
-        self.failed = [0, *accumulate(failed[start] for start in starts)]
-        self._calls = [0, *accumulate(calls[start] for start in starts)]
-        self._before = [calls_before(by_start.get(start, ())) for start in starts]
-
-    def calls(self, first: int, last: int) -> int:
-        """Return the number of calls of a stretch from its first failure on."""
-        return self._calls[last + 1] - self._calls[first] - self._before[first]
-
-    def has_succeeded(self, first: int, last: int) -> bool:
-        """Return whether a call of a stretch succeeded, maybe before the first failure."""
-        return self._calls[last + 1] - self._calls[first] > self.failed[last + 1] - self.failed[first]
-
-
 class _Sums:
     """The sums of every stretch of a target. Stretches are named by the places of their first and last bucket."""
 
@@ -159,14 +136,13 @@ class _Sums:
         self._limits = limits
         self.starts = sorted({row.start for row in rows})
         self._all = RunningTotals(self.starts, rows)
-        failed = self._all.failed
-        self.failing = [place for place in range(len(self.starts)) if failed[place + 1] > failed[place]]
+        self.failing = self._all.failing
         self._least = _FAILING if limits.share else 1
         self._deployments = self._by_deployment(rows) if limits.deployments > 1 else []
 
     def failed_within(self, first: int, last: int) -> int:
         """Return the number of failed calls of a stretch."""
-        return self._all.failed[last + 1] - self._all.failed[first]
+        return self._all.failed_within(first, last)
 
     def longest_outage(self, first: int) -> tuple[int, int] | None:
         """Return the longest stretch from a failing bucket that is an outage; the longest has the most failures."""
@@ -184,11 +160,7 @@ class _Sums:
 
     def _is_outage(self, first: int, last: int) -> bool:
         limits = self._limits
-        failed = self.failed_within(first, last)
-        calls = self._all.calls(first, last)
-        if failed < limits.minor or calls < limits.traffic or failed < limits.share * calls:
-            return False
-        if not self._is_evident(failed, calls):
+        if not self._all.is_outage(first, last, limits):
             return False
         return limits.deployments == 1 or self._is_spread(first, last)
 
@@ -201,7 +173,7 @@ class _Sums:
         limits, failing, distinct = self._limits, 0, dict[str, tuple[int, int]]()
         answering = limits.answering
         for model, one in self._deployments:
-            failed, calls = one.failed[last + 1] - one.failed[first], one.calls(first, last)
+            failed, calls = one.failed_within(first, last), one.calls(first, last)
             if self._fails(failed, calls):
                 failing += 1
                 distinct[model] = max(distinct.get(model, (0, 0)), (failed, calls))
@@ -212,7 +184,7 @@ class _Sums:
         if failing < limits.deployments or not limits.share:
             return failing >= limits.deployments
         failed, calls = (sum(one[place] for one in distinct.values()) for place in (0, 1))
-        return failed >= limits.minor and calls >= limits.traffic and self._is_evident(failed, calls)
+        return failed >= limits.minor and calls >= limits.traffic and is_evident(failed, calls, limits.tolerated)
 
     def _fails(self, failed: int, calls: int) -> bool:
         """Return whether one of several deployments fails. If most of a model do, chance must be unlikely for each."""
@@ -235,9 +207,6 @@ class _Sums:
         ]
         counting = [one for one in found if self._limits.most or one[1].failed[-1] >= self._least]
         return sorted(counting, key=lambda one: one[1].failed[-1])
-
-    def _is_evident(self, failed: int, calls: int) -> bool:
-        return not self._limits.share or is_evident(failed, calls, self._limits.tolerated)
 
 
 def count_by_deployment(rows: Iterable[Bucket]) -> dict[str, tuple[int, int]]:

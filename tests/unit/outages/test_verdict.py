@@ -229,6 +229,25 @@ def test_a_stray_failure_before_an_outage_is_not_part_of_it() -> None:
     assert (verdict.since, verdict.failed, verdict.calls) == (600, 120, 120)
 
 
+def test_a_stray_failure_is_left_out_although_few_calls_succeeded_after_it() -> None:
+    """At little traffic five calls succeed in ten minutes. 55 % of all calls failed, but 100 % of the outage's."""
+    healthy = [Bucket(start, "d1", 1) for start in range(100, 600, 100)]
+    down = [Bucket(start, "d1", 0, {"503": 1}) for start in range(600, 650, 10)]
+    verdict = judge([Bucket(0, "d1", 0, {"timeout": 1}), *healthy, *down], LIMITS)
+
+    assert (verdict.since, verdict.failed, verdict.calls) == (600, 5, 5)
+
+
+def test_stray_failures_do_not_make_up_for_failures_that_an_outage_lacks() -> None:
+    """Four of four calls are stronger evidence than six of thirteen, so the outage waits for its fifth failure."""
+    strays = [Bucket(start, "d1", 4, {"timeout": 1}) for start in (0, 10)]
+    down = [Bucket(start, "d1", 0, {"503": 1}) for start in range(600, 650, 10)]
+
+    assert not judge([*strays, *down[:4]], LIMITS).crossed
+    verdict = judge([*strays, *down], LIMITS)
+    assert (verdict.since, verdict.failed) == (600, 5)
+
+
 @pytest.mark.parametrize(
     ("good", "after", "expected"),
     [(0, 0, True), (1, 0, False), (0, 95, False)],

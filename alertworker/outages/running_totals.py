@@ -1,0 +1,63 @@
+"""Running totals of a target's calls, so that the sums of a stretch cost one subtraction. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from alertworker.outages.evidence import CLEARLY, MIN_EVIDENCE, evidence
+from alertworker.outages.windows import Bucket, Limits, calls_before
+
+
+class RunningTotals:
+    """Running totals of failed and of all calls by bucket. A stretch has the places of its first and last bucket."""
+
+    def __init__(self, starts: Sequence[int], rows: Iterable[Bucket]) -> None:
+        failed, calls = Counter[int](), Counter[int]()
+        by_start: dict[int, list[Bucket]] = {}
+        for row in rows:
+            by_start.setdefault(row.start, []).append(row)
+            failed[row.start] += row.failed
+            calls[row.start] += row.failed + row.succeeded
+        self.failed = [0, *accumulate(failed[start] for start in starts)]
+        self.failing = [place for place, start in enumerate(starts) if failed[start]]
+        self._calls = [0, *accumulate(calls[start] for start in starts)]
+        self._before = [calls_before(by_start.get(start, ())) for start in starts]
+
+    def failed_within(self, first: int, last: int) -> int:
+        """Return the number of failed calls of a stretch."""
+        return self.failed[last + 1] - self.failed[first]
+
+    def calls(self, first: int, last: int) -> int:
+        """Return the number of calls of a stretch from its first failure on."""
+        return self._calls[last + 1] - self._calls[first] - self._before[first]
+
+    def has_succeeded(self, first: int, last: int) -> bool:
+        """Return whether a call of a stretch succeeded, maybe before the first failure."""
+        return self._calls[last + 1] - self._calls[first] > self.failed_within(first, last)
+
+    def is_outage(self, first: int, last: int, limits: Limits) -> bool:
+        """Return whether the calls of a stretch are an outage by their counts, their share and the evidence.
+
+        It must be clearly stronger evidence than its newest failures alone, if these are too few for an outage:
+        otherwise the failures before may be strays. Without a minimum share the counts alone decide.
+        """
+        failed, calls = self.failed_within(first, last), self.calls(first, last)
+        if failed < limits.minor or calls < limits.traffic or failed < limits.share * calls:
+            return False
+        if not limits.share:
+            return True
+        proof = evidence(failed, calls, limits.tolerated)
+        return proof >= MIN_EVIDENCE and proof >= self._newest(first, last, limits) + CLEARLY
+
+    def _newest(self, first: int, last: int, limits: Limits) -> float:
+        """Return the strongest evidence of the newest failures, while they are fewer than a minor outage needs."""
+        strongest = -CLEARLY
+        for place in range(last, first, -1):
+            failed = self.failed_within(place, last)
+            if failed >= limits.minor:
+                break
+            if self.failed[place + 1] > self.failed[place]:
+                strongest = max(strongest, evidence(failed, self.calls(place, last), limits.tolerated))
+        return strongest
