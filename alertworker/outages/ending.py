@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from itertools import groupby
-from math import log
+from math import log, sqrt
 from typing import Final, NamedTuple
 
 from alertworker.outages.verdict import judge
-from alertworker.outages.windows import Bucket, Limits
+from alertworker.outages.windows import LONG_SECONDS, Bucket, Limits
 
 #: An outage without any call for this many seconds is closed with an unknown end.
 NO_TRAFFIC_SECONDS: Final = 900
@@ -19,6 +19,11 @@ NO_TRAFFIC_SECONDS: Final = 900
 DEAD_LASTS: Final = timedelta(hours=24)
 #: How strong the proof of a recovery must be, in nats: chance alone reaches it once in 600 times.
 _MIN_PROOF: Final = 6.4
+#: How often chance may end an outage that continues: after each failure the successes that follow may look like the
+#: end, so the more calls fail in this time, the stronger the proof must be.
+_ONCE_IN: Final = timedelta(days=1)
+#: From this number of calls on, the end allows for the error of the measured rate.
+_MANY: Final = 200
 #: The bounds of an outage's error rate. A lower rate is hardly an outage. At the upper one a single success ends it.
 _LEAST, _MOST = 0.1, 0.999
 
@@ -43,7 +48,7 @@ def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int, 
     The outage began at the epoch second ``since``. ``until`` is a bucket's start, and all events from before it have
     arrived. ``buckets`` are those since `lookback`, or of the last ``reach`` seconds if that is more. An outage is over
     if calls succeed again and the last window alone is not an outage. With a minimum share, the successes must also be
-    too many for the outage's error rate: one is enough if every call failed, about 40 are needed if 15 % failed.
+    too many for the outage's error rate: one is enough if every call failed, about 50 are needed if 15 % failed.
     Without any call the end is unknown.
     """
     rows = [row for row in buckets if row.start >= until - max(reach, lookback(limits))]
@@ -57,8 +62,9 @@ def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int, 
         after = [row.last_success for row in rows if row.last_success > failed]
         return Ending(End.RECOVERED, min(after) // 1_000) if after else None
     ordered = sorted(rows, key=lambda row: (row.start, row.deployment_id))
-    at, proof = _Stretch.of([row for row in ordered if row.start >= since]).recovery(limits)
-    return Ending(End.RECOVERED, at) if succeeded and proof >= _MIN_PROOF else None
+    stretch = _Stretch.of([row for row in ordered if row.start >= since])
+    at, proof = stretch.recovery(limits, enough=stretch.proof)
+    return Ending(End.RECOVERED, at) if succeeded and proof >= stretch.proof else None
 
 
 def lookback(limits: Limits) -> int:
@@ -97,32 +103,50 @@ def still_fails(buckets: Iterable[Bucket], limits: Limits, *, after: float) -> b
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Buckets in their order, and the share of failed calls from the first failing bucket to the last one."""
+    """Buckets in their order, and the sums from the first failing bucket to the last one, ``seconds`` later."""
 
     rows: Sequence[Bucket]
-    share: float
+    failed: int = 0
+    calls: int = 0
+    seconds: int = 0
 
     @classmethod
     def of(cls, rows: Sequence[Bucket]) -> _Stretch:
         failing = [row.start for row in rows if row.failed]
-        inside = [row for row in rows if failing and failing[0] <= row.start <= failing[-1]]
+        if not failing:
+            return cls(rows)
+        inside = [row for row in rows if failing[0] <= row.start <= failing[-1]]
         calls = sum(row.failed + row.succeeded for row in inside)
-        return cls(rows, sum(row.failed for row in inside) / calls if calls else 0.0)
+        return cls(rows, sum(row.failed for row in inside), calls, failing[-1] - failing[0])
 
-    def recovery(self, limits: Limits) -> tuple[int, float]:
+    @property
+    def share(self) -> float:
+        """The share of failed calls, 0 without any."""
+        return self.failed / self.calls if self.calls else 0.0
+
+    @property
+    def proof(self) -> float:
+        """How strong the proof of the end must be, in nats. After an outage without any success, one is enough."""
+        if self.failed == self.calls:
+            return _MIN_PROOF
+        failures = self.failed * _ONCE_IN.total_seconds() / max(LONG_SECONDS, self.seconds)
+        return max(_MIN_PROOF, log(failures))
+
+    def recovery(self, limits: Limits, *, enough: float = _MIN_PROOF) -> tuple[int, float]:
         """Return the epoch second from which the calls suggest a recovery, and how strongly, in nats.
 
-        It is a cumulative sum of log-likelihood ratios (CUSUM), kept between 0 and `_MIN_PROOF`: how much better a
+        It is a cumulative sum of log-likelihood ratios (CUSUM), kept between 0 and ``enough``: how much better a
         healthy error rate explains the calls than the outage's error rate. So calls before the last failures neither
         delay the end nor cause it. The recovery begins where the sum last left 0.
         """
         if not self.share:  # a success and no failure for the whole lookback
-            return next((row.start for row in self.rows if row.succeeded), 0), _MIN_PROOF
-        share = min(_MOST, max(_LEAST, self.share))
+            return next((row.start for row in self.rows if row.succeeded), 0), enough
+        error = sqrt(self.share * (1 - self.share) / self.calls) if self.calls >= _MANY else 0.0
+        share = min(_MOST, max(_LEAST, self.share - error))
         gain, loss = log((1 - limits.tolerated) / (1 - share)), log(limits.tolerated / share)
         proof, begins = 0.0, 0
         for start, bucket in groupby(self.rows, key=lambda row: row.start):
             same = list(bucket)  # deployments of a region or model in the same seconds have no order
             begins = begins if proof else max(start, *(row.last_failure // 1_000 for row in same))
-            proof = min(_MIN_PROOF, max(0.0, proof + sum(row.succeeded * gain + row.failed * loss for row in same)))
+            proof = min(enough, max(0.0, proof + sum(row.succeeded * gain + row.failed * loss for row in same)))
         return begins, proof

@@ -146,7 +146,7 @@ def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbo
         ingest_at(runtime, attempt(second), lost(second), success(second), at=second)
         run_until_quiet(runtime, after(second))
     for at in (30, 60):
-        ingest_at(runtime, *[success(at)] * 5, at=at)
+        ingest_at(runtime, *[success(at)] * 6, at=at)
         pass_time(runtime, at)
     assert sent_of(outbox) == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
     (minor,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from alertworker.outages.ending import ended
 from alertworker.outages.sparse import SPARSE_SECONDS, judge_any, judge_sparse, may_be_sparse
 from alertworker.outages.verdict import judge
@@ -68,3 +70,18 @@ def test_an_end_looks_back_as_far() -> None:
     rows = [*calls(2_220, 60, 6), *answered]
     assert ended(rows, LIMITS, since=0, until=3_100) is not None
     assert ended(rows, LIMITS, since=0, until=3_100, reach=SPARSE_SECONDS) is None
+
+
+def test_a_brownout_does_not_end_by_chance() -> None:
+    """15 % of 12 calls a minute fail for 12 hours. In two hours 30 successes in a row are likely, 50 are not."""
+    chance, rows = Random(3), list[Bucket]()
+    ends = 0
+    for start in range(0, 12 * 3_600, 10):
+        failed = sum(chance.random() < 0.15 for _ in range(2))
+        moment = start * 1_000
+        causes = {"503": failed} if failed else {}
+        rows.append(Bucket(start, "d1", 2 - failed, causes, moment * (failed < 2), moment * (failed > 0)))
+        rows = rows[-360:]
+        if start % 30 == 0 and len(rows) == 360:
+            ends += ended(rows, LIMITS, since=0, until=start + 10, reach=SPARSE_SECONDS) is not None
+    assert ends == 0
