@@ -1,8 +1,8 @@
-"""Failed calls: the share of a deployment's calls decides the severity of their alert, and whether it is summed up."""
+"""Failed calls and cooldowns: a deployment's calls decide the severity of their alert, and whether it is summed up."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Final
@@ -11,7 +11,7 @@ from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import RELAYED, AlertType, Kind, Severity
 from alertworker.outages.evidence import evidence
 from alertworker.outages.grade import HARM, hurts_users
-from alertworker.outages.windows import LONG_SECONDS, Target, bucket_of
+from alertworker.outages.windows import LONG_SECONDS, Bucket, Limits, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime
@@ -21,6 +21,8 @@ from alertworker.routing.inhibitions import SourceFilter
 #: The evidence, in nats, below which failed calls may be chance. Chance reaches it once in 20 times, and at
 #: an error rate well below the tolerated one hardly ever.
 _LEAST: Final = 3.0
+#: The types whose summaries at Low depend on the deployment's calls.
+_JUDGED: Final = frozenset({AlertType.LLM_EXCEPTIONS, AlertType.COOLDOWN_DEPLOYMENT})
 #: The level of an alert about failures that hurt users. A first failed call has level 1.
 _HURTING: Final = 2
 
@@ -51,27 +53,32 @@ def _hurts(context: BatchContext, alert: Alert) -> bool:
 
 
 def find_by_chance(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtime) -> set[str]:
-    """Return the ids of those alerts of severity Low whose failed calls since the last message may be chance.
+    """Return the ids of those alerts of severity Low whose deployment's calls since the last message show no trouble.
 
-    A healthy deployment fails a few calls, too. They need no summary, unless the type has a digest of its own.
+    A healthy deployment fails a few calls, too. They need no summary, unless the type has a digest of its own. Nor do
+    its cooldowns, if it failed a smaller share of its calls than an outage has: other deployments answered them.
     """
     limits = runtime.policy.outages.deployment
-    if not limits.share or AlertType.LLM_EXCEPTIONS in runtime.router.digests:
+    judged = {one.id: one for one in alerts if _is_judged(one) and one.type not in runtime.router.digests}
+    if not limits.share or not judged:
         return set()
-    judged = {one.id: one for one in alerts if _is_judged(one)}
     targets = {name: Target(deployment_id=one.labels["deployment"]) for name, one in judged.items()}
     starts = {name: _counted_from(one) for name, one in judged.items()}
     earliest: dict[Target, int] = {}
     for name, target in targets.items():
         earliest[target] = min(starts[name], earliest.get(target, starts[name]))
-    rows = tx.outages.buckets_of(earliest) if earliest else {}
-    found = set[str]()
-    for name, alert in judged.items():
-        failed = alert.count - alert.notified_count
-        calls = sum(row.failed + row.succeeded for row in rows[targets[name]] if row.start >= starts[name])
-        if evidence(failed, max(failed, calls), limits.tolerated) < _LEAST:
-            found.add(name)
-    return found
+    rows = tx.outages.buckets_of(earliest)
+    since = {name: [row for row in rows[targets[name]] if row.start >= start] for name, start in starts.items()}
+    return {name for name, alert in judged.items() if _is_by_chance(alert, since[name], limits)}
+
+
+def _is_by_chance(alert: OpenAlert, rows: Sequence[Bucket], limits: Limits) -> bool:
+    """Return whether the calls of a deployment show no trouble. Cooldowns of which no call is known may be trouble."""
+    calls = sum(row.failed + row.succeeded for row in rows)
+    if alert.type is AlertType.COOLDOWN_DEPLOYMENT:
+        return calls > 0 and sum(row.failed for row in rows) < limits.share * calls
+    failed = alert.count - alert.notified_count
+    return evidence(failed, max(failed, calls), limits.tolerated) < _LEAST
 
 
 def find_hung(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtime) -> set[str]:
@@ -96,7 +103,7 @@ def find_hung(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtime) ->
 
 def _is_judged(alert: OpenAlert) -> bool:
     """Return whether the calls of a deployment decide about the next summary of an alert."""
-    is_low = alert.type is AlertType.LLM_EXCEPTIONS and alert.severity is Severity.LOW and alert.kind is Kind.NOTICE
+    is_low = alert.type in _JUDGED and alert.severity is Severity.LOW and alert.kind is Kind.NOTICE
     has_more = alert.count > alert.notified_count
     return is_low and has_more and bool(alert.labels.get("deployment")) and RELAYED not in alert.labels
 
