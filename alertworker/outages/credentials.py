@@ -16,6 +16,7 @@ from alertworker.alerts.call_description import name_call, newest_metadata
 from alertworker.alerts.catalogue import AlertType, OutageScope
 from alertworker.events import AttemptFailed
 from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
+from alertworker.outages.evidence import is_evident
 from alertworker.outages.facts import MAX_NAMES, spell_calls, titles_of
 from alertworker.outages.grade import Grade
 from alertworker.outages.rows import CredentialKey
@@ -82,10 +83,12 @@ class Report:
 def judge_credential(rows: Sequence[Refusals], limits: Limits) -> WindowVerdict | None:
     """Return the verdict on a credential's refused calls since its last success, ``None`` if they are too few.
 
-    No call succeeded meanwhile, so as many calls as a minor outage needs are evidence.
+    No call succeeded meanwhile, so as many calls as a minor outage needs are evidence. Fewer are enough if they prove
+    it: the outage of a deployment has its stray failures, too, and must not come first.
     """
     verdict = _verdict(rows)
-    return verdict if limits.share and verdict.failed >= max(1, limits.minor) else None
+    proves = verdict.failed >= limits.minor or is_evident(verdict.failed, verdict.calls, limits.tolerated)
+    return verdict if limits.share and verdict.failed and proves else None
 
 
 def _verdict(rows: Sequence[Refusals]) -> WindowVerdict:

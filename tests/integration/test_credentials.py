@@ -58,7 +58,7 @@ def test_a_revoked_key_is_one_condition(runtime: Runtime, outbox: Outbox) -> Non
     assert outbox.sent[0].since == after(60)
     assert outbox.sent[0].facts["Credential"].startswith(KEY)
     assert outbox.sent[1].headline == f"Resolved after 13 min: {HEADLINE}"
-    assert outbox.sent[0].facts["Attempts"] == "5 of 5 failed in 1 min 30 s"
+    assert outbox.sent[0].facts["Attempts"] == "4 of 4 failed in 1 min 10 s"
     assert outbox.sent[0].what_to_do.startswith("Rotate the key")
 
 

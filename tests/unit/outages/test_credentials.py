@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from alertworker.alerts.catalogue import Severity
@@ -31,7 +33,7 @@ def test_refusals_of_all_deployments_count_together() -> None:
     found = judge_credential([refused("d1", 2), refused("d2", 3, forbidden=1)], LIMITS)
     assert found is not None
     assert (found.failed, found.causes, set(found.failures)) == (5, {"401": 4, "403": 1}, {"d1", "d2"})
-    assert judge_credential([refused("d1", 4)], LIMITS) is None
+    assert judge_credential([refused("d1", 3)], LIMITS) is None
     assert judge_credential([], LIMITS) is None
     assert judge_credential([refused("d1", 40)], Limits(seconds=60, minor=5, major=10)) is None
 
@@ -92,3 +94,12 @@ def test_it_ends_with_a_success(
 ) -> None:
     """The success is with this credential, or with its replacement on the same deployments."""
     assert ended([refused("d1", 5), refused("d2", 5)], state, successes, until=until) is expected
+
+
+def test_refusals_that_prove_it_are_enough() -> None:
+    """Four of four are an evidence of 18.4. With a stray failure they are an outage of their deployment."""
+    found = judge_credential([refused("d1", 4)], LIMITS)
+
+    assert found is not None
+    assert found.failed == 4
+    assert judge_credential([refused("d1", 4)], replace(LIMITS, tolerated=0.05)) is None
