@@ -6,6 +6,7 @@ alerting threshold is a single event, its end.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -249,6 +250,7 @@ class AttemptFailed(CallEvent):
 
     type: Literal["llm.attempt.failed"] = "llm.attempt.failed"
     failure: Failure
+    #: How long the attempt took. ``None`` where the producer does not say.
     seconds: Seconds | None = None
     fallback_depth: Count = 0
     #: Whether the call failed on this deployment for the first time. A call that is retried there is one failed call.
@@ -256,6 +258,11 @@ class AttemptFailed(CallEvent):
     first_on_deployment: bool | None = None
     #: The deployment's own API key. ``None`` where a client brought the key.
     credential: Credential | None = None
+
+    @property
+    def began_at(self) -> datetime:
+        """The time at which the attempt began, as far as it is known."""
+        return self.occurred_at - timedelta(seconds=self.seconds or 0)
 
 
 class DeploymentCooledDown(Event):

@@ -55,7 +55,7 @@ def judge_models(context: BatchContext, counted: CountedCalls) -> list[ModelJudg
     own: dict[str, list[AttemptFailed]] = {}
     moments: dict[str, list[int]] = {}
     for model, outage in known.items():
-        own[model] = [one for one in events.get(model, ()) if one.occurred_at.timestamp() >= outage.over_until]
+        own[model] = [one for one in events.get(model, ()) if one.began_at.timestamp() >= outage.over_until]
         moments[model] = [bucket_of(event.occurred_at.timestamp()) for event in own[model]]
         moments[model] += [bucket for bucket in lost.get(model, ()) if bucket >= outage.over_until]
     judged = _judge(context, counted, {model: known[model] for model in sorted(known) if moments[model]}, moments)

@@ -104,8 +104,11 @@ def _judge_failures(
     scope: RegionScope,
     problems: CallerProblems,
 ) -> _Failures | None:
-    """Judge the windows with a target's failed calls, ``None`` if all of them are from before its last end."""
-    events = [event for event in failed if event.occurred_at.timestamp() >= outage.over_until]
+    """Judge the windows with a target's failed calls, ``None`` if all of them began before its last end.
+
+    Attempts that time out after ten minutes show how the target was then.
+    """
+    events = [event for event in failed if event.began_at.timestamp() >= outage.over_until]
     if not events:
         context.tx.count(CounterName.LATE_ATTEMPTS, "after its outage", len(failed))
         return None

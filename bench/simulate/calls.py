@@ -140,6 +140,7 @@ class Calls:
             return
         call.deployment = deployment
         call.attempts += 1
+        call.tried = moment + process.ahead
         fault = self._fault(call, deployment, moment) if self._active else None
         if fault is not None and fault.hang:
             self._hang(call, process, deployment, fault, moment)

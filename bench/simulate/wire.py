@@ -44,6 +44,8 @@ class Call:
     stream: bool = False
     deployment: Deployment | None = None
     attempts: int = 0
+    #: When the last attempt began.
+    tried: float = 0.0
     retries_left: int = 0
     fallbacks: list[str] = field(default_factory=list)
     depth: int = 0
@@ -90,7 +92,7 @@ class Wire:
         caller = self._caller(call.caller) if call.caller is not None else ""
         return (
             f'{{"type":"llm.attempt.failed",{self._base(moment)},{_identity(call)},{self._deployment(deployment)}{caller},'
-            f'"failure":{_failure(error)},"fallback_depth":{call.depth}{first}}}'
+            f'"failure":{_failure(error)},"seconds":{moment - call.tried:.3f},"fallback_depth":{call.depth}{first}}}'
         )
 
     def cooled_down(self, call: Call, deployment: Deployment, error: Error, moment: float, seconds: float) -> str:

@@ -267,6 +267,23 @@ def test_a_late_batch_opens_nothing_that_is_over(runtime: Runtime, outbox: Outbo
     assert sent_of(outbox)[2:] == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
 
 
+def test_attempts_that_began_before_the_end_open_no_new_outage(runtime: Runtime, outbox: Outbox) -> None:
+    """They time out minutes after the deployment has recovered. Attempts that began later show a new outage."""
+    ingest_at(runtime, *(attempt(n) for n in range(10)))
+    run_until_quiet(runtime, after(10))
+    ingest_at(runtime, success(70), at=70)
+    pass_time(runtime, 95)
+    slow = [attempt(n).model_copy(update={"seconds": 600.0}) for n in range(400, 420)]
+    ingest_at(runtime, *slow, at=420)
+    pass_time(runtime, 420)
+    assert [step for step, _ in sent_of(outbox)] == [Step.FIRING, Step.RESOLVED]
+
+    slow = [attempt(n).model_copy(update={"seconds": 600.0}) for n in range(2_400, 2_420)]
+    ingest_at(runtime, *slow, at=2_420)
+    pass_time(runtime, 2_420)
+    assert [step for step, _ in sent_of(outbox)] == [Step.FIRING, Step.RESOLVED, Step.FIRING]
+
+
 def test_a_late_batch_does_not_reword_a_major_outage(runtime: Runtime, store: SqlStore) -> None:
     """Five earlier failures are counted, and may move its start."""
     ingest_at(runtime, *(attempt(n) for n in range(60, 70)), at=70)

@@ -32,9 +32,9 @@ class Call:
 
     ``caller`` is LiteLLM's ``UserAPIKeyAuth``. ``deployment`` holds the last attempt's deployment, and is empty
     before the first attempt. It includes the deployment's key, so that errors can be masked. ``trying`` is true from
-    the start of an attempt until LiteLLM reports its failure. ``answered`` is true once the answer is complete and
-    only LiteLLM's success log is outstanding. ``announced`` is true if the call had hung before that. ``failed_on``
-    maps the ids of the deployments that failed this call to their fields.
+    the start of an attempt until LiteLLM reports its failure. ``tried`` is that start. ``answered`` is true once the
+    answer is complete and only LiteLLM's success log is outstanding. ``announced`` is true if the call had hung before
+    that. ``failed_on`` maps the ids of the deployments that failed this call to their fields.
     """
 
     call_id: str
@@ -53,6 +53,7 @@ class Call:
     attempts: int = 0
     fallbacks: int = 0
     trying: bool = False
+    tried: float = 0.0
     first_chunk: float | None = None
     last_chunk: float | None = None
     chunks: int = 0

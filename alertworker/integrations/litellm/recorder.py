@@ -121,7 +121,7 @@ class Recorder:
         """Record an attempt on a deployment. LiteLLM's nested calls report one attempt twice."""
         call = self._calls.get(name(attempt.get("litellm_call_id")) or "")
         if call is not None and not call.trying:
-            call.trying = True
+            call.trying, call.tried = True, time.time()
             call.attempts += 1
             call.fallbacks = max(call.fallbacks, count(attempt.get("fallback_depth")))
             call.deployment = needed_fields(attempt)
@@ -207,8 +207,9 @@ class Recorder:
     def _attempt_failed(
         self, call: Call | None, fields: dict[str, Any], failure: dict[str, Any], fallback_depth: int, key: object
     ) -> None:
-        first, brings_key = None, False
+        first, brings_key, took, now = None, False, None, time.time()
         if call is not None:
+            took = max(0.0, now - call.tried) if call.tried else None
             call.trying = False
             brings_key = call.brings_key
             if brings_key:
@@ -218,8 +219,9 @@ class Recorder:
         self._publisher.publish({
             **fields,
             "type": "llm.attempt.failed",
-            "occurred_at": moment(time.time()),
+            "occurred_at": moment(now),
             "failure": failure,
+            "seconds": took,
             "fallback_depth": max(0, fallback_depth),
             "first_on_deployment": first,
             "credential": None if brings_key else credential(key),

@@ -114,6 +114,22 @@ def test_a_failure_after_attempts_names_the_deployment_and_scrubs(publisher: Rec
     assert {event.failure.message for event in publisher.events} == {"[removed] said:[removed]"}
 
 
+def test_a_failed_attempt_says_how_long_it_took(publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker then knows whether the attempt began before the deployment recovered."""
+    hooks, now = recorder(publisher), [1_790_000_000.0]
+    monkeypatch.setattr("time.time", lambda: now[0])
+
+    def act() -> None:
+        hooks.started(request(), caller(), "acompletion")
+        for seconds in (600.0, 2.0):
+            hooks.attempt_started(attempt())
+            now[0] += seconds
+            hooks.attempt_failed(attempt(), ProviderError(500, "no"), None)
+
+    in_loop(act)
+    assert [event.seconds for event in publisher.events if event.type == "llm.attempt.failed"] == [600.0, 2.0]
+
+
 def test_a_failed_call_names_its_trace(publisher: RecordingPublisher) -> None:
     """LiteLLM's router makes it up once it routes; what the caller names goes before that."""
     hooks = recorder(publisher)
