@@ -30,6 +30,7 @@ from bench.simulate.labels import (
     nothing,
     outage,
     touches,
+    window,
 )
 from bench.simulate.scenario import Affected, Incident, Must, Scenario, Traffic
 
@@ -58,6 +59,23 @@ def hung_calls_fail(traffic: Traffic) -> Scenario:
     fault = down(10 * MINUTE, ONE, error=TIMEOUT, hang=10 * MINUTE)
     what = "a deployment's calls time out after 10 min"
     return _hung("hung-calls-fail", what, fault, conditions=2)
+
+
+def long_timeouts(traffic: Traffic) -> Scenario:
+    """Calls that began before the recovery time out until 10 minutes after it: that is no second outage."""
+    lasts, hang = 30 * MINUTE, 10 * MINUTE
+    fault = down(lasts, ONE, error=TIMEOUT, hang=hang)
+    first = hang * 1.1  # until then no call has timed out
+    hung = _hung("hung", "", fault).incidents[0]
+    hung = replace(hung, affected=Affected(touched=frozenset({"gpt-4o"})))
+    failed = outage(traffic, lasts, counted_from=first, within=window(traffic), end_within=first + end(traffic))
+    return Scenario(
+        "long-timeouts",
+        "a deployment's calls time out after 10 min, for 30 min",
+        lasts + hang + TAIL,
+        (fault,),
+        (hung, replace(failed, grace=first + MINUTE)),
+    )
 
 
 def stalled_streams(traffic: Traffic) -> Scenario:
@@ -197,6 +215,7 @@ def healthy_wave(traffic: Traffic) -> Scenario:
 PROCESSES: Final[tuple[Callable[[Traffic], Scenario], ...]] = (
     hung_calls,
     hung_calls_fail,
+    long_timeouts,
     stalled_streams,
     abandoned_streams,
     crash_loop,
