@@ -350,13 +350,13 @@ def test_few_calls_that_all_fail_are_one_outage(runtime: Runtime, outbox: Outbox
 def test_an_outage_lasts_until_successes_are_more_than_its_error_rate_explains(
     runtime: Runtime, outbox: Outbox
 ) -> None:
-    """Half of the calls fail: a few successes in a row are chance, ten are not."""
+    """Half of 60 calls a minute fail: within a day chance brings ten successes in a row, but hardly sixteen."""
     ingest_at(runtime, *(attempt(n) for n in range(0, 60, 2)), *(success(n) for n in range(1, 60, 2)), at=60)
-    ingest_at(runtime, *(success(70 + n) for n in range(5)), at=75)
+    ingest_at(runtime, *(success(70 + n) for n in range(10)), at=80)
     pass_time(runtime, 160)
     assert [step for step, _ in sent_of(outbox)] == [Step.FIRING]
 
-    ingest_at(runtime, *(success(170 + n) for n in range(5)), at=175)
+    ingest_at(runtime, *(success(164 + n) for n in range(6)), at=175)
     pass_time(runtime, 190)
     assert [step for step, _ in sent_of(outbox)] == [Step.FIRING, Step.RESOLVED]
 
