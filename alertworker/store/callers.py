@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import date, datetime
 from itertools import groupby
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import select, tuple_
 from typing_extensions import override
 
 from alertworker.alerts.catalogue import AlertType
@@ -15,11 +14,12 @@ from alertworker.outages.callers import MAX_KEYS, MIN_KEYS, KeyRow, ModelUse
 from alertworker.outages.rows import FailingKey, KeyFailures
 from alertworker.outages.windows import Target
 from alertworker.ports.callers import CallerPort
+from alertworker.store.rows import rows_of
 from alertworker.store.schema.alerts import ALERTS, OPEN
 from alertworker.store.schema.ledger import SPEND
 from alertworker.store.schema.outages import FAILING_KEYS, OUTAGES
-from alertworker.store.sums import capped_add, capped_sum
-from alertworker.store.upsert import Statements, insert_or
+from alertworker.store.sums import capped_sum
+from alertworker.store.upsert import Statements
 
 #: How many buckets one statement names.
 _CHUNK = 500
@@ -37,23 +37,13 @@ class CallerStatements(Statements, CallerPort):
         A key that once falls out of the smallest ones of a bucket never gets back. So the sums of the keys that count
         are exact, in any order of batches. Two workers may store a few more at once; readers leave these out.
         """
-        wanted = sorted(failures)
-        stored = self._stored({key[:4] for key in wanted})
-        rows = []
-        for place, group in groupby(wanted, key=lambda key: key[:4]):
+        stored = self._stored({key[:4] for key in failures})
+        kept: dict[FailingKey, KeyFailures] = {}
+        for place, group in groupby(sorted(failures), key=lambda key: key[:4]):
             keys = list(group)
             smallest = set(sorted(stored.get(place, set()) | {key.key_hash for key in keys})[:MAX_KEYS])
-            rows += [key._asdict() | asdict(failures[key]) for key in keys if key.key_hash in smallest]
-        if not rows:
-            return
-        greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
-        statement = insert_or(self.connection, FAILING_KEYS)
-        sums = {
-            "failed": capped_add(FAILING_KEYS.c.failed, statement.excluded.failed),
-            "model": greatest(FAILING_KEYS.c.model, statement.excluded.model),
-        }
-        index = list(FAILING_KEYS.primary_key)
-        self.connection.execute(statement.on_conflict_do_update(index_elements=index, set_=sums), rows)
+            kept |= {key: failures[key] for key in keys if key.key_hash in smallest}
+        self._add(FAILING_KEYS, rows_of(kept), latest=("model",))
 
     @override
     def failing_keys(self, target: Target, *, start: int, end: int) -> list[KeyRow]:

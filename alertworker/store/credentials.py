@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict
 from typing import Final, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, tuple_, union_all, update
@@ -14,8 +13,9 @@ from alertworker.outages.ending import NO_TRAFFIC_SECONDS
 from alertworker.outages.rows import CallKey, CallSums, CredentialKey, RefusalKey, RefusalSums
 from alertworker.outages.windows import Calls
 from alertworker.ports.credentials import CredentialPort
+from alertworker.store.rows import rows_of
 from alertworker.store.schema.outages import CREDENTIALS, OUTAGE_CALLS, REFUSALS, WINDOWS
-from alertworker.store.sums import capped_add, capped_sum
+from alertworker.store.sums import capped_sum
 from alertworker.store.upsert import Statements, insert_or
 
 _T = TypeVar("_T")
@@ -60,14 +60,7 @@ class CredentialStatements(Statements, CredentialPort):
             insert = insert_or(self.connection, CREDENTIALS)
             last = {"last_success": greatest(CREDENTIALS.c.last_success, insert.excluded.last_success)}
             self.connection.execute(insert.on_conflict_do_update(index_elements=list(_KEY), set_=last), rows)
-        if refusals:
-            insert = insert_or(self.connection, REFUSALS)
-            sums: dict[str, object] = {
-                name: capped_add(REFUSALS.c[name], insert.excluded[name]) for name in ("unauthorized", "forbidden")
-            }
-            sums |= {name: greatest(REFUSALS.c[name], insert.excluded[name]) for name in ("last_refusal", "model")}
-            upsert = insert.on_conflict_do_update(index_elements=list(REFUSALS.primary_key), set_=sums)
-            self.connection.execute(upsert, [key._asdict() | asdict(refusals[key]) for key in sorted(refusals)])
+        self._add(REFUSALS, rows_of(refusals), latest=("last_refusal", "model"))
 
     def _hurt(self, ended: Mapping[CallKey, CallSums]) -> set[CredentialKey]:
         """Return the refused credentials of deployments that failed a lost call."""

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from alertworker.alerts.tables import Attachment
 from alertworker.ports.occurrences import OccurrencePort
+from alertworker.store.rows import Rows
 from alertworker.store.schema.alerts import ATTACHMENTS, MEMBERS, PARTS
 from alertworker.store.upsert import Statements, insert_or
 
@@ -35,10 +36,8 @@ class OccurrenceStatements(Statements, OccurrencePort):
 
     @override
     def add_parts(self, alert_id: str, parts: Mapping[str, int]) -> None:
-        named = sorted(parts.items())
-        self._add(
-            PARTS, [{"alert_id": alert_id, "part": part, "count": count, "notified_count": 0} for part, count in named]
-        )
+        rows = [(alert_id, part, count, 0) for part, count in sorted(parts.items())]
+        self._add(PARTS, Rows(("alert_id", "part", "count", "notified_count"), rows))
 
     @override
     def attach(self, alert_id: str, attachments: Sequence[Attachment]) -> None:

@@ -25,7 +25,7 @@ from alertworker.ports import OutagePort
 from alertworker.store.callers import CallerStatements
 from alertworker.store.connection import columns_of, read_rows
 from alertworker.store.credentials import CredentialStatements
-from alertworker.store.ledger.rows import rows_of
+from alertworker.store.rows import rows_of
 from alertworker.store.schema.outages import CAUSES, MODEL_CALLS, OUTAGE_CALLS, OUTAGES, WINDOWS
 from alertworker.store.sums import capped_sum
 from alertworker.store.upsert import Statements, insert_or
@@ -62,10 +62,10 @@ class OutageStatements(Statements, OutagePort):
 
     @override
     def add_sums(self, sums: OutageSums) -> None:
-        self._add(WINDOWS, rows_of(sums.windows).mappings(), latest=("last_success", "model"))
-        self._add(CAUSES, rows_of(sums.causes).mappings(), latest=("last_failure",), earliest="first_failure")
-        self._add(OUTAGE_CALLS, rows_of(sums.calls).mappings())
-        self._add(MODEL_CALLS, rows_of(sums.models).mappings())
+        self._add(WINDOWS, rows_of(sums.windows), latest=("last_success", "model"))
+        self._add(CAUSES, rows_of(sums.causes), latest=("last_failure",), earliest="first_failure")
+        self._add(OUTAGE_CALLS, rows_of(sums.calls))
+        self._add(MODEL_CALLS, rows_of(sums.models))
         self._callers.add_failing_keys(sums.failing_keys)
         self._credentials.add_refusals(sums.refusals, sums.accepted, sums.calls)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 from sqlalchemy import BigInteger, Column, ColumnElement, FunctionElement, Table, case, func
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from alertworker.ledger.rows import MAX_TOTAL
+from alertworker.store.rows import Rows
 from alertworker.store.schema.base import Count, Summed
 
 #: SQLite adds up the lowest bits of all numbers and the rest of them apart. Neither sum overflows within 4e9 rows.
@@ -73,6 +74,16 @@ def most_of(column: Column[int]) -> int:
 def fitted(table: Table, row: Mapping[str, object]) -> dict[str, object]:
     """Return a row's values with each sum cut to the largest one."""
     return {name: _fitted(table.c[name], value) for name, value in row.items()}
+
+
+def fitted_rows(table: Table, rows: Rows) -> Rows:
+    """Return rows with each sum cut to the largest one. Hardly any is larger, so whole columns are compared."""
+    columns = list(zip(*rows.values, strict=True))
+    for place, name in enumerate(rows.names):
+        kind, values = table.c[name].type, columns[place]
+        if isinstance(kind, Summed) and max(numbers := cast("tuple[int, ...]", values)) > kind.most:
+            columns[place] = tuple(min(number, kind.most) for number in numbers)
+    return Rows(rows.names, list(zip(*columns, strict=True)))
 
 
 def _fitted(column: Column[object], value: object) -> object:

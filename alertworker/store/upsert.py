@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import Connection, Table, case, func
+from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import override
 
@@ -18,9 +17,11 @@ from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.events.base import new_id
 from alertworker.ports.batches import CounterName, CounterPort
 from alertworker.ports.dead_letters import DeadLetterPort
+from alertworker.store.additions import addition, parameters
+from alertworker.store.rows import Rows
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS
-from alertworker.store.sums import capped_add, fitted
+from alertworker.store.sums import fitted_rows
 from alertworker.text.ids import safe_id, storable
 from alertworker.text.shorten import shorten
 
@@ -108,7 +109,7 @@ class Statements(CounterPort, DeadLetterPort):
     @override
     def count(self, name: CounterName, label: str, by: int = 1) -> None:
         if by:
-            self._add(COUNTERS, [{"name": name, "label": label, "value": by}])
+            self._add(COUNTERS, Rows(("name", "label", "value"), [(name, label, by)]))
 
     def count_unknown(self, stored: StoredReader) -> None:
         """Count the values that were replaced because only a newer version knows them, and warn about them."""
@@ -116,28 +117,12 @@ class Statements(CounterPort, DeadLetterPort):
             _warn_of_unknown(value)
             self.count(CounterName.UNKNOWN_VALUES, shorten(value, _MAX_LABEL))
 
-    def _add(
-        self, table: Table, rows: Sequence[Mapping[str, object]], *, latest: Sequence[str] = (), earliest: str = ""
-    ) -> None:
-        """Insert rows and add their sums to those that exist. All rows have the same columns.
+    def _add(self, table: Table, rows: Rows, *, latest: tuple[str, ...] = (), earliest: str = "") -> None:
+        """Insert rows and add their sums to those that exist.
 
         Of the columns ``latest`` the greater value stays. Of the column ``earliest`` the smaller one stays, and NULL.
         """
-        if not rows:
-            return
-        keys = [column.key for column in table.primary_key]
-        statement = insert_or(self.connection, table)
-        added = [table.c[name] for name in rows[0] if name not in keys]
-        sums: dict[str, object] = {
-            column.key: capped_add(column, statement.excluded[column.key])
-            for column in added
-            if column.key not in {*latest, earliest}
-        }
-        greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
-        sums |= {name: greatest(table.c[name], statement.excluded[name]) for name in latest}
-        if earliest:
-            later = table.c[earliest] > statement.excluded[earliest]
-            sums[earliest] = case((later, statement.excluded[earliest]), else_=table.c[earliest])
-        self.connection.execute(
-            statement.on_conflict_do_update(index_elements=keys, set_=sums), [fitted(table, row) for row in rows]
-        )
+        if rows.values:
+            dialect = self.connection.dialect.name
+            statement = addition(table, rows.names, dialect, latest=latest, earliest=earliest)
+            self.connection.execute(statement, parameters(fitted_rows(table, rows)))

@@ -22,6 +22,7 @@ from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
 from alertworker.pipeline.report import Reporter
 from alertworker.reports import Calendar
 from alertworker.store import SqlLedgerReader, SqlStore
+from alertworker.store.rows import Rows
 from alertworker.store.schema import METADATA
 from alertworker.store.schema.base import Summed
 from alertworker.store.schema.budgets import BUDGETS
@@ -137,9 +138,10 @@ def test_no_row_of_a_sum_overflows(store: SqlStore, name: str) -> None:
     keys = {column.key for column in table.primary_key}
     filler = {column.key: _value(column.type) for column in table.columns if column.key in keys or not column.nullable}
     filler = {key: value for key, value in filler.items() if key not in values}
+    row, latest = filler | values, tuple(filler.keys() - keys)
     with store.engine.begin() as connection:
         for _ in range(2):
-            Statements(connection)._add(table, [filler | values], latest=[*filler.keys() - keys])
+            Statements(connection)._add(table, Rows(tuple(row), [tuple(row.values())]), latest=latest)
         found = connection.execute(select(*GROWING[name])).one()
         total = connection.execute(select(*(capped_sum(column) for column in GROWING[name]))).one()
 

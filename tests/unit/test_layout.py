@@ -47,6 +47,7 @@ STEPS = {
 }
 #: Modules of the store that are its own machinery, and no concept's.
 STORE = {
+    "additions",
     "admin",
     "alert_rows",
     "alert_search",

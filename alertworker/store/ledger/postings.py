@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
-from sqlalchemy import (
-    ARRAY,
-    Connection,
-    Select,
-    Table,
-    column,
-    func,
-    literal,
-    select,
-    true,
-    tuple_,
-)
+from sqlalchemy import Connection, Table, func, select, tuple_
 from typing_extensions import override
 
 from alertworker.budgets.configured import NO_EXEMPTIONS, CapExemptions
@@ -28,7 +16,6 @@ from alertworker.ledger.cardinality import MAX_FALLBACKS, MAX_OUTCOMES, OTHER, c
 from alertworker.ledger.postings import Postings
 from alertworker.ledger.rows import (
     SUCCEEDED,
-    SUMS,
     FallbackKey,
     FallbackSums,
     OutcomeKey,
@@ -37,9 +24,10 @@ from alertworker.ledger.rows import (
     SpendSums,
 )
 from alertworker.ports.postings import PostingPort
+from alertworker.store.additions import addition_with_totals, parameters
 from alertworker.store.ledger.aliases import AliasStatements, Entity
 from alertworker.store.ledger.months import month_of
-from alertworker.store.ledger.rows import Rows, rows_of
+from alertworker.store.rows import Rows, rows_of
 from alertworker.store.schema.ledger import (
     DROPS,
     FALLBACKS,
@@ -50,15 +38,11 @@ from alertworker.store.schema.ledger import (
     SPEND_MONTHS,
     SPEND_SIZES,
 )
-from alertworker.store.sums import capped_add, most_of
-from alertworker.store.upsert import Statements, insert_or
+from alertworker.store.sums import fitted_rows
+from alertworker.store.upsert import Statements
 
 #: The dimension without a cap: operators create teams, and totals are its sums.
 _UNCAPPED: Final = "team"
-#: The largest sums of a row, in the order of `SUMS`.
-_MOST: Final = tuple(most_of(SPEND.c[name]) for name in SUMS)
-#: The number of columns of the ledger's primary key.
-_KEY_SIZE: Final = len(SpendKey._fields)
 #: How many keys one statement names.
 _CHUNK: Final = 500
 #: A row's key, or the first columns of one.
@@ -74,17 +58,17 @@ class PostingStatements(Statements, PostingPort):
 
     @override
     def add_drops(self, drops: Mapping[DropKey, int]) -> None:
-        rows = [key._asdict() | {"total": drops[key]} for key in sorted(drops) if drops[key]]
-        self._add(DROPS, rows, latest=("total",))
+        rows = [(*key, drops[key]) for key in sorted(drops) if drops[key]]
+        self._add(DROPS, Rows((*DropKey._fields, "total"), rows), latest=("total",))
 
     @override
     def add(self, ledger: Postings, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
         spend = self._within(ledger, max_entities, exempt)
         self._post_days(rows_of(spend))
-        self._post(SPEND_MONTHS, _fitted(rows_of(_by_month(spend))))
-        self._add(OUTCOMES, rows_of(self._outcomes(ledger.outcomes)).mappings())
-        self._add(LATENCIES, rows_of(ledger.latencies).mappings())
-        self._add(FALLBACKS, rows_of(self._fallbacks(ledger.fallbacks)).mappings())
+        self._add(SPEND_MONTHS, rows_of(_by_month(spend)))
+        self._add(OUTCOMES, rows_of(self._outcomes(ledger.outcomes)))
+        self._add(LATENCIES, rows_of(ledger.latencies))
+        self._add(FALLBACKS, rows_of(self._fallbacks(ledger.fallbacks)))
         self._aliases.keep_names(ledger.aliases)
 
     def _within(self, ledger: Postings, most: int, exempt: CapExemptions) -> dict[SpendKey, SpendSums]:
@@ -169,45 +153,14 @@ class PostingStatements(Statements, PostingPort):
 
     def _post_days(self, rows: Rows) -> None:
         """Add rows to `SPEND`, and count the new ones, so that no statement has to count the rows of a day."""
-        rows = _fitted(rows)
-        posted = set(rows.values)
-        # No posting is all zeros, so a row that equals its posting is new.
-        created = [SpendKey._make(row[:_KEY_SIZE]) for row in self._post(SPEND, rows) if tuple(row) in posted]
-        grown = Counter((key.dimension, key.day) for key in created if key.dimension != _UNCAPPED)
-        self._add(SPEND_SIZES, [{"dimension": d, "day": day, "rows": grown[d, day]} for d, day in sorted(grown)])
-
-    def _post(self, table: Table, rows: Rows) -> Sequence[tuple[object, ...]]:
-        """Add sorted rows to those that exist; return the new totals, with the columns in the same order."""
         if not rows.values:
-            return []
-        statement = insert_or(self.connection, table).from_select(list(rows.names), self._source(table, rows))
-        sums = {name: capped_add(table.c[name], statement.excluded[name]) for name in SUMS}
-        upsert = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=sums)
-        if table is not SPEND:
-            self.connection.execute(upsert)
-            return []
-        return self.connection.execute(upsert.returning(*(table.c[name] for name in rows.names))).all()
-
-    def _source(self, table: Table, rows: Rows) -> Select[*tuple[object, ...]]:
-        """Return rows as a query of one array a column, or of one JSON string; a parameter a value would cost more."""
-        if self.connection.dialect.name == "sqlite":
-            text = func.json_each(json.dumps(rows.values, default=str)).table_valued("value")
-            values = (func.json_extract(text.c.value, f"$[{index}]") for index in range(len(rows.names)))
-            return select(*values).where(true())  # without WHERE, SQLite takes ON CONFLICT for a join's condition
-        types = [table.c[name].type for name in rows.names]
-        arrays = (
-            literal(list(values), ARRAY(kind))
-            for values, kind in zip(zip(*rows.values, strict=True), types, strict=True)
-        )
-        columns = (column(name, kind) for name, kind in zip(rows.names, types, strict=True))
-        return select(func.unnest(*arrays).table_valued(*columns).render_derived())
-
-
-def _fitted(rows: Rows) -> Rows:
-    """Return rows of the ledger with each sum cut to the largest one of a row."""
-    size = len(rows.names) - len(SUMS)
-    sums = (cast("tuple[int, ...]", row[size:]) for row in rows.values)
-    return Rows(rows.names, [(*row[:size], *map(min, own, _MOST)) for row, own in zip(rows.values, sums, strict=True)])
+            return
+        rows = fitted_rows(SPEND, rows)
+        statement = addition_with_totals(SPEND, rows.names, self.connection.dialect.name)
+        # No posting is all zeros, so a row that equals its posting is new.
+        created = set(rows.values).intersection(map(tuple, self.connection.execute(statement, parameters(rows))))
+        grown = Counter((dimension, day) for day, dimension, *_ in created if dimension != _UNCAPPED)
+        self._add(SPEND_SIZES, Rows(("dimension", "day", "rows"), [(*place, grown[place]) for place in sorted(grown)]))
 
 
 class _MonthKey(NamedTuple):

@@ -18,12 +18,8 @@ _Sums = TypeVar("_Sums", bound="DataclassInstance")
 class Rows:
     """Rows of one table: the names of their columns, and the values of each row in that order."""
 
-    names: Sequence[str] = ()
+    names: tuple[str, ...] = ()
     values: Sequence[tuple[object, ...]] = ()
-
-    def mappings(self) -> list[dict[str, object]]:
-        """Return each row by the names of its columns."""
-        return [dict(zip(self.names, values, strict=True)) for values in self.values]
 
 
 def rows_of(sums: Mapping[_K, _Sums]) -> Rows:
