@@ -9,6 +9,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from alertworker.events import AttemptFailed, Attribution, EndEvent, RequestFailed, RequestSucceeded
@@ -137,12 +138,9 @@ class Postings:
 
     def _deployment(self, event: EndEvent | AttemptFailed) -> None:
         served_by = event.model or event.model_group
-        if not event.deployment_id or not served_by:
-            return
-        self._seen(AliasKey("deployment", event.deployment_id, served_by), event.occurred_at)
-        if event.provider or event.region:
-            title = shorten_id(model_and_region(served_by, event.provider, event.region), MAX_NAME)
-            self._seen(AliasKey(TITLES, event.deployment_id, title), event.occurred_at)
+        if event.deployment_id and served_by:
+            for key in _names_of(event.deployment_id, served_by, event.provider, event.region):
+                self._seen(key, event.occurred_at)
 
     def _seen(self, key: AliasKey, at: datetime) -> None:
         span = self.aliases.get(key)
@@ -152,6 +150,16 @@ class Postings:
             span.last_at = at
         elif at < span.first_at:
             span.first_at = at
+
+
+@lru_cache(maxsize=10_000)
+def _names_of(deployment_id: str, served_by: str, provider: str | None, region: str | None) -> tuple[AliasKey, ...]:
+    """Return the names of a deployment. Each call needs them, and there are few deployments."""
+    name = AliasKey("deployment", deployment_id, served_by)
+    if not provider and not region:
+        return (name,)
+    title = shorten_id(model_and_region(served_by, provider, region), MAX_NAME)
+    return name, AliasKey(TITLES, deployment_id, title)
 
 
 def _add(sums: SpendSums, event: EndEvent) -> None:

@@ -101,11 +101,14 @@ class OutageSums:
         failed_on = event.failed_on
         if not failed_on and isinstance(event, RequestFailed) and event.deployment_id and _cause(event):
             failed_on = (FailedOn(deployment_id=event.deployment_id, provider=event.provider, region=event.region),)
+        model = event.original_model_group or model_of(event)
+        unanswered = bool(model and (failed_on or event.fallbacks or _found_no_deployment(event)))
+        if not failed_on and not unanswered:
+            return  # as most calls
         bucket, team = _bucket(event), event.attribution.team
         for target in {target for failed in failed_on for target in targets_of(failed)}:
             _add_end(self.calls.setdefault(CallKey(*target, bucket, team), CallSums()), event)
-        model = event.original_model_group or model_of(event)
-        if model and (failed_on or event.fallbacks or _found_no_deployment(event)):
+        if unanswered:
             first = failed_on[0].deployment_id if failed_on else ""
             _add_end(self.models.setdefault(ModelCallKey(model, first, bucket, team), CallSums()), event)
 

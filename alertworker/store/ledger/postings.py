@@ -157,8 +157,8 @@ class PostingStatements(Statements, PostingPort):
             return
         rows = fitted_rows(SPEND, rows)
         statement = addition_with_totals(SPEND, rows.names, self.connection.dialect.name)
-        # No posting is all zeros, so a row that equals its posting is new.
-        created = set(rows.values).intersection(map(tuple, self.connection.execute(statement, parameters(rows))))
+        totals = self.connection.execute(statement, parameters(rows)).all()
+        created = set(rows.values).intersection(totals)  # no posting is all zeros, so a total that equals it is new
         grown = Counter((dimension, day) for day, dimension, *_ in created if dimension != _UNCAPPED)
         self._add(SPEND_SIZES, Rows(("dimension", "day", "rows"), [(*place, grown[place]) for place in sorted(grown)]))
 
