@@ -55,7 +55,7 @@ class Reporter:
         have no data.
         """
         periods = list(due(kind, self.calendar, self._reported(kind), now=now))
-        began = self.runtime.store.run(lambda tx: tx.batches.first_batch_at()) if periods else None
+        began = self.runtime.store.read(lambda tx: tx.batches.first_batch_at()) if periods else None
         return sum(
             self.send(kind, period, now=now)
             for period in periods
@@ -81,7 +81,7 @@ class Reporter:
         newest = spec.ending(self.calendar, now.astimezone(self.calendar.zone).date())
         # The state of budgets is that of now, so a report of an earlier period leaves them out.
         present = period.until >= newest.until
-        budgets = self.runtime.store.run(lambda tx: tx.budgets.live_budgets()) if present else {}
+        budgets = self.runtime.store.read(lambda tx: tx.budgets.live_budgets()) if present else {}
         dropped = {"Dropped": _dropped(self.ledger.dropped(period.days))}
         late = late_note(period, zone, now=now, patience=self.patience)
         for team_id in (None, *(self.teams if spec.by_team else ())):
@@ -98,7 +98,7 @@ class Reporter:
         return message, self.runtime.router.decide(subject.type, subject.routing_labels, now=now).channels
 
     def _reported(self, kind: ReportKind) -> datetime | None:
-        return self.runtime.store.run(lambda tx: tx.clock.read(report_clock(kind)))
+        return self.runtime.store.read(lambda tx: tx.clock.read(report_clock(kind)))
 
 
 def _dropped(events: Mapping[str, int]) -> str:

@@ -23,7 +23,7 @@ MOST: Final = 500
 
 def forget(runtime: Runtime, *, now: datetime) -> None:
     """Delete old rows, unless a worker did so within the hour."""
-    if not runtime.store.run(lambda tx: tx.clock.claim_every(Clock.PRUNED, every=EVERY, now=now)):
+    if not runtime.store.read_first(lambda tx: tx.clock.claim_every(Clock.PRUNED, every=EVERY, now=now)):
         return
     day = (now - runtime.retention).astimezone(runtime.zone).date()
     pieces: dict[str, Callable[[Transaction], bool]] = {

@@ -66,8 +66,8 @@ def sweep(runtime: Runtime, *, now: datetime) -> None:
         "users": in_pieces(check_users),
         "lost publishers": in_pieces(announce_lost),
         "silent publishers": in_pieces(announce_silent),
-        "time zone": partial(runtime.store.run, partial(check_zone, runtime=runtime, now=now)),
-        "unknown types": partial(runtime.store.run, partial(_report_unknown, now=now)),
+        "time zone": partial(runtime.store.read_first, partial(check_zone, runtime=runtime, now=now)),
+        "unknown types": partial(runtime.store.read_first, partial(_report_unknown, now=now)),
         "canary": partial(_send_canary, runtime, now=now),
         "lanes": partial(wake, runtime, now=now),
         "retention": partial(forget, runtime, now=now),
@@ -85,12 +85,12 @@ class _Piece(Protocol):
 def _in_pieces(runtime: Runtime, piece: _Piece, *, now: datetime) -> None:
     """Run a piece of work in one transaction after the other, until nothing is left."""
     for _ in range(_MOST_PIECES):
-        if not runtime.store.run(lambda tx: piece(tx, runtime, limit=PIECE, now=now)):
+        if not runtime.store.read_first(lambda tx: piece(tx, runtime, limit=PIECE, now=now)):
             return
 
 
 def _send_canary(runtime: Runtime, *, now: datetime) -> None:
-    if runtime.store.run(lambda tx: _canary_is_due(tx, now=now)):
+    if runtime.store.read_first(lambda tx: _canary_is_due(tx, now=now)):
         # A canary that cannot be sent does not return, so no publisher is declared lost meanwhile.
         with suppress(BrokerUnavailable):
             runtime.broker.publish([Canary(occurred_at=now)])
@@ -106,7 +106,7 @@ def _canary_is_due(tx: Transaction, *, now: datetime) -> bool:
 
 
 def _ping(runtime: Runtime, *, now: datetime) -> None:
-    if runtime.heartbeat is not None and runtime.store.run(lambda tx: _heartbeat_is_due(tx, runtime, now=now)):
+    if runtime.heartbeat is not None and runtime.store.read_first(lambda tx: _heartbeat_is_due(tx, runtime, now=now)):
         # A dead man's switch that is unreachable alerts by itself, because the pings are missing.
         with suppress(DeliveryError):
             runtime.heartbeat()
@@ -134,7 +134,7 @@ def _notify_unmuted(runtime: Runtime, *, now: datetime) -> None:
     condition then.
     """
     minute = now.replace(second=0, microsecond=0)
-    if runtime.store.run(lambda tx: tx.clock.read(Clock.DEFERRED_CHECKED)) == minute:
+    if runtime.store.read(lambda tx: tx.clock.read(Clock.DEFERRED_CHECKED)) == minute:
         return
     after: str | None = ""
     done = True

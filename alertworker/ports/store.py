@@ -147,6 +147,17 @@ class Store(Protocol):
         """Return the result of the work, done in one transaction and from the start again after a deadlock."""
         ...
 
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        """Return the result of the work, which only reads."""
+        ...
+
+    def read_first(self, work: Callable[[Transaction], T]) -> T:
+        """Return the result of the work as `run` does. The work is expected to find nothing to write.
+
+        So it takes no lock in the usual case, but may be done twice.
+        """
+        ...
+
     def dry_run(self, work: Callable[[Transaction], T]) -> T:
         """Return the result of the work and roll back everything that it did."""
         ...

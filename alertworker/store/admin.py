@@ -19,13 +19,15 @@ from alertworker.store.connection import ConnectionRunner, columns_of
 from alertworker.store.delivery.dead_letters import DeadLetters
 from alertworker.store.ledger.time_zone import TimeZoneStatements
 from alertworker.store.schema.alerts import ALERTS, MEMBERS, OPEN, PARTS, SILENCES
-from alertworker.store.schema.budgets import BUDGETS
+from alertworker.store.schema.budgets import BUDGETS, LIVE
 from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
-from alertworker.store.schema.publishers import PUBLISHERS
+from alertworker.store.schema.publishers import ENDED_AT, PUBLISHERS, RUNNING
 from alertworker.store.silences import read_silence
 from alertworker.store.transaction import SqlTransaction
 
 _T = TypeVar("_T")
+#: How many publishers that were stopped or lost are shown. Each restart of a proxy leaves one.
+_ENDED_PUBLISHERS: Final = 200
 _NOTIFICATION: Final = select(*columns_of(NotificationRow, NOTIFICATIONS))
 
 
@@ -44,11 +46,11 @@ class AdminStore(ConnectionRunner):
             zones = TimeZoneStatements(connection)
             return zones.zone(), zones.last_zone_change()
 
-        return self.on_connection(work)
+        return self.read_on_connection(work)
 
     def in_transaction(self, work: Callable[[SqlTransaction], _T]) -> _T:
         """Return the result of the work, which only reads."""
-        return self.on_connection(lambda connection: work(SqlTransaction(connection)))
+        return self.read_on_connection(lambda connection: work(SqlTransaction(connection)))
 
     def occurrences(self, alert_id: str) -> Occurrences:
         """Return the occurrences of an alert that are kept by name, and the counts of all."""
@@ -59,19 +61,25 @@ class AdminStore(ConnectionRunner):
             counts = {row[0]: row[1] for row in connection.execute(parts)}
             return Occurrences(list(connection.execute(members).scalars()), counts)
 
-        return self.on_connection(work)
+        return self.read_on_connection(work)
 
     def publishers(self) -> Sequence[PublisherRow]:
-        """Return publishers with what they counted, by host and process."""
+        """Return publishers with what they counted, by host and process: all that run, and those that ended last."""
         columns = columns_of(PublisherRow, PUBLISHERS)
-        return self.rows(PublisherRow, select(*columns).order_by(PUBLISHERS.c.host, PUBLISHERS.c.pid))
+        ended = select(*columns).where(ENDED_AT.is_not(None)).order_by(ENDED_AT.desc()).limit(_ENDED_PUBLISHERS)
+        found = [row for some in (select(*columns).where(RUNNING), ended) for row in self.rows(PublisherRow, some)]
+        return sorted(found, key=lambda row: (row.host, row.pid))
 
-    def budgets(self) -> list[tuple[BudgetKey, BudgetState]]:
-        """Return budgets by scope and entity."""
-        statement = select(BUDGETS).order_by(BUDGETS.c.scope, BUDGETS.c.entity)
-        return self.on_connection(
-            lambda connection: [read_budget(row) for row in connection.execute(statement).mappings()]
-        )
+    def budgets(self, *, ended: int = 100) -> list[tuple[BudgetKey, BudgetState]]:
+        """Return budgets by scope and entity: all live ones, and those whose period ended last."""
+        over = select(BUDGETS).where(BUDGETS.c.closed.is_(True)).order_by(BUDGETS.c.reset_at.desc()).limit(ended)
+
+        def work(connection: Connection) -> list[tuple[BudgetKey, BudgetState]]:
+            statements = (select(BUDGETS).where(LIVE), over)
+            rows = [row for some in statements for row in connection.execute(some).mappings()]
+            return [read_budget(row) for row in sorted(rows, key=lambda row: (row["scope"], row["entity"]))]
+
+        return self.read_on_connection(work)
 
     def acknowledge(self, alert_id: str, *, by: str, note: str, now: datetime) -> bool:
         """Stop an open condition's reminders; return false if no alert with this id is open."""
@@ -125,7 +133,7 @@ class AdminStore(ConnectionRunner):
         statement = select(SILENCES).order_by(SILENCES.c.ends_at)
         if now is not None:
             statement = statement.where(SILENCES.c.ends_at > now)
-        return self.on_connection(
+        return self.read_on_connection(
             lambda connection: [read_silence(row) for row in connection.execute(statement).mappings()]
         )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, select, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.alerts.catalogue import Kind, Severity
@@ -14,13 +15,15 @@ from alertworker.ports.admin import AttemptRow
 from alertworker.ports.alert_search import AlertFilter, AlertLabels, AlertPage, AlertRow, StateFilter
 from alertworker.routing.matchers import all_pass
 from alertworker.store.connection import ConnectionRunner, columns_of
-from alertworker.store.schema.alerts import ALERTS, OPEN
+from alertworker.store.schema.alerts import ALERTS, OPEN, SUPPRESSED
 from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
 
 #: How many rows one transaction of a search by labels reads, and how many transactions such a search has at most.
 _CHUNK: Final = 200
 _MOST_CHUNKS: Final = 25
 _MOST_ATTEMPTS: Final = 1_000
+#: More than the time by which an event's clock may be ahead.
+_AHEAD: Final = timedelta(hours=1)
 _ACKED: Final = ALERTS.c.acked_at.is_not(None)
 #: As `AlertRow.muted_by`.
 _MUTED: Final = ALERTS.c.suppressed_by.is_not(None) | (
@@ -33,7 +36,8 @@ _STATES: Final[Mapping[StateFilter, ColumnElement[bool]]] = {
     StateFilter.FIRING: OPEN & ~_ACKED & ~_MUTED,
     StateFilter.ACKNOWLEDGED: OPEN & _ACKED & ~_MUTED,
     StateFilter.SUPPRESSED: OPEN & _MUTED,
-    StateFilter.CLOSED: ~OPEN,
+    # Inside an expression, because a database would otherwise read every closed alert by the fingerprint's index.
+    StateFilter.CLOSED: ALERTS.c.open_fingerprint.concat("").is_(None),
 }
 
 
@@ -93,7 +97,9 @@ class AlertSearch(ConnectionRunner):
         """Count open alerts by severity, either those that are muted or all others."""
         wanted = _MUTED if muted else ~_MUTED
         statement = select(ALERTS.c.severity, func.count()).where(OPEN, wanted).group_by(ALERTS.c.severity)
-        return self.on_connection(lambda connection: Counter({row[0]: row[1] for row in connection.execute(statement)}))
+        return self.read_on_connection(
+            lambda connection: Counter({row[0]: row[1] for row in connection.execute(statement)})
+        )
 
     def attempts_of(self, alert_id: str) -> dict[str, list[AttemptRow]]:
         """Return the last attempts to send an alert's notifications, in order, by notification.
@@ -116,8 +122,8 @@ class AlertSearch(ConnectionRunner):
         statement = _SELECTED.where(*_conditions(wanted))
         if after is not None:
             at = select(ALERTS.c.opened_at).where(ALERTS.c.id == after).scalar_subquery()
-            earlier = (ALERTS.c.opened_at < at) | ((ALERTS.c.opened_at == at) & (ALERTS.c.id < after))
-            statement = statement.where(earlier)
+            # The first condition is by itself, so that the index is entered where the page begins.
+            statement = statement.where(ALERTS.c.opened_at <= at, (ALERTS.c.opened_at < at) | (ALERTS.c.id < after))
         statement = statement.order_by(ALERTS.c.opened_at.desc(), ALERTS.c.id.desc()).limit(limit)
         return self.rows(AlertRow, statement)
 
@@ -127,7 +133,10 @@ def _conditions(wanted: AlertFilter) -> list[ColumnElement[bool]]:
     asked = {"severity": wanted.severity, "type": wanted.type, "fingerprint": wanted.fingerprint}
     found += [ALERTS.c[name] == value for name, value in asked.items() if value]
     if wanted.since:
-        found.append(ALERTS.c.last_at >= wanted.since)
+        # An alert is closed after its last occurrence, unless a producer's clock is ahead.
+        lately = select(ALERTS.c.id).where(ALERTS.c.closed_at >= wanted.since - _AHEAD)
+        some = union_all(select(ALERTS.c.id).where(OPEN), lately)
+        found += [ALERTS.c.last_at >= wanted.since, ALERTS.c.id.in_(some)]
     if wanted.suppressed:
-        found.append(_MUTED | ALERTS.c.last_suppressed_by.is_not(None))
+        found.append(SUPPRESSED)
     return found

@@ -12,7 +12,8 @@ from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.state import BudgetState
 from alertworker.events import Attribution
 from alertworker.ports.budgets import BudgetPort
-from alertworker.store.schema.budgets import BUDGETS
+from alertworker.store.keys import one_of
+from alertworker.store.schema.budgets import BUDGETS, LIVE
 from alertworker.store.sums import fitted
 from alertworker.store.upsert import Statements, insert_or
 
@@ -37,7 +38,7 @@ class BudgetStatements(Statements, BudgetPort):
             for key in keys
         ]
         self.connection.execute(insert_or(self.connection, BUDGETS).on_conflict_do_nothing(), rows)
-        own = tuple_(BUDGETS.c.scope, BUDGETS.c.entity).in_([key.stored for key in keys])
+        own = one_of(self.connection, (BUDGETS.c.scope, BUDGETS.c.entity), [key.stored for key in keys])
         statement = select(BUDGETS).where(own).order_by(BUDGETS.c.scope, BUDGETS.c.entity).with_for_update()
         return {
             _key(row): _state(row) for row in self.connection.execute(statement).mappings() if row["level"] != _UNJUDGED
@@ -57,17 +58,16 @@ class BudgetStatements(Statements, BudgetPort):
 
     @override
     def live_budgets(self) -> dict[BudgetKey, BudgetState]:
-        statement = select(BUDGETS).where(BUDGETS.c.closed.is_(False), BUDGETS.c.level != _UNJUDGED)
+        statement = select(BUDGETS).where(LIVE, BUDGETS.c.level != _UNJUDGED)
         return {_key(row): _state(row) for row in self.connection.execute(statement).mappings()}
 
     @override
     def ended_budgets(self, *, limit: int, now: datetime) -> dict[BudgetKey, BudgetState]:
+        key, over = (BUDGETS.c.scope, BUDGETS.c.entity), (BUDGETS.c.reset_at <= now, LIVE)
+        # By the time, which has an index of live budgets, and then in the order of locks.
+        some = select(*key).where(*over).order_by(BUDGETS.c.reset_at).limit(limit)
         statement = (
-            select(BUDGETS)
-            .where(BUDGETS.c.reset_at <= now, BUDGETS.c.closed.is_(False))
-            .order_by(BUDGETS.c.scope, BUDGETS.c.entity)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
+            select(BUDGETS).where(tuple_(*key).in_(some), *over).order_by(*key).with_for_update(skip_locked=True)
         )
         return {_key(row): _state(row) for row in self.connection.execute(statement).mappings()}
 

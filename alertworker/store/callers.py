@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from typing_extensions import override
 
 from alertworker.alerts.catalogue import AlertType
@@ -14,10 +14,11 @@ from alertworker.outages.callers import MAX_KEYS, MIN_KEYS, KeyRow, ModelUse
 from alertworker.outages.rows import FailingKey, KeyFailures
 from alertworker.outages.windows import Target
 from alertworker.ports.callers import CallerPort
+from alertworker.store.keys import one_of
 from alertworker.store.rows import rows_of
 from alertworker.store.schema.alerts import ALERTS, OPEN
 from alertworker.store.schema.ledger import SPEND
-from alertworker.store.schema.outages import FAILING_KEYS, OUTAGES
+from alertworker.store.schema.outages import FAILING_KEYS, HAS_OUTAGE, OUTAGES
 from alertworker.store.sums import capped_sum
 from alertworker.store.upsert import Statements
 
@@ -89,7 +90,7 @@ class CallerStatements(Statements, CallerPort):
         has_outage = (
             select(OUTAGES.c.level)
             .where(OUTAGES.c.deployment_id == table.deployment_id, OUTAGES.c.provider == "", OUTAGES.c.region == "")
-            .where(OUTAGES.c.level > 0)
+            .where(HAS_OUTAGE)
             .exists()
         )
         statement = select(table.deployment_id).where(table.key_hash == key_hash, table.bucket >= since, ~has_outage)
@@ -109,7 +110,7 @@ class CallerStatements(Statements, CallerPort):
         """Return the keys that are stored for each of some buckets."""
         stored: dict[_Place, set[str]] = {}
         for chunk in _chunks(sorted(places)):
-            statement = select(*_PLACE, FAILING_KEYS.c.key_hash).where(tuple_(*_PLACE).in_(chunk))
+            statement = select(*_PLACE, FAILING_KEYS.c.key_hash).where(one_of(self.connection, _PLACE, chunk))
             for row in self.connection.execute(statement):
                 stored.setdefault((row[0], row[1], row[2], row[3]), set()).add(row.key_hash)
         return stored

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Executable, Table
 from sqlalchemy.exc import DBAPIError
 
 from alertworker.errors import StoreUnavailable
-from alertworker.store.engine import classify, explain
+from alertworker.store.engine import ONLY_READS, classify, explain, is_write_in_a_read
 
 _T = TypeVar("_T")
 
@@ -23,19 +23,26 @@ class Rerun(Exception):
     """The database aborted this transaction to resolve a deadlock."""
 
 
+class WritesInRead(Exception):
+    """Work that was to read only tried to write. Nothing was written."""
+
+
 class ConnectionRunner:
     """One database. Every public method is one short transaction, or opens one."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._reader = engine.execution_options(**{ONLY_READS: True})
 
     @contextmanager
-    def connect(self) -> Iterator[Connection]:
+    def connect(self, *, reads: bool = False) -> Iterator[Connection]:
         """Open a transaction. Database errors leave as `StoreUnavailable` or `Rerun`, other errors unchanged."""
         try:
-            with self.engine.begin() as connection:
+            with (self._reader if reads else self.engine).begin() as connection:
                 yield connection
         except DBAPIError as error:
+            if reads and is_write_in_a_read(error):
+                raise WritesInRead from error
             verdict = classify(error)
             if verdict == "rerun":
                 raise Rerun from error
@@ -43,11 +50,15 @@ class ConnectionRunner:
                 raise StoreUnavailable(explain(error)) from error
             raise
 
-    def on_connection(self, work: Callable[[Connection], _T]) -> _T:
+    def read_on_connection(self, work: Callable[[Connection], _T]) -> _T:
+        """Return the result of work that only reads. On SQLite it waits for no writer, and no writer for it."""
+        return self.on_connection(work, reads=True)
+
+    def on_connection(self, work: Callable[[Connection], _T], *, reads: bool = False) -> _T:
         """Return the result of the work, done in one transaction and from the start again after a deadlock."""
         for _ in range(_RERUNS):
             try:
-                with self.connect() as connection:
+                with self.connect(reads=reads) as connection:
                     return work(connection)
             except Rerun:
                 continue
@@ -55,7 +66,7 @@ class ConnectionRunner:
 
     def rows(self, make: Callable[..., _T], statement: Executable) -> list[_T]:
         """Return a statement's rows, each made of its columns by name."""
-        return self.on_connection(lambda connection: read_rows(connection, make, statement))
+        return self.read_on_connection(lambda connection: read_rows(connection, make, statement))
 
 
 def columns_of(row: type, table: Table) -> list[ColumnElement[object]]:

@@ -13,8 +13,9 @@ from alertworker.outages.ending import NO_TRAFFIC_SECONDS
 from alertworker.outages.rows import CallKey, CallSums, CredentialKey, RefusalKey, RefusalSums
 from alertworker.outages.windows import Calls
 from alertworker.ports.credentials import CredentialPort
+from alertworker.store.keys import one_of
 from alertworker.store.rows import rows_of
-from alertworker.store.schema.outages import CREDENTIALS, OUTAGE_CALLS, REFUSALS, WINDOWS
+from alertworker.store.schema.outages import CREDENTIALS, OUTAGE_CALLS, REFUSALS, REFUSED, WINDOWS
 from alertworker.store.sums import capped_sum
 from alertworker.store.upsert import Statements, insert_or
 
@@ -48,7 +49,7 @@ class CredentialStatements(Statements, CredentialPort):
         refused = {CredentialKey(*key[:2]) for key in refusals}
         self._judged = refused | self._hurt(ended)
         greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
-        known = self._states(tuple_(*_KEY).in_(sorted(accepted))) if accepted else {}
+        known = self._states(one_of(self.connection, _KEY, sorted(accepted))) if accepted else {}
         news = {
             key: bucket for key, bucket in accepted.items() if bucket > known.get(key, CredentialState()).last_success
         }
@@ -70,11 +71,11 @@ class CredentialStatements(Statements, CredentialPort):
 
     @override
     def judged_credentials(self) -> dict[CredentialKey, CredentialState]:
-        return self._states(tuple_(*_KEY).in_(sorted(self._judged))) if self._judged else {}
+        return self._states(one_of(self.connection, _KEY, sorted(self._judged))) if self._judged else {}
 
     @override
     def refused_credentials(self) -> dict[CredentialKey, CredentialState]:
-        return self._states(CREDENTIALS.c.level > 0)
+        return self._states(REFUSED)
 
     @override
     def refusing(self, deployment_ids: Collection[str], *, start: int) -> dict[CredentialKey, set[str]]:
@@ -82,7 +83,7 @@ class CredentialStatements(Statements, CredentialPort):
         same = (table.provider == CREDENTIALS.c.provider) & (table.credential == CREDENTIALS.c.credential)
         statement = (
             select(table.provider, table.credential, table.deployment_id)
-            .join(CREDENTIALS, same & (CREDENTIALS.c.level > 0))
+            .join(CREDENTIALS, same & (REFUSED))
             .where(table.deployment_id.in_(sorted(deployment_ids)), table.bucket >= start)
             .distinct()
         )
@@ -92,7 +93,7 @@ class CredentialStatements(Statements, CredentialPort):
 
     @override
     def lock_refused_credentials(self) -> dict[CredentialKey, CredentialState]:
-        return self._states(CREDENTIALS.c.level > 0, lock=True, skip_locked=True)
+        return self._states(REFUSED, lock=True, skip_locked=True)
 
     @override
     def keep_credential(self, key: CredentialKey, state: CredentialState) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from typing import Literal
+from typing import Final, Literal
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -58,6 +58,8 @@ _REFUSALS = (
     ),
     (r"timeout expired", "the server does not answer; check host, port and firewall"),
 )
+#: The execution option of an engine whose transactions only read. On SQLite these take no lock that others wait for.
+ONLY_READS: Final = "alertworker_only_reads"
 #: SQLSTATEs of a deadlock, a serialization failure and a lock timeout: the transaction is rerun.
 _RERUN = ("40001", "40P01", "55P03")
 
@@ -68,7 +70,7 @@ def make_engine(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(parsed, connect_args={"timeout": 20}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
+        event.listen(engine, "begin", _begin_sqlite)
         return engine
     return make_postgresql_engine(parsed)
 
@@ -89,6 +91,11 @@ def _is_away(error: DBAPIError) -> bool:
     if code is None:  # without a statement there is no connection, for example because of a wrong option
         return error.statement is None or isinstance(error, OperationalError)
     return code in _SETUP or str(code).startswith(_UNAVAILABLE)
+
+
+def is_write_in_a_read(error: DBAPIError) -> bool:
+    """Return whether SQLite refused a statement because it writes. The database itself may be read-only, too."""
+    return isinstance(error.orig, sqlite3.Error) and _primary_code(error.orig) == sqlite3.SQLITE_READONLY
 
 
 def explain(error: DBAPIError) -> str:
@@ -123,6 +130,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor.close()
 
 
-def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock first: upgrading a read lock later fails at once instead of waiting."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin a transaction that reads beside the writer, or take the write lock first.
+
+    Upgrading a read lock later fails at once instead of waiting, so a reader cannot write.
+    """
+    reads = ONLY_READS in connection.get_execution_options()
+    connection.exec_driver_sql(f"PRAGMA query_only = {int(reads)}")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Executable, case, func, select
+from sqlalchemy import Connection, Executable, func, select
 
 from alertworker.delivery.status import NotificationStatus
 from alertworker.ports import Clock
@@ -17,10 +17,10 @@ from alertworker.ports.admin import PublisherRow, PublisherState
 from alertworker.ports.alert_search import StateFilter
 from alertworker.ports.clock import FAILED, FAILING
 from alertworker.store.connection import ConnectionRunner, columns_of, read_rows
-from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.alerts import ALERTS, OPEN
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS, LANES, NOTIFICATIONS
-from alertworker.store.schema.publishers import CLOCKS, PUBLISHERS
+from alertworker.store.schema.publishers import CLOCKS, LOST, PUBLISHERS, RUNNING
 
 #: The pipeline counts as stalled if the newest returned canary is older, in seconds. One is sent each 5 s.
 MAX_LAG = 60.0
@@ -66,33 +66,27 @@ class HealthStore(ConnectionRunner):
     """Reads figures from the store, which all processes share."""
 
     def read(self, *, now: datetime) -> HealthSnapshot:
-        """Return the figures: alerts by type and state, notifications by status and channel.
+        """Return the figures: open alerts by type and state, pending notifications by status and channel.
 
+        Closed alerts and settled notifications are not counted, because counting them would read the whole history.
         ``lanes`` has, by channel, for how many seconds its oldest unsent notification has waited.
         """
-        return self.on_connection(lambda connection: _read(connection, now))
+        return self.read_on_connection(lambda connection: _read(connection, now))
 
 
 def _read(connection: Connection, now: datetime) -> HealthSnapshot:
-    state = case((ALERTS.c.open_fingerprint.is_not(None), StateFilter.OPEN.value), else_=StateFilter.CLOSED.value)
-    waiting = (
-        select(NOTIFICATIONS.c.channel, func.min(NOTIFICATIONS.c.created_at))
-        .where(NOTIFICATIONS.c.status == NotificationStatus.PENDING)
-        .group_by(NOTIFICATIONS.c.channel)
-    )
+    opened = select(ALERTS.c.type, func.count()).where(OPEN).group_by(ALERTS.c.type)
+    columns = (NOTIFICATIONS.c.channel, func.count(), func.min(NOTIFICATIONS.c.created_at))
+    pending = select(*columns).where(NOTIFICATIONS.c.status == NotificationStatus.PENDING)
+    waiting = connection.execute(pending.group_by(NOTIFICATIONS.c.channel)).all()
     dead = select(DEAD_LETTERS.c.kind, func.count()).group_by(DEAD_LETTERS.c.kind)
     publishers, backlog = _publishers(connection, now)
     arrived = connection.execute(select(CLOCKS.c.at).where(CLOCKS.c.name == Clock.CANARY_ARRIVED)).scalar()
     broken = select(LANES.c.channel, LANES.c.broken_at).where(LANES.c.broken_at.is_not(None))
     return HealthSnapshot(
-        alerts=_pairs(connection, select(ALERTS.c.type, state, func.count()).group_by(ALERTS.c.type, state)),
-        notifications=_pairs(
-            connection,
-            select(NOTIFICATIONS.c.status, NOTIFICATIONS.c.channel, func.count()).group_by(
-                NOTIFICATIONS.c.status, NOTIFICATIONS.c.channel
-            ),
-        ),
-        lanes={channel: max(0.0, (now - since).total_seconds()) for channel, since in connection.execute(waiting)},
+        alerts={(row[0], StateFilter.OPEN.value): row[1] for row in connection.execute(opened)},
+        notifications={(NotificationStatus.PENDING.value, channel): count for channel, count, _ in waiting},
+        lanes={channel: max(0.0, (now - since).total_seconds()) for channel, _, since in waiting},
         publishers=publishers,
         backlog=backlog,
         broken={channel: max(0.0, (now - since).total_seconds()) for channel, since in connection.execute(broken)},
@@ -116,9 +110,10 @@ def _pairs(connection: Connection, statement: Executable) -> dict[tuple[str, str
 
 def _publishers(connection: Connection, now: datetime) -> tuple[dict[str, int], int]:
     """Return the count of publishers by state, and how many events the live ones have not published yet."""
-    states: dict[str, int] = {PublisherState.LIVE: 0, PublisherState.SILENT: 0, PublisherState.LOST: 0}
+    lost = connection.execute(select(func.count()).select_from(PUBLISHERS).where(LOST)).scalar_one()
+    states: dict[str, int] = {PublisherState.LIVE: 0, PublisherState.SILENT: 0, PublisherState.LOST: lost}
     backlog = 0
-    statement = select(*columns_of(PublisherRow, PUBLISHERS)).where(PUBLISHERS.c.stopped_at.is_(None))
+    statement = select(*columns_of(PublisherRow, PUBLISHERS)).where(RUNNING)
     for row in read_rows(connection, PublisherRow, statement):
         state = row.state(now=now)
         states[state] += 1

@@ -13,7 +13,7 @@ from alertworker.outages.verdict import DEAD_REACH
 from alertworker.outages.windows import Bucket, Outage
 from alertworker.ports.model_outages import ModelOutagePort
 from alertworker.store.outages import bucket_from
-from alertworker.store.schema.outages import CAUSES, MODEL_CALLS, MODEL_OUTAGES, WINDOWS
+from alertworker.store.schema.outages import CAUSES, MODEL_CALLS, MODEL_HAS_OUTAGE, MODEL_OUTAGES, WINDOWS
 from alertworker.store.upsert import Statements, insert_or
 
 _PLACE = ("deployment_id", "provider", "region", "bucket")
@@ -33,7 +33,7 @@ class ModelOutageStatements(Statements, ModelOutagePort):
 
     @override
     def open_models(self) -> dict[str, Outage]:
-        return self._read(MODEL_OUTAGES.c.state > 0, skip_locked=True)
+        return self._read(MODEL_HAS_OUTAGE, skip_locked=True)
 
     @override
     def keep_models(self, outages: Mapping[str, Outage]) -> None:

@@ -25,8 +25,9 @@ from alertworker.ports import OutagePort
 from alertworker.store.callers import CallerStatements
 from alertworker.store.connection import columns_of, read_rows
 from alertworker.store.credentials import CredentialStatements
+from alertworker.store.keys import one_of
 from alertworker.store.rows import rows_of
-from alertworker.store.schema.outages import CAUSES, MODEL_CALLS, OUTAGE_CALLS, OUTAGES, WINDOWS
+from alertworker.store.schema.outages import CAUSES, HAS_OUTAGE, MODEL_CALLS, OUTAGE_CALLS, OUTAGES, WINDOWS
 from alertworker.store.sums import capped_sum
 from alertworker.store.upsert import Statements, insert_or
 
@@ -76,15 +77,15 @@ class OutageStatements(Statements, OutagePort):
             return {}
         rows = [key._asdict() | {"level": 0, "over_until": 0} for key in keys]
         self.connection.execute(insert_or(self.connection, OUTAGES).on_conflict_do_nothing(), rows)
-        return self._read(tuple_(*_KEY).in_(keys))
+        return self._read(one_of(self.connection, _KEY, keys))
 
     @override
     def open_outages(self) -> dict[Target, Outage]:
-        return self._read(OUTAGES.c.level > 0, skip_locked=True)
+        return self._read(HAS_OUTAGE, skip_locked=True)
 
     @override
     def outage_of(self, target: Target) -> Outage:
-        rows = self._rows(select(*_ROW).where(tuple_(*_KEY).in_([target])))
+        rows = self._rows(select(*_ROW).where(one_of(self.connection, _KEY, [target])))
         return _outage(rows[0]) if rows else Outage()
 
     @override
@@ -98,13 +99,13 @@ class OutageStatements(Statements, OutagePort):
     @override
     def failing_regions(self, deployments: Collection[str], *, start: int) -> dict[Target, set[str]]:
         region = (OUTAGES.c.provider, OUTAGES.c.region)
-        failing = self.connection.execute(select(*region).where(OUTAGES.c.level > 0, OUTAGES.c.deployment_id == ""))
+        failing = self.connection.execute(select(*region).where(HAS_OUTAGE, OUTAGES.c.deployment_id == ""))
         wanted = sorted((row.provider, row.region) for row in failing)
         if not wanted or not deployments:
             return {}
         table = WINDOWS.c
         statement = select(table.deployment_id, table.provider, table.region).where(
-            tuple_(table.provider, table.region).in_(wanted),
+            one_of(self.connection, (table.provider, table.region), wanted),
             table.bucket >= start,
             table.deployment_id.in_(sorted(deployments)),
         )
@@ -178,7 +179,7 @@ class OutageStatements(Statements, OutagePort):
             [table.c.bucket < end] if end is not None else []
         )
         by_deployment = table.c.deployment_id.in_(deployments)
-        by_region = tuple_(table.c.provider, table.c.region).in_(regions)
+        by_region = one_of(self.connection, (table.c.provider, table.c.region), regions)
         for wanted in [by_deployment] * bool(deployments) + [by_region] * bool(regions):
             for row in self.connection.execute(select(table).where(wanted, *within)).mappings():
                 yield (row["bucket"], row["deployment_id"], row["provider"], row["region"]), row

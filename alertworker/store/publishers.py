@@ -116,11 +116,15 @@ class PublisherStatements(Statements, PublisherPort):
             PUBLISHERS.c.stopped_at.is_(None),
             PUBLISHERS.c.lost_at.is_(None),
         )
-        some = select(PUBLISHERS.c.boot_id).where(*silent).order_by(PUBLISHERS.c.boot_id).limit(limit)
+        some = select(PUBLISHERS.c.boot_id).where(*silent).order_by(PUBLISHERS.c.arrived_at).limit(limit)
+        # Nearly every sweep finds none, and then takes no lock.
+        ids = sorted(self.connection.execute(some).scalars())
+        if not ids:
+            return []
         statement = (
             update(PUBLISHERS)
             # Repeated, because another sweep may have marked some of them while this one waited for their locks.
-            .where(PUBLISHERS.c.boot_id.in_(some.scalar_subquery()), *silent)
+            .where(PUBLISHERS.c.boot_id.in_(ids), *silent)
             .values(lost_at=now)
             .returning(*columns_of(PublisherRow, PUBLISHERS))
         )

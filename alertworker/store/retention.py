@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from typing import Final
 
-from sqlalchemy import ColumnElement, Delete, Table, and_, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Delete, Table, and_, delete, select, tuple_
 from typing_extensions import override
 
 from alertworker.delivery.status import NotificationStatus
@@ -37,7 +37,7 @@ from alertworker.store.schema.outages import (
     REFUSALS,
     WINDOWS,
 )
-from alertworker.store.schema.publishers import CALLS, PUBLISHERS
+from alertworker.store.schema.publishers import CALLS, ENDED_AT, PUBLISHERS
 from alertworker.store.upsert import Statements, insert_or
 
 #: How many rows of a table of the ledger one transaction deletes.
@@ -73,12 +73,14 @@ class RetentionStatements(Statements, RetentionPort):
             NOTIFICATIONS.c.settled_at < before,
             NOTIFICATIONS.c.alert_id.not_in(open_ids),
         )
-        gone = select(NOTIFICATIONS.c.id).where(settled).order_by(NOTIFICATIONS.c.id).limit(limit)
+        gone = select(NOTIFICATIONS.c.id).where(settled).order_by(NOTIFICATIONS.c.settled_at).limit(limit)
         ids = list(self.connection.execute(gone).scalars())
         for key in (ATTEMPTS.c.notification_id, NOTIFICATIONS.c.id):
             self.connection.execute(delete(key.table).where(key.in_(ids)))
         spoken_of = select(NOTIFICATIONS.c.id).where(NOTIFICATIONS.c.alert_id == ALERTS.c.id).exists()
-        over = select(ALERTS.c.id).where(ALERTS.c.closed_at < before, ~spoken_of).order_by(ALERTS.c.id).limit(limit)
+        over = (
+            select(ALERTS.c.id).where(ALERTS.c.closed_at < before, ~spoken_of).order_by(ALERTS.c.closed_at).limit(limit)
+        )
         alerts = list(self.connection.execute(over).scalars())
         for key in (MEMBERS.c.alert_id, PARTS.c.alert_id, ATTACHMENTS.c.alert_id, ALERTS.c.id):
             self.connection.execute(delete(key.table).where(key.in_(alerts)))
@@ -86,7 +88,7 @@ class RetentionStatements(Statements, RetentionPort):
             limit,
             (DEAD_LETTERS, DEAD_LETTERS.c.created_at < before),
             (SILENCES, SILENCES.c.ends_at < before),
-            (PUBLISHERS, func.coalesce(PUBLISHERS.c.stopped_at, PUBLISHERS.c.lost_at) < before),
+            (PUBLISHERS, before > ENDED_AT),
         )
         return more or limit in (len(ids), len(alerts))
 

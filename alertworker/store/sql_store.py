@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from alertworker.store.connection import ConnectionRunner
+from alertworker.store.connection import ConnectionRunner, WritesInRead
 from alertworker.store.delivery.lanes import SqlLanes
 from alertworker.store.delivery.queue import SqlQueue
 from alertworker.store.transaction import SqlTransaction
@@ -27,6 +27,20 @@ class SqlStore(ConnectionRunner):
     def run(self, work: Callable[[SqlTransaction], _T]) -> _T:
         """Return the result of the work, done in one transaction and from the start again after a deadlock."""
         return self.on_connection(lambda connection: work(SqlTransaction(connection)))
+
+    def read(self, work: Callable[[SqlTransaction], _T]) -> _T:
+        """Return the result of the work, which only reads."""
+        return self.read_on_connection(lambda connection: work(SqlTransaction(connection)))
+
+    def read_first(self, work: Callable[[SqlTransaction], _T]) -> _T:
+        """Return the result of the work as `run` does. It is expected to have nothing to write.
+
+        On SQLite, work that writes is done again from the start, with the write lock.
+        """
+        try:
+            return self.read(work)
+        except WritesInRead:
+            return self.run(work)
 
     def dry_run(self, work: Callable[[SqlTransaction], _T]) -> _T:
         """Return the result of the work and roll back everything that it did."""

@@ -30,8 +30,9 @@ class DeadLetters(ConnectionRunner, Letters):
         statement = statement.where(*_conditions(wanted or LetterFilter()))
         if after is not None:
             at = select(DEAD_LETTERS.c.created_at).where(DEAD_LETTERS.c.id == after).scalar_subquery()
-            same = (DEAD_LETTERS.c.created_at == at) & (DEAD_LETTERS.c.id < after)
-            statement = statement.where((DEAD_LETTERS.c.created_at < at) | same)
+            earlier = (DEAD_LETTERS.c.created_at < at) | (DEAD_LETTERS.c.id < after)
+            # The first condition is by itself, so that the index is entered where the page begins.
+            statement = statement.where(DEAD_LETTERS.c.created_at <= at, earlier)
         statement = statement.order_by(DEAD_LETTERS.c.created_at.desc(), DEAD_LETTERS.c.id.desc()).limit(limit)
         return self.rows(DeadLetterRow, statement)
 

@@ -39,6 +39,9 @@ class SqlLanes(LanePort):
     def _run(self, work: Callable[[Statements], _T]) -> _T:
         return self._database.on_connection(lambda connection: work(Statements(connection)))
 
+    def _read(self, work: Callable[[Statements], _T]) -> _T:
+        return self._database.read_on_connection(lambda connection: work(Statements(connection)))
+
     @override
     def due_channels(self, *, now: datetime) -> list[str]:
         taken = (LANES.c.leased_until > now) | (LANES.c.next_free_at > now) | (LANES.c.probe_at > now)
@@ -49,7 +52,7 @@ class SqlLanes(LanePort):
             .where(NOTIFICATIONS.c.channel.not_in(busy))
             .distinct()
         )
-        return self._run(lambda tx: [row.channel for row in tx.connection.execute(statement)])
+        return self._read(lambda tx: [row.channel for row in tx.connection.execute(statement)])
 
     @override
     def states(self, *, now: datetime) -> dict[str, LaneState]:
@@ -63,7 +66,7 @@ class SqlLanes(LanePort):
                 states[row.channel] = replace(state, waiting=row.waiting, waiting_since=row.since)
             return dict(sorted(states.items()))
 
-        return self._run(work)
+        return self._read(work)
 
     @override
     def lease(self, lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> Turn | None:

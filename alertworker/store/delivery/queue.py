@@ -60,7 +60,7 @@ class SqlQueue(QueuePort):
     @override
     def is_due(self, channel: str, *, now: datetime) -> bool:
         statement = select(_next(channel, now).exists())
-        return self._run(lambda tx: bool(tx.connection.execute(statement).scalar()))
+        return self._database.read_on_connection(lambda connection: bool(connection.execute(statement).scalar()))
 
     @override
     def next_due(self, channel: str, *, limit: int, now: datetime, unattempted: bool = False) -> list[Due]:

@@ -7,11 +7,12 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 from typing_extensions import override
 
 from alertworker.ledger.rows import TITLES, AliasKey, AliasSpan
 from alertworker.ports import AliasPort
+from alertworker.store.keys import one_of
 from alertworker.store.schema.ledger import ALIASES
 from alertworker.store.upsert import Statements, insert_or
 
@@ -78,7 +79,7 @@ class AliasStatements(Statements, AliasPort):
         wanted, columns = sorted(set(entities)), (ALIASES.c.dimension, ALIASES.c.entity)
         for start in range(0, len(wanted), _CHUNK):
             chunk = wanted[start : start + _CHUNK]
-            for row in self.connection.execute(select(ALIASES).where(tuple_(*columns).in_(chunk))):
+            for row in self.connection.execute(select(ALIASES).where(one_of(self.connection, columns, chunk))):
                 known[AliasKey(row.dimension, row.entity, row.alias)] = AliasSpan(row.first_at, row.last_at)
         return known
 

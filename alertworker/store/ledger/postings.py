@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Table, func, select, tuple_
+from sqlalchemy import Connection, Table, func, select
 from typing_extensions import override
 
 from alertworker.budgets.configured import NO_EXEMPTIONS, CapExemptions
@@ -25,6 +25,7 @@ from alertworker.ledger.rows import (
 )
 from alertworker.ports.postings import PostingPort
 from alertworker.store.additions import addition_with_totals, parameters
+from alertworker.store.keys import one_of
 from alertworker.store.ledger.aliases import AliasStatements, Entity
 from alertworker.store.ledger.months import month_of
 from alertworker.store.rows import Rows, rows_of
@@ -80,8 +81,9 @@ class PostingStatements(Statements, PostingPort):
         spend = ledger.spend()
         asked = Counter((key.day, key.dimension) for key in spend if key.dimension != _UNCAPPED)
         sizes = dict.fromkeys(asked, 0)
-        places = select(SPEND_SIZES).where(SPEND_SIZES.c.day.in_({day for day, _ in asked}))
-        for row in self.connection.execute(places):
+        days, dimensions = sorted({day for day, _ in asked}), sorted({dimension for _, dimension in asked})
+        places = select(SPEND_SIZES).where(SPEND_SIZES.c.dimension.in_(dimensions), SPEND_SIZES.c.day.in_(days))
+        for row in self.connection.execute(places) if asked else ():
             if (row.day, row.dimension) in sizes:
                 sizes[row.day, row.dimension] = row.rows
         room = {place: most - size for place, size in sizes.items() if size + asked[place] > most}
@@ -140,7 +142,7 @@ class PostingStatements(Statements, PostingPort):
         if not places:
             return known, {}
         columns = list(table.primary_key)[:width]
-        counted = select(*columns, func.count()).where(tuple_(*columns).in_(places)).group_by(*columns)
+        counted = select(*columns, func.count()).where(one_of(self.connection, columns, places)).group_by(*columns)
         taken = {tuple(row[:width]): row[width] for row in self.connection.execute(counted)}
         return known, {place: max(0, most - taken.get(place, 0)) for place in places}
 
@@ -148,7 +150,7 @@ class PostingStatements(Statements, PostingPort):
         columns = [table.c[name] for name in fields]
         for start in range(0, len(keys), _CHUNK):
             chunk = keys[start : start + _CHUNK]
-            for row in self.connection.execute(select(*columns).where(tuple_(*columns).in_(chunk))):
+            for row in self.connection.execute(select(*columns).where(one_of(self.connection, columns, chunk))):
                 yield tuple(row)
 
     def _post_days(self, rows: Rows) -> None:

@@ -45,7 +45,7 @@ class SqlLedgerReader(ConnectionRunner, LedgerReader):
         limit: int | None = None,
     ) -> list[SpendRow]:
         rows, named = Rows(dimension, _of_team(team_id)), dimension.partition("/")[2] or dimension
-        return self.on_connection(
+        return self.read_on_connection(
             lambda connection: _ranked(connection, rows, days, before=before, named=named, limit=limit)
         )
 
@@ -55,13 +55,15 @@ class SqlLedgerReader(ConnectionRunner, LedgerReader):
         if team_id is not None:
             where.append(SPEND.c.team_id == team_id)
         statement = select(SPEND.c.day, *summed(SPEND)).where(*where).group_by(SPEND.c.day).order_by(SPEND.c.day)
-        return self.on_connection(
+        return self.read_on_connection(
             lambda connection: {row.day: read_sums(tuple(row)[1:]) for row in connection.execute(statement)}
         )
 
     @override
     def top_contributors(self, dimension: str, entity: str, days: Days, *, limit: int) -> dict[str, list[SpendRow]]:
-        return self.on_connection(lambda connection: contributors(connection, dimension, [entity], days, limit=limit))
+        return self.read_on_connection(
+            lambda connection: contributors(connection, dimension, [entity], days, limit=limit)
+        )
 
     @override
     def fallbacks(self, days: Days) -> dict[tuple[str, str], FallbackSums]:
@@ -77,26 +79,29 @@ class SqlLedgerReader(ConnectionRunner, LedgerReader):
             rows = connection.execute(statement)
             return {(asked, used): FallbackSums(int(saved), int(failed)) for asked, used, saved, failed in rows}
 
-        return self.on_connection(work)
+        return self.read_on_connection(work)
 
     @override
     def dropped(self, days: Days) -> dict[str, int]:
-        # Each publisher's total at the end of the days, less its total before them.
+        # Each publisher's total at the end of the days, less its total before them. Both are equal without a report.
         end = func.max(DROPS.c.total)
         start = func.max(case((DROPS.c.day < days.first, DROPS.c.total), else_=0))
-        each = select(DROPS.c.reason, (end - start).label("events")).where(DROPS.c.day <= days.last)
+        reported = select(DROPS.c.boot_id).where(within(DROPS.c.day, days))
+        each = select(DROPS.c.reason, (end - start).label("events")).where(
+            DROPS.c.boot_id.in_(reported), DROPS.c.day <= days.last
+        )
         found = each.group_by(DROPS.c.boot_id, DROPS.c.reason).subquery()
         statement = select(found.c.reason, capped_sum(found.c.events)).group_by(found.c.reason).order_by(found.c.reason)
-        rows = self.on_connection(lambda connection: connection.execute(statement).all())
+        rows = self.read_on_connection(lambda connection: connection.execute(statement).all())
         return {reason: int(events) for reason, events in rows if events}
 
     @override
     def deployments(self, days: Days) -> list[DeploymentDays]:
-        return self.on_connection(lambda connection: _deployments(connection, days))
+        return self.read_on_connection(lambda connection: _deployments(connection, days))
 
     def _sum(self, rows: Rows, days: Days) -> SpendSums:
         statement = select(*summed(rows.over(days)))
-        return self.on_connection(lambda connection: read_sums(tuple(connection.execute(statement).one())))
+        return self.read_on_connection(lambda connection: read_sums(tuple(connection.execute(statement).one())))
 
 
 def _of_team(team_id: str | None) -> Mapping[str, Collection[str]]:

@@ -65,6 +65,13 @@ KNOWN_TYPE: Final = ALERTS.c.type.concat("").in_(sorted(AlertType))
 #: The queries that the sweep runs every second, on open alerts.
 for _moment in ("next_summary_at", "repeat_at"):
     Index(f"alerts_open_by_{_moment}", ALERTS.c[_moment], sqlite_where=OPEN, postgresql_where=OPEN)
+#: The lists of the pages, newest first: open alerts, suppressed ones, those of a type and those of a fingerprint.
+Index("alerts_open_by_opened_at", ALERTS.c.opened_at, ALERTS.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
+SUPPRESSED: Final = ALERTS.c.suppressed_by.is_not(None) | ALERTS.c.last_suppressed_by.is_not(None)
+Index("alerts_suppressed", ALERTS.c.opened_at, ALERTS.c.id, sqlite_where=SUPPRESSED, postgresql_where=SUPPRESSED)
+Index("alerts_by_type", ALERTS.c.type, ALERTS.c.opened_at, ALERTS.c.id)
+Index("alerts_by_fingerprint", ALERTS.c.fingerprint, ALERTS.c.opened_at)
+Index("alerts_closed_by_fingerprint", ALERTS.c.fingerprint, ALERTS.c.closed_at)
 _DEFERRED: Final = OPEN & ALERTS.c.deferred_channels.is_not(None)
 Index("alerts_owing", ALERTS.c.fingerprint, sqlite_where=_DEFERRED, postgresql_where=_DEFERRED)
 

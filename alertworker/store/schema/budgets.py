@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Integer, String, Table
+from typing import Final
+
+from sqlalchemy import JSON, Boolean, Column, Index, Integer, String, Table
 
 from alertworker.store.schema.base import METADATA, NAME, Figure, UtcDateTime
 
@@ -31,3 +33,7 @@ BUDGETS = Table(
     #: The period is over, and no channel is notified of it any more.
     Column("closed", Boolean, nullable=False),
 )
+
+#: Budgets whose period is not over. The sweep looks for those that end every second.
+LIVE: Final = BUDGETS.c.closed.is_(False)
+Index("budgets_live", BUDGETS.c.reset_at, sqlite_where=LIVE, postgresql_where=LIVE)

@@ -75,4 +75,6 @@ DEAD_LETTERS = Table(
     Column("channel", NAME),
     Column("payload", LargeBinary, nullable=False),
     Column("created_at", UtcDateTime, nullable=False, index=True),
+    #: Letters are counted by kind, and listed by it, without reading what they carry.
+    Index("dead_letters_by_kind", "kind", "created_at", "id"),
 )

@@ -103,6 +103,7 @@ DROPS = Table(
     Column("day", Date, primary_key=True),
     Column("reason", NAME, primary_key=True),
     Column("total", Count, nullable=False),
+    Index("drops_by_day", "day", "boot_id"),
     sqlite_with_rowid=False,
 )
 

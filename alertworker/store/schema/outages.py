@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, literal_column, text
 
 from alertworker.store.schema.base import METADATA, NAME, Amount, Count
 
@@ -143,3 +144,15 @@ CREDENTIALS = Table(
     #: The start of the last bucket with a success, 0 if the producers do not report it.
     Column("last_success", BigInteger, nullable=False),
 )
+
+#: Few targets have an outage, and few credentials are refused. The sweep and each batch look at these. The zero is no
+#: parameter: with one, no database uses the index.
+HAS_OUTAGE: Final = OUTAGES.c.level > literal_column("0")
+MODEL_HAS_OUTAGE: Final = MODEL_OUTAGES.c.state > literal_column("0")
+REFUSED: Final = CREDENTIALS.c.level > literal_column("0")
+for _table, _open in ((OUTAGES, HAS_OUTAGE), (MODEL_OUTAGES, MODEL_HAS_OUTAGE), (CREDENTIALS, REFUSED)):
+    Index(f"{_table.name}_open", *_table.primary_key, sqlite_where=_open, postgresql_where=_open)
+
+#: Retention deletes the oldest buckets, without reading the others.
+for _table in (WINDOWS, CAUSES, OUTAGE_CALLS, MODEL_CALLS, FAILING_KEYS, REFUSALS):
+    Index(f"{_table.name}_by_bucket", _table.c.bucket)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, func
 
 from alertworker.store.schema.base import METADATA, NAME, UtcDateTime
 
@@ -49,6 +49,12 @@ PUBLISHERS = Table(
 #: Few publishers are running, and many are stopped or lost. The sweep looks at the running ones every second.
 RUNNING: Final = PUBLISHERS.c.stopped_at.is_(None) & PUBLISHERS.c.lost_at.is_(None)
 Index("publishers_running", PUBLISHERS.c.integration, sqlite_where=RUNNING, postgresql_where=RUNNING)
+#: The publishers that did not shut down cleanly are counted.
+LOST: Final = PUBLISHERS.c.stopped_at.is_(None) & PUBLISHERS.c.lost_at.is_not(None)
+Index("publishers_lost", PUBLISHERS.c.lost_at, sqlite_where=LOST, postgresql_where=LOST)
+#: When a publisher stopped or was lost; NULL while it runs. Pages show the newest, and retention deletes the oldest.
+ENDED_AT: Final = func.coalesce(PUBLISHERS.c.stopped_at, PUBLISHERS.c.lost_at)
+Index("publishers_ended", ENDED_AT)
 Index("publishers_by_host", PUBLISHERS.c.host, PUBLISHERS.c.lost_at)
 
 #: The pipeline's clocks, by name, for example when the newest canary was sent.

@@ -13,6 +13,8 @@ from alertworker.budgets.readings import Reading
 from alertworker.budgets.state import BudgetUse, spell_state, use_of
 from alertworker.web.pages.views import Visit, page
 
+#: How many budgets are listed whose period has ended.
+_MOST_ENDED: Final = 100
 #: The text of a state on this page, where it is not that of the command, and its look.
 _TEXTS: Final[Mapping[BudgetUse, str]] = {BudgetUse.OPEN: "within limit", BudgetUse.USED_UP: "used up"}
 _LOOKS: Final[Mapping[BudgetUse, str]] = {BudgetUse.OPEN: "ok", BudgetUse.USED_UP: "problem", BudgetUse.ENDED: ""}
@@ -44,10 +46,10 @@ def budgets(visit: Visit) -> Response:
     return visit.show("budgets.html", rows=budget_rows(visit))
 
 
-def budget_rows(visit: Visit) -> list[Budget]:
-    """Return all budgets, the highest share used first, and budgets whose period has ended last."""
+def budget_rows(visit: Visit, *, ended: int = _MOST_ENDED) -> list[Budget]:
+    """Return budgets, the highest share used first, and those whose period has ended last."""
     found = []
-    for key, state in visit.context.admin.budgets():
+    for key, state in visit.context.admin.budgets(ended=ended):
         reading, use = state.reading, use_of(state)
         pace = None if state.closed else pace_of(reading)
         found.append(

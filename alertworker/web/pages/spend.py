@@ -83,7 +83,7 @@ def spend(visit: Visit) -> Response:
         presets=_presets(today, days, query),
         entity=_name(entity, by)[0] if entity is not None else None,
         behind={dimension: _rows(found, dimension, None) for dimension, found in contributors.items()},
-        near=[one for one in budget_rows(visit) if one.share is not None and one.share >= NEAR_LIMIT],
+        near=[one for one in budget_rows(visit, ended=0) if one.share is not None and one.share >= NEAR_LIMIT],
         status=422 if wrong else 200,
     )
 
