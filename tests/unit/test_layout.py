@@ -53,6 +53,7 @@ STORE = {
     "alert_search",
     "connection",
     "engine",
+    "keys",
     "health",
     "migrations",
     "postgresql",
