@@ -38,7 +38,7 @@ def run_each(steps: Mapping[str, Callable[[], _T]], runtime: Runtime, *, now: da
                 raise
             away, was_away = error, True
         except Exception as error:  # noqa: BLE001 - the boundary of a step
-            _record(name, error, runtime, now=now)
+            record_failure(name, error, runtime, now=now)
             was_away = False
         else:
             was_away = False
@@ -47,8 +47,8 @@ def run_each(steps: Mapping[str, Callable[[], _T]], runtime: Runtime, *, now: da
     return done
 
 
-def _record(name: str, error: Exception, runtime: Runtime, *, now: datetime) -> None:
-    """Count a failure. Log the first one; its text may repeat data, so it is left out."""
+def record_failure(name: str, error: Exception, runtime: Runtime, *, now: datetime) -> None:
+    """Count a step's failure. Log the first one; its text may repeat data, so it is left out."""
 
     def count(tx: Transaction) -> bool:
         before = tx.clock.read(failure_clock(name))

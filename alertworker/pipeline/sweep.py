@@ -15,14 +15,14 @@ from alertworker.alerts.intervals import interval_grows, summary_interval
 from alertworker.alerts.message import Step
 from alertworker.alerts.next_step import NextStep, is_over, next_step
 from alertworker.delivery.retry import DeliveryError
-from alertworker.errors import BrokerUnavailable
+from alertworker.errors import BrokerUnavailable, StoreUnavailable
 from alertworker.events import Canary
 from alertworker.pipeline.budgets import end_budgets, remind_of_budget
 from alertworker.pipeline.callers import end_callers
 from alertworker.pipeline.credential_ends import end_credentials
 from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.ending import end_outages, remind_of_outage
-from alertworker.pipeline.isolation import run_each
+from alertworker.pipeline.isolation import record_failure, run_each
 from alertworker.pipeline.llm import find_by_chance, find_hung
 from alertworker.pipeline.notify import CHECK_AGAIN, is_still_suppressed, notify, notify_unmuted, resolve
 from alertworker.pipeline.publishers import announce_lost, announce_silent, end_publishers
@@ -41,6 +41,8 @@ PIECE: Final = 100
 _MOST_PIECES: Final = 20
 #: Summaries of severity Low that are due within this time are sent with a due one, so that they are one digest.
 _TOGETHER: Final = timedelta(minutes=5)
+#: When an alert whose step failed is due again, so that those that fail leave room for the others.
+_AFTER_FAILURE: Final = timedelta(minutes=1)
 #: How often open alerts of types that only a newer version knows are reported.
 _UNKNOWN_EVERY: Final = timedelta(minutes=1)
 
@@ -61,7 +63,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> None:
         "ends of publishers": in_pieces(end_publishers),
         "ends of callers": in_pieces(end_callers),
         "deferred channels": partial(_notify_unmuted, runtime, now=now),
-        "due alerts": in_pieces(_settle_due),
+        "due alerts": partial(_settle_due, runtime, now=now),
         "ends of budgets": in_pieces(end_budgets),
         "users": in_pieces(check_users),
         "lost publishers": in_pieces(announce_lost),
@@ -155,28 +157,65 @@ def _notify_some(tx: Transaction, runtime: Runtime, after: str, now: datetime) -
     return (deferred[-1].fingerprint if len(deferred) == PIECE else None), all(notified)
 
 
-def _settle_due(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
-    """Settle at most ``limit`` of the alerts that are due. Return whether more may be due."""
-    due = tx.alerts.due_alerts(limit=limit, now=now)
+def _settle_due(runtime: Runtime, *, now: datetime) -> None:
+    """Settle the alerts that are due, in pieces. If a piece fails, settle each of its alerts alone."""
+    for _ in range(_MOST_PIECES):
+        try:
+            if not runtime.store.run(partial(_settle_piece, runtime=runtime, now=now)):
+                return
+        except StoreUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - the next function finds and records the alert that failed
+            _settle_alone(runtime, now=now)
+
+
+def _settle_piece(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
+    """Settle at most `PIECE` of the alerts that are due. Return whether more may be due."""
+    due = tx.alerts.due_alerts(limit=PIECE, now=now)
+    left: dict[str, NextStep] = {}
     for _, alike in groupby(sorted(due, key=_explains_less), key=_explains_less):
-        _settle(tx, list(alike), runtime, limit=limit, now=now)
-    return len(due) >= limit
+        left |= _settle(tx, list(alike), runtime, now=now)
+    if any(left.get(alert.id) is NextStep.SUMMARIZE and alert.severity is Severity.LOW for alert in due):
+        upcoming = tx.alerts.upcoming_summaries(until=now + _TOGETHER, limit=PIECE, now=now)
+        steps = _next_steps(tx, upcoming, runtime, now=now)
+        for alert in upcoming:
+            if steps[alert.id] is NextStep.SUMMARIZE:
+                notify(tx, alert, Step.SUMMARY, runtime, now=now)
+    return len(due) >= PIECE
 
 
-def _settle(tx: Transaction, due: Sequence[OpenAlert], runtime: Runtime, *, limit: int, now: datetime) -> None:
-    """Carry out the next step of each alert that is due, and send summaries of severity Low together."""
+def _settle_alone(runtime: Runtime, *, now: datetime) -> None:
+    """Settle each alert that is due in a transaction of its own. Try one that fails again later."""
+
+    def settle(tx: Transaction, alert_id: str) -> None:
+        due = tx.alerts.due_alerts(limit=PIECE, now=now)
+        _settle(tx, [alert for alert in due if alert.id == alert_id], runtime, now=now)
+
+    def postpone(tx: Transaction, alert: OpenAlert) -> None:
+        tx.alerts.check_again([alert.id], at=now + _AFTER_FAILURE)
+        if alert.repeat_at is not None and alert.repeat_at <= now:
+            tx.alerts.remind_at(alert.id, now + _AFTER_FAILURE)
+
+    due = runtime.store.run(lambda tx: tx.alerts.due_alerts(limit=PIECE, now=now))
+    for alert in sorted(due, key=_explains_less):
+        try:
+            runtime.store.run(partial(settle, alert_id=alert.id))
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary of an alert
+            record_failure("due alerts", error, runtime, now=now)
+            runtime.store.run(partial(postpone, alert=alert))
+
+
+def _settle(tx: Transaction, due: Sequence[OpenAlert], runtime: Runtime, *, now: datetime) -> Mapping[str, NextStep]:
+    """Carry out the next steps of alerts that nothing suppresses any more. Return these steps by id."""
     suppressed = [one.id for one in due if not is_over(one) and is_still_suppressed(tx, one, runtime, now=now)]
     tx.alerts.check_again(suppressed, at=now + CHECK_AGAIN)
     left = _next_steps(tx, [alert for alert in due if alert.id not in suppressed], runtime, now=now)
     for alert in due:
         if alert.id in left:
             _EXECUTORS[left[alert.id]](tx, alert, runtime, now=now)
-    if any(left.get(alert.id) is NextStep.SUMMARIZE and alert.severity is Severity.LOW for alert in due):
-        upcoming = tx.alerts.upcoming_summaries(until=now + _TOGETHER, limit=limit, now=now)
-        steps = _next_steps(tx, upcoming, runtime, now=now)
-        for alert in upcoming:
-            if steps[alert.id] is NextStep.SUMMARIZE:
-                notify(tx, alert, Step.SUMMARY, runtime, now=now)
+    return left
 
 
 def _explains_less(alert: OpenAlert) -> tuple[bool, bool]:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 from importlib import import_module
+from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import select
 
+from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.next_step import NextStep, next_step
 from alertworker.errors import StoreUnavailable
 from alertworker.events import Canary
 from alertworker.health import CheckState, _steps
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.pipeline.isolation import run_each
+from alertworker.pipeline.notify import claim
 from alertworker.pipeline.report import Reporter
 from alertworker.reports import Calendar
 from alertworker.store import HealthStore, SqlLedgerReader, SqlStore
+from alertworker.store.schema.alerts import ALERTS, OPEN
 from tests.integration.harness import NOW, Outbox, answered, batch, run_until_quiet
 
 #: The fixture of the store allows failed steps in this module alone.
@@ -42,7 +50,7 @@ FUNCTIONS = (
 )
 
 
-def fail(*_: object, **__: object) -> bool:
+def fail(*_: object, **__: object) -> NoReturn:
     raise ValueError(SECRET)
 
 
@@ -119,6 +127,35 @@ def test_a_database_that_is_away_ends_the_task_at_its_second_step(runtime: Runti
     with pytest.raises(StoreUnavailable):
         run_each({"1": away, "2": away, "3": away}, runtime, now=NOW)
     assert ran == ["away", "away"]
+
+
+def test_an_alert_that_cannot_be_settled_does_not_stop_the_others(
+    runtime: Runtime, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More alerts fail than one transaction takes. Each is tried again a minute later."""
+
+    def open_alerts() -> list[str]:
+        with store.engine.connect() as connection:
+            return sorted(connection.execute(select(ALERTS.c.labels["deployment"].as_string()).where(OPEN)).scalars())
+
+    def poisoned(alert: OpenAlert, now: datetime, *, is_explained: bool, is_early: bool) -> NextStep:
+        if alert.labels["deployment"].startswith("bad"):
+            fail()
+        return next_step(alert, now, is_explained=is_explained, is_early=is_early)
+
+    for name in [*(f"bad-{number}" for number in range(4)), "good-1", "good-2"]:
+        alert = Alert(AlertType.COOLDOWN_DEPLOYMENT, Severity.LOW, {"deployment": name}, "h", NOW, NOW)
+        store.run(partial(claim, alert=alert, runtime=runtime, now=NOW))
+    monkeypatch.setattr(import_module("alertworker.pipeline.sweep"), "PIECE", 3)
+    later = NOW + timedelta(hours=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(import_module("alertworker.pipeline.sweep"), "next_step", poisoned)
+        sweep(runtime, now=later)
+    assert open_alerts() == [f"bad-{number}" for number in range(4)]
+    assert "due alerts" in HealthStore(store.engine).read(now=later).failing
+
+    sweep(runtime, now=later + timedelta(minutes=2))
+    assert open_alerts() == []
 
 
 def test_a_kind_of_report_that_fails_does_not_stop_the_others(
