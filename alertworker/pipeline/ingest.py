@@ -54,13 +54,11 @@ _MAX_PLAIN: Final = 64 * 1024
 #: outage of its deployment, its region and its model. So a publisher's batch of 500 events never exceeds the bound, not
 #: even in an outage of 300 deployments or when each call hangs.
 MAX_ALERTS: Final = 1_500
-#: How many budgets one batch may report, and how many rows of windows and of the ledger it may change: twice what 500
-#: calls need.
+#: How many budgets one batch may report, and how many rows of windows it may change: twice what 500 calls need.
 MAX_READINGS: Final = 2_000
 MAX_ROWS: Final = 10_000
-MAX_LEDGER_ROWS: Final = 50_000
-#: How many publishers may report in one batch. Each takes milliseconds. A publisher reports only itself.
-MAX_PUBLISHERS: Final = 200
+#: How many rows of the ledger one batch may change: 5,000 calls that share nothing, each with eight tags.
+MAX_LEDGER_ROWS: Final = 100_000
 #: A batch id that ``POST /v1/events`` derives from an Idempotency-Key and a body.
 _HTTP_ID: Final = re.compile(r"http:[0-9a-f]{40}")
 
@@ -102,17 +100,12 @@ def _bound(folded: Fold) -> None:
     """Refuse a batch whose transaction would be too long for the others that wait.
 
     Raises:
-        BatchError: the batch has more than `MAX_READINGS` budgets, more than `MAX_PUBLISHERS` publishers, or more rows
-            than `MAX_ROWS` and `MAX_LEDGER_ROWS`.
+        BatchError: the batch has more than `MAX_READINGS` budgets, or more rows than `MAX_ROWS` and `MAX_LEDGER_ROWS`.
     """
     if len(folded.budgets) > MAX_READINGS:
         raise BatchError(f"the batch reports {len(folded.budgets):,} budgets; the limit is {MAX_READINGS:,}")
     if folded.outages.rows > MAX_ROWS:
         raise BatchError(f"the batch changes {folded.outages.rows:,} window rows; the limit is {MAX_ROWS:,}")
-    if len(folded.publishers) > MAX_PUBLISHERS:
-        raise BatchError(
-            f"the batch has reports of {len(folded.publishers):,} publishers; the limit is {MAX_PUBLISHERS}"
-        )
     if len(folded.drops) > MAX_ROWS:
         raise BatchError(f"the batch has {len(folded.drops):,} counts of dropped events; the limit is {MAX_ROWS:,}")
     # The exact number costs as much as the batch itself, so it is asked only where it may matter.

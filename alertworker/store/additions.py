@@ -1,4 +1,4 @@
-"""Statements that add rows of sums to those that exist: one statement and one parameter for all rows of a table.
+"""Statements that add rows of sums or look rows up: one statement and one parameter for all rows of a table.
 
 A statement depends only on a table and the names of columns, so it is built and compiled once in a process.
 """
@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from pydantic_core import to_json
-from sqlalchemy import Select, String, Table, bindparam, case, cast, func, select, true
+from sqlalchemy import Select, String, Table, and_, bindparam, case, cast, func, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.selectable import TypedReturnsRows
@@ -53,8 +53,15 @@ def addition_with_totals(table: Table, names: tuple[str, ...], dialect: str) -> 
     return addition(table, names, dialect).returning(*(table.c[name] for name in names))
 
 
+@lru_cache(maxsize=16)
+def look_up(table: Table, names: tuple[str, ...], dialect: str) -> Select[*tuple[object, ...]]:
+    """Return the statement that selects the rows of a table whose columns ``names`` have wanted values."""
+    wanted = _source(table, names, dialect).subquery()
+    return select(table).join(wanted, and_(*(table.c[name] == wanted.c[name] for name in names)))
+
+
 def parameters(rows: Rows) -> dict[str, str]:
-    """Return the parameters of an `addition` of these rows."""
+    """Return the parameters of an `addition` or a `look_up` of these rows."""
     return {"rows": to_json(rows.values).decode()}
 
 
@@ -62,7 +69,7 @@ def _source(table: Table, names: tuple[str, ...], dialect: str) -> Select[*tuple
     """Return the parameter's rows as a query. Each database has a function of its own that lists a JSON array."""
     if dialect == "sqlite":
         listed = func.json_each(_ROWS).table_valued("value")
-        values = (func.json_extract(listed.c.value, f"$[{place}]") for place in range(len(names)))
+        values = (func.json_extract(listed.c.value, f"$[{place}]").label(name) for place, name in enumerate(names))
         return select(*values).where(true())  # without WHERE, SQLite takes ON CONFLICT for a join's condition
     row = func.jsonb_array_elements(cast(_ROWS, JSONB), type_=JSONB).column_valued("row")
-    return select(*(cast(row[place].astext, table.c[name].type) for place, name in enumerate(names)))
+    return select(*(cast(row[place].astext, table.c[name].type).label(name) for place, name in enumerate(names)))

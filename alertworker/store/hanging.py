@@ -19,13 +19,14 @@ class HangingStatements(Statements, HangingPort):
 
     @override
     def announce_calls(self, calls: Sequence[RequestAnnounced]) -> set[str]:
-        fresh: set[str] = set()
-        for call in sorted(calls, key=lambda call: call.call_id):
-            row = {"call_id": call.call_id, "boot_id": call.boot_id, "announced_at": call.occurred_at}
-            statement = insert_or(self.connection, CALLS).values(row).on_conflict_do_nothing()
-            if self.connection.execute(statement.returning(CALLS.c.call_id)).first() is not None:
-                fresh.add(call.call_id)
-        return fresh
+        rows = [
+            {"call_id": call.call_id, "boot_id": call.boot_id, "announced_at": call.occurred_at}
+            for call in sorted(calls, key=lambda call: call.call_id)
+        ]
+        if not rows:
+            return set()
+        statement = insert_or(self.connection, CALLS).on_conflict_do_nothing().returning(CALLS.c.call_id)
+        return set(self.connection.execute(statement, rows).scalars())
 
     @override
     def attach_calls(self, call_ids: Iterable[str], alert_id: str) -> None:
@@ -40,11 +41,12 @@ class HangingStatements(Statements, HangingPort):
 
     @override
     def end_calls(self, calls: Mapping[str, tuple[CallOutcome, datetime]]) -> None:
-        for call_id, (outcome, ended_at) in sorted(calls.items()):
-            values = {"outcome": outcome, "ended_at": ended_at}
-            statement = insert_or(self.connection, CALLS).values(call_id=call_id, **values)
-            self.connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["call_id"], set_=values, where=CALLS.c.ended_at.is_(None)
-                )
-            )
+        if not calls:
+            return
+        rows = [{"call_id": name, "outcome": how, "ended_at": at} for name, (how, at) in sorted(calls.items())]
+        statement = insert_or(self.connection, CALLS)
+        ends = {name: statement.excluded[name] for name in ("outcome", "ended_at")}
+        upsert = statement.on_conflict_do_update(
+            index_elements=["call_id"], set_=ends, where=CALLS.c.ended_at.is_(None)
+        )
+        self.connection.execute(upsert, rows)

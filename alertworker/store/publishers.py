@@ -33,42 +33,25 @@ class PublisherStatements(Statements, PublisherPort):
 
     @override
     def update_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
-        for event in sorted(events, key=lambda event: event.boot_id):
-            beat = event if isinstance(event, PublisherHeartbeat) else None
-            row: dict[str, object] = {
-                "host": event.host,
-                "pid": event.pid,
-                "last_heartbeat_at": event.occurred_at,
-                "arrived_at": now,
-                "lost_at": None,
-                "interval_seconds": max(1, round(beat.interval_seconds)) if beat else 10,
-                "integration": event.integration,
-                "backlog": beat.backlog if beat else 0,
-                # A clock that was set back since the start does not give the start.
-                "started_at": event.started_at if event.started_at <= event.occurred_at else None,
-                "inflight": beat.inflight if beat else 0,
-                "counters": event.counters.model_dump(),
-                "published": event.counters.published,
-            }
-            stopped_at = event.occurred_at if isinstance(event, PublisherStopped) else None
-            statement = insert_or(self.connection, PUBLISHERS).values(
-                boot_id=event.boot_id, moved_at=now, busy_since=now, stopped_at=stopped_at, **row
-            )
-            newer = PUBLISHERS.c.last_heartbeat_at <= event.occurred_at
-            changes: dict[str, object] = {
-                name: case((newer, literal(value, PUBLISHERS.c[name].type)), else_=PUBLISHERS.c[name])
-                for name, value in row.items()
-            }
-            grew = PUBLISHERS.c.published < event.counters.published
-            paused = PUBLISHERS.c.moved_at < now - _PAUSE
-            moment = literal(now, PUBLISHERS.c.moved_at.type)
-            changes["moved_at"] = case((grew, moment), else_=PUBLISHERS.c.moved_at)
-            changes["busy_since"] = case((grew & paused, moment), else_=PUBLISHERS.c.busy_since)
-            changes["silent_at"] = case((grew, null()), else_=PUBLISHERS.c.silent_at)
-            changes["arrived_at"] = now  # even a report with an older time proves that the publisher is running
-            if stopped_at is not None:  # final, also if the clock was set back since the last heartbeat
-                changes["stopped_at"] = stopped_at
-            self.connection.execute(statement.on_conflict_do_update(index_elements=["boot_id"], set_=changes))
+        reports = [_report(event, now) for event in sorted(events, key=lambda event: event.boot_id)]
+        if not reports:
+            return
+        statement = insert_or(self.connection, PUBLISHERS)
+        excluded = statement.excluded
+        newer = PUBLISHERS.c.last_heartbeat_at <= excluded.last_heartbeat_at
+        changes: dict[str, object] = {
+            name: case((newer, excluded[name]), else_=PUBLISHERS.c[name]) for name in reports[0].keys() - {"boot_id"}
+        }
+        grew = PUBLISHERS.c.published < excluded.published
+        paused = PUBLISHERS.c.moved_at < now - _PAUSE
+        changes["moved_at"] = case((grew, excluded.moved_at), else_=PUBLISHERS.c.moved_at)
+        changes["busy_since"] = case((grew & paused, excluded.busy_since), else_=PUBLISHERS.c.busy_since)
+        changes["silent_at"] = case((grew, null()), else_=PUBLISHERS.c.silent_at)
+        changes["arrived_at"] = now  # even a report with an older time proves that the publisher is running
+        # A stop is final, also if the clock was set back since the last heartbeat.
+        changes["stopped_at"] = func.coalesce(excluded.stopped_at, PUBLISHERS.c.stopped_at)
+        upsert = statement.on_conflict_do_update(index_elements=["boot_id"], set_=changes)
+        self.connection.execute(upsert, reports)
 
     @override
     def is_live(self, integration: str, *, since: datetime) -> bool:
@@ -190,3 +173,27 @@ class PublisherStatements(Statements, PublisherPort):
         living = PUBLISHERS.c.stopped_at.is_(None) & PUBLISHERS.c.lost_at.is_(None)
         statement = select(PUBLISHERS.c.boot_id).where(living, PUBLISHERS.c.backlog > 0)
         return self.connection.execute(statement.limit(1)).first() is not None
+
+
+def _report(event: PublisherEvent, now: datetime) -> dict[str, object]:
+    """Return a publisher's row by its report."""
+    beat = event if isinstance(event, PublisherHeartbeat) else None
+    return {
+        "boot_id": event.boot_id,
+        "host": event.host,
+        "pid": event.pid,
+        "last_heartbeat_at": event.occurred_at,
+        "arrived_at": now,
+        "lost_at": None,
+        "interval_seconds": max(1, round(beat.interval_seconds)) if beat else 10,
+        "integration": event.integration,
+        "backlog": beat.backlog if beat else 0,
+        # A clock that was set back since the start does not give the start.
+        "started_at": event.started_at if event.started_at <= event.occurred_at else None,
+        "inflight": beat.inflight if beat else 0,
+        "counters": event.counters.model_dump(),
+        "published": event.counters.published,
+        "moved_at": now,
+        "busy_since": now,
+        "stopped_at": event.occurred_at if isinstance(event, PublisherStopped) else None,
+    }

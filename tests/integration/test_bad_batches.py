@@ -190,7 +190,6 @@ def test_texts_are_stored_with_a_replacement(store: SqlStore, runtime: Runtime) 
         ("alerts", "MAX_ALERTS", 3),
         ("budgets", "MAX_READINGS", 3),
         ("windows", "MAX_ROWS", 3),
-        ("publishers", "MAX_PUBLISHERS", 3),
         ("drops", "MAX_ROWS", 3),
         ("ledger", "MAX_LEDGER_ROWS", 20),
     ],
@@ -207,7 +206,6 @@ def test_a_batch_that_would_hold_the_database_for_long_is_parked(
             answered(f"call-{n}", budgets=(budget.model_copy(update={"entity_id": f"t{n}"}),)) for n in range(4)
         ],
         "windows": [answered(f"call-{n}", deployment_id=f"d{n}") for n in range(4)],
-        "publishers": [heartbeat(f"boot-{n}") for n in range(4)],
         "drops": [heartbeat("boot", **{f"reason-{n}": 1 for n in range(4)})],
         "ledger": [answered(f"call-{n}", tags=[f"{n}-{tag}" for tag in range(4)], team_id=f"t{n}") for n in range(4)],
     }

@@ -12,7 +12,8 @@ from typing_extensions import override
 
 from alertworker.ledger.rows import TITLES, AliasKey, AliasSpan
 from alertworker.ports import AliasPort
-from alertworker.store.keys import one_of
+from alertworker.store.additions import look_up, parameters
+from alertworker.store.rows import Rows
 from alertworker.store.schema.ledger import ALIASES
 from alertworker.store.upsert import Statements, insert_or
 
@@ -76,11 +77,12 @@ class AliasStatements(Statements, AliasPort):
 
     def _names(self, entities: Iterable[Entity]) -> dict[AliasKey, AliasSpan]:
         known: dict[AliasKey, AliasSpan] = {}
-        wanted, columns = sorted(set(entities)), (ALIASES.c.dimension, ALIASES.c.entity)
-        for start in range(0, len(wanted), _CHUNK):
-            chunk = wanted[start : start + _CHUNK]
-            for row in self.connection.execute(select(ALIASES).where(one_of(self.connection, columns, chunk))):
-                known[AliasKey(row.dimension, row.entity, row.alias)] = AliasSpan(row.first_at, row.last_at)
+        wanted = Rows(("dimension", "entity"), sorted(set(entities)))
+        if not wanted.values:
+            return known
+        statement = look_up(ALIASES, wanted.names, self.connection.dialect.name)
+        for row in self.connection.execute(statement, parameters(wanted)):
+            known[AliasKey(row.dimension, row.entity, row.alias)] = AliasSpan(row.first_at, row.last_at)
         return known
 
 

@@ -24,7 +24,7 @@ from alertworker.ledger.rows import (
     SpendSums,
 )
 from alertworker.ports.postings import PostingPort
-from alertworker.store.additions import addition_with_totals, parameters
+from alertworker.store.additions import addition_with_totals, look_up, parameters
 from alertworker.store.keys import one_of
 from alertworker.store.ledger.aliases import AliasStatements, Entity
 from alertworker.store.ledger.months import month_of
@@ -44,8 +44,6 @@ from alertworker.store.upsert import Statements
 
 #: The dimension without a cap: operators create teams, and totals are its sums.
 _UNCAPPED: Final = "team"
-#: How many keys one statement names.
-_CHUNK: Final = 500
 #: A row's key, or the first columns of one.
 _Key = tuple[object, ...]
 
@@ -136,7 +134,7 @@ class PostingStatements(Statements, PostingPort):
 
         A place is the first ``width`` columns of a key. If all keys have a row, as is usual, one statement is enough.
         """
-        fields = [column.name for column in table.primary_key]
+        fields = tuple(column.name for column in table.primary_key)
         known = set(self._known(table, fields, keys))
         places = sorted({key[:width] for key in keys if key not in known})
         if not places:
@@ -146,12 +144,11 @@ class PostingStatements(Statements, PostingPort):
         taken = {tuple(row[:width]): row[width] for row in self.connection.execute(counted)}
         return known, {place: max(0, most - taken.get(place, 0)) for place in places}
 
-    def _known(self, table: Table, fields: Sequence[str], keys: Sequence[_Key]) -> Iterator[_Key]:
-        columns = [table.c[name] for name in fields]
-        for start in range(0, len(keys), _CHUNK):
-            chunk = keys[start : start + _CHUNK]
-            for row in self.connection.execute(select(*columns).where(one_of(self.connection, columns, chunk))):
-                yield tuple(row)
+    def _known(self, table: Table, fields: tuple[str, ...], keys: Sequence[_Key]) -> Iterator[_Key]:
+        if keys:
+            statement = look_up(table, fields, self.connection.dialect.name)
+            for row in self.connection.execute(statement, parameters(Rows(fields, keys))):
+                yield tuple(row._mapping[name] for name in fields)  # noqa: SLF001 - the public name of the mapping
 
     def _post_days(self, rows: Rows) -> None:
         """Add rows to `SPEND`, and count the new ones, so that no statement has to count the rows of a day."""
