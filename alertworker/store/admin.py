@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -12,6 +12,7 @@ from alertworker.budgets.readings import BudgetKey
 from alertworker.budgets.state import BudgetState
 from alertworker.ledger.time_zone import ZoneChange
 from alertworker.ports.admin import AttemptRow, NotificationRow, Occurrences, PublisherRow
+from alertworker.ports.batches import CounterName
 from alertworker.routing.silences import Silence
 from alertworker.store.alert_search import AlertSearch
 from alertworker.store.budgets import read_budget
@@ -51,6 +52,16 @@ class AdminStore(ConnectionRunner):
     def in_transaction(self, work: Callable[[SqlTransaction], _T]) -> _T:
         """Return the result of the work, which only reads."""
         return self.read_on_connection(lambda connection: work(SqlTransaction(connection)))
+
+    def count(self, name: CounterName, counted: Mapping[str, int]) -> None:
+        """Add counts by reason to a counter."""
+
+        def work(connection: Connection) -> None:
+            transaction = SqlTransaction(connection)
+            for reason in sorted(counted):
+                transaction.count(name, reason, counted[reason])
+
+        self.on_connection(work)
 
     def occurrences(self, alert_id: str) -> Occurrences:
         """Return the occurrences of an alert that are kept by name, and the counts of all."""

@@ -14,11 +14,13 @@ from alertworker import pipeline
 from alertworker.app import build_broker, build_doctor, build_health_store, build_ledger_reader, get_runtime
 from alertworker.pipeline import ChannelTest
 from alertworker.ports import Broker
+from alertworker.ports.batches import CounterName
 from alertworker.settings import Settings
 from alertworker.web import events, health, litellm_relay, openapi, pages, services
 from alertworker.web.broker_queue import BrokerQueue
 from alertworker.web.cached import CachedHealth, TtlCache
 from alertworker.web.context import Context
+from alertworker.web.counts import Counts
 from alertworker.web.errors import Refusal, refused
 from alertworker.web.keys import Keys
 from alertworker.web.page_context import PageContext
@@ -41,6 +43,8 @@ def build_app(context: Context) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
+        if context.refused_keys is not None:
+            await context.refused_keys.close()
         context.decoders.close()
         context.broker_queue.close()
 
@@ -60,14 +64,19 @@ def build_context(settings: Settings) -> Context:
     """Return the context that the routes share."""
     broker, health_store = build_broker(), build_health_store(settings)
     publish, admin = settings.publish_key, settings.api_key
+    pages_context = build_page_context(settings, broker)
+    refused_keys = Counts(lambda counted: pages_context.admin.count(CounterName.REFUSED_KEYS, counted))
     return Context(
         keys=Keys(
-            publish=publish.get_secret_value() if publish else None, admin=admin.get_secret_value() if admin else None
+            publish=publish.get_secret_value() if publish else None,
+            admin=admin.get_secret_value() if admin else None,
+            count=refused_keys.add,
         ),
         broker_queue=BrokerQueue(broker.send),
         try_service=_try_service,
         health=CachedHealth(lambda now: health_store.read(now=now), broker.ask),
-        pages=build_page_context(settings, broker),
+        pages=pages_context,
+        refused_keys=refused_keys,
         show_messages=settings.show_messages,
     )
 

@@ -13,18 +13,19 @@ from alertworker.pipeline import ChannelTest
 from alertworker.store import HealthSnapshot
 from alertworker.web.broker_queue import BrokerQueue
 from alertworker.web.cached import CachedHealth
+from alertworker.web.counts import Counts
 from alertworker.web.decoders import Decoders
 from alertworker.web.keys import Keys
 from alertworker.web.page_context import PageContext
 from alertworker.web.request_body import MemoryBudget
-from alertworker.web.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``room`` bounds the memory of request bodies, ``decoders`` the number that are decoded at once, and ``throttle``
-    the login attempts. ``pages`` is the context of the pages. With ``show_messages`` the relay keeps excerpts of
-    calls' messages in LiteLLM's alerts.
+    """``room`` bounds the memory of request bodies, and ``decoders`` the number that are decoded at once.
+
+    ``pages`` is the context of the pages. With ``show_messages`` the relay keeps excerpts of calls' messages in
+    LiteLLM's alerts. ``refused_keys`` counts keys that were refused.
     """
 
     keys: Keys
@@ -35,7 +36,7 @@ class Context:
     show_messages: bool = False
     room: MemoryBudget = field(default_factory=MemoryBudget)
     decoders: Decoders = field(default_factory=Decoders)
-    throttle: Throttle = field(default_factory=Throttle)
+    refused_keys: Counts | None = None
 
     def broken(self, snapshot: HealthSnapshot) -> dict[str, float]:
         """Return the configured channels that are broken. A channel that was removed stays broken in the store."""

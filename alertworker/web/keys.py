@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import ceil
 
 from starlette.requests import Request
 
+from alertworker.text.sanitize import one_line
+from alertworker.text.shorten import ELLIPSIS, shorten
 from alertworker.web.errors import Refusal
+from alertworker.web.throttle import Throttle
+
+_log = logging.getLogger("alertworker.web")
+
+
+def _uncounted(_reason: str) -> None:
+    """Count nothing."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Keys:
-    """``publish`` is ALERTWORKER_PUBLISH_KEY, ``admin`` ALERTWORKER_API_KEY or LiteLLM's master key."""
+    """``publish`` is ALERTWORKER_PUBLISH_KEY, ``admin`` ALERTWORKER_API_KEY or LiteLLM's master key.
+
+    Every check of a key goes through one throttle. ``count`` counts each refused key, with the reason.
+    """
 
     publish: str | None
     admin: str | None
+    count: Callable[[str], None] = _uncounted
+    throttle: Throttle = field(default_factory=Throttle)
 
     def require_publisher(self, request: Request, *, query: str | None = None) -> None:
         """Check that the request has a key that permits publishing.
@@ -23,14 +41,14 @@ class Keys:
         ``query`` names a query parameter that may hold the key instead of the header.
 
         Raises:
-            Refusal: 401, also if no key is configured: nothing is open by default.
+            Refusal: 401, also if no key is configured: nothing is open by default. 429 after too many wrong keys.
         """
         if self.publish is None and self.admin is None:
             raise Refusal(
                 401, "no key is configured; set ALERTWORKER_PUBLISH_KEY in the environment of alertworker web"
             )
         given = _bearer(request) or (request.query_params.get(query, "") if query else "")
-        if not (_same(given, self.publish) | _same(given, self.admin)):
+        if not self._accepts(request, given, self.publish, self.admin):
             address = f", or in the URL as `?{query}=KEY`" if query else ""
             raise Refusal(401, f"missing or wrong publish key; send it as `Authorization: Bearer KEY`{address}")
 
@@ -38,18 +56,38 @@ class Keys:
         """Check that the request has the admin key.
 
         Raises:
-            Refusal: 401, also if no admin key is configured.
+            Refusal: 401, also if no admin key is configured. 429 after too many wrong keys.
         """
         if self.admin is None:
             raise Refusal(
                 401, "no admin key is configured; set ALERTWORKER_API_KEY in the environment of alertworker web"
             )
-        if not self.is_admin(_bearer(request)):
+        if not self.is_admin(request, _bearer(request)):
             raise Refusal(401, "missing or wrong admin key; send it as `Authorization: Bearer KEY`")
 
-    def is_admin(self, given: str) -> bool:
-        """Return whether this is the admin key."""
-        return _same(given, self.admin)
+    def is_admin(self, request: Request, given: str) -> bool:
+        """Return whether the client gave the admin key.
+
+        Raises:
+            Refusal: 429 after too many wrong keys.
+        """
+        return self._accepts(request, given, self.admin)
+
+    def _accepts(self, request: Request, given: str, *keys: str | None) -> bool:
+        """Return whether ``given`` is one of the keys. A client without any key makes no guess."""
+        if not given:
+            return False
+        address, now = request.client.host if request.client else "", time.monotonic()
+        if wait := ceil(self.throttle.wait(address, given, now=now)):
+            self.count("throttled")
+            raise Refusal(429, f"Too many attempts with a wrong key. Try again in {wait} s.", retry_after=wait)
+        if sum(_same(given, key) for key in keys):  # not any(): the time must not depend on which key it is
+            self.throttle.succeeded(address, given, now=now)
+            return True
+        self.count("wrong")
+        if self.throttle.failed(address, given, now=now):
+            _log.warning("wrong key from %s", shorten(one_line(address), 64, ELLIPSIS))
+        return False
 
 
 def _bearer(request: Request) -> str:

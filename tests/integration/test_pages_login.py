@@ -83,8 +83,8 @@ def test_over_https_the_cookie_is_secure(store: SqlStore, runtime: Runtime) -> N
 
 def test_wrong_keys_are_slowed_down_and_the_right_one_with_them(browser: Browser) -> None:
     """The limit is per address. After too many wrong keys the right key is refused for a while, too."""
-    for _ in range(BURST):
-        assert browser.log_in("wrong").status == 403
+    for number in range(BURST):
+        assert browser.log_in(f"wrong-{number}").status == 403
     refused = browser.log_in(ADMIN)
     assert (refused.status, browser.client.cookies.get(COOKIE)) == (429, None)
     assert "Too many attempts with a wrong key" in refused.text

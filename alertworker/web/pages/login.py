@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
-import time
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -23,7 +21,6 @@ from alertworker.web.pages.views import Visit, action
 #: Holds the form's token before a login. The token is random and not signed. A value signed with a key derived from the
 #: admin key is sent only after a login. With such a value, anyone can try keys offline.
 _FORM_COOKIE: Final = "alertworker_login"
-_log: Final = logging.getLogger("alertworker.web")
 
 
 async def ask(request: Request) -> Response:
@@ -53,18 +50,15 @@ async def log_in(request: Request) -> Response:
 
 
 def _refusal(request: Request, form: Form) -> Refusal | None:
-    """Return why this form does not log in, or ``None``. A wrong key is counted."""
+    """Return why this form does not log in, or ``None``."""
     context = context_of(request)
     if not is_ours(request, form, request.cookies.get(_FORM_COOKIE, "")):
         return Refusal(403, "The form has expired, or cookies are disabled. Try again.")
-    address = request.client.host if request.client else ""
-    wait = context.throttle.wait(address, now=time.monotonic())
-    if wait:
-        return Refusal(429, f"Too many attempts with a wrong key. Try again in {wait:.0f} s.")
-    if not context.keys.is_admin(form.raw("key").strip()):
-        context.throttle.failed(address, now=time.monotonic())
-        _log.warning("login with a wrong key from %s", address)
-        return Refusal(403, "Wrong admin key.")
+    try:
+        if not context.keys.is_admin(request, form.raw("key").strip()):
+            return Refusal(403, "Wrong admin key.")
+    except Refusal as throttled:
+        return throttled
     if not form.single_line("name"):
         return Refusal(422, "Enter your name. It is shown with your acknowledgements and silences.")
     return None
