@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from alertworker.cli.params import LOG_LEVEL
@@ -23,22 +25,29 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
     from alertworker.host.ports import check_port
     from alertworker.settings import load_settings
     from alertworker.web.app import build_app, build_context
-    from alertworker.web.connection import TimedProtocol
+    from alertworker.web.connection import max_connections, protocol
 
     settings = load_settings()
+    settings = settings.model_copy(
+        update={"http_host": host or settings.http_host, "http_port": port or settings.http_port}
+    )
+    most = max_connections()
+    # uvicorn's own variable counts as before, but no proxy is trusted by default, also none on this machine.
+    proxies = list(map(str, settings.trusted_proxies)) or os.environ.get("FORWARDED_ALLOW_IPS", "")
     name_program("web")
     set_up_logs(settings.log_format, loglevel)
-    host, port = host or settings.http_host, port or settings.http_port
-    check_port(host, port)
+    check_port(settings.http_host, settings.http_port)
     uvicorn.run(
         build_app(build_context(settings)),
-        host=host,
-        port=port,
+        host=settings.http_host,
+        port=settings.http_port,
         log_config=None,  # uvicorn's loggers write to ours.
         log_level=loglevel.lower(),
         access_log=False,
         server_header=False,
-        http=TimedProtocol,
-        limit_concurrency=1_000,
+        http=protocol(settings.trusted_proxies, most=most),
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
+        limit_concurrency=most + 1,  # The protocol makes room before that.
         timeout_graceful_shutdown=5,
     )

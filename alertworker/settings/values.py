@@ -40,6 +40,11 @@ def _alert_type(name: object) -> object:
     return name
 
 
+def _listed(value: object) -> object:
+    """Return the parts of a list with commas, as a variable of the environment has it."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -222,6 +227,12 @@ class Values(LiteLLMValues, Allowed):
     """Address on which `alertworker web` listens."""
     http_port: Annotated[int, Field(ge=1, le=65_535), ENVIRONMENT] = 4010
     """Port on which `alertworker web` listens."""
+    http_hosts: Annotated[
+        Hosts, BeforeValidator(_listed), Field(examples=['["alertworker.internal"]']), ENVIRONMENT
+    ] = ()
+    """Host names under which `alertworker web` answers, besides its addresses and the host of public_url."""
+    trusted_proxies: Annotated[Networks, BeforeValidator(_listed), Field(examples=['["10.0.0.0/8"]']), ENVIRONMENT] = ()
+    """Networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto headers count. All others are ignored."""
     public_url: Annotated[PublicUrl | None, Field(examples=["https://alerts.example.com"]), ENVIRONMENT] = None
     """URL under which people reach `alertworker web`. Messages link to it."""
     langfuse_host: Annotated[HostUrl | None, Field(examples=["https://cloud.langfuse.com"])] = None

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
 from alertworker import pipeline
@@ -22,6 +23,7 @@ from alertworker.web.cached import CachedHealth, TtlCache
 from alertworker.web.context import Context
 from alertworker.web.counts import Counts
 from alertworker.web.errors import Refusal, refused
+from alertworker.web.hosts import HostGuard, answered_names
 from alertworker.web.keys import Keys
 from alertworker.web.page_context import PageContext
 
@@ -49,7 +51,12 @@ def build_app(context: Context) -> Starlette:
         context.broker_queue.close()
 
     routes: list[BaseRoute] = [*ROUTES, *pages.ROUTES]
-    app = Starlette(routes=routes, exception_handlers={Refusal: refused}, lifespan=lifespan)
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(HostGuard, context.hosts)],
+        exception_handlers={Refusal: refused},
+        lifespan=lifespan,
+    )
     app.state.context = context
     return app
 
@@ -77,6 +84,7 @@ def build_context(settings: Settings) -> Context:
         health=CachedHealth(lambda now: health_store.read(now=now), broker.ask),
         pages=pages_context,
         refused_keys=refused_keys,
+        hosts=answered_names(settings.http_hosts, listens_on=settings.http_host, public_url=settings.public_url),
         show_messages=settings.show_messages,
     )
 

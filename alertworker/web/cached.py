@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import datetime
 from threading import Lock
 from typing import Final, Generic, TypeVar
 
+from alertworker.errors import AlertWorkerError, BrokerUnavailable, StoreUnavailable
 from alertworker.store import HealthSnapshot
 
 T = TypeVar("T")
 #: How long a cached answer is reused, in seconds.
 _FRESH: Final = 2.0
+#: How long a client waits for an answer that is being fetched, in seconds.
+PATIENCE: Final = 5.0
 
 
 class TtlCache(Generic[T]):
@@ -35,25 +39,60 @@ class TtlCache(Generic[T]):
             return self._answer
 
 
+class SharedAnswer(Generic[T]):
+    """An answer or an error that all clients share.
+
+    One thread at a time fetches a new one, so clients of an unavailable database use up neither threads nor
+    connections. ``away`` is the error for a client after `PATIENCE` seconds.
+    """
+
+    def __init__(self, ask: Callable[[datetime], T], away: AlertWorkerError) -> None:
+        self._ask = ask
+        self._away = away
+        self._fetching: asyncio.Task[T | Exception] | None = None
+        self._until = 0.0
+
+    async def read(self, now: datetime) -> T:
+        """Return an answer that is at most 2 s old, or raise the error that is at most 2 s old."""
+        if self._fetching is None or (self._fetching.done() and time.monotonic() >= self._until):
+            self._fetching = asyncio.create_task(self._fetch(now))
+        try:
+            answer = await asyncio.wait_for(asyncio.shield(self._fetching), PATIENCE)
+        except TimeoutError:
+            raise self._away from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def _fetch(self, now: datetime) -> T | Exception:
+        try:
+            return await asyncio.to_thread(self._ask, now)
+        except Exception as error:  # noqa: BLE001 - each client raises it
+            return error
+        finally:
+            self._until = time.monotonic() + _FRESH
+
+
 class CachedHealth:
     """``read`` returns figures of the store. ``ask_broker`` returns the queue length, or raises `BrokerUnavailable`."""
 
     def __init__(self, read: Callable[[datetime], HealthSnapshot], ask_broker: Callable[[], int]) -> None:
-        self._snapshot = TtlCache(read, seconds=_FRESH)
-        self._queued = TtlCache(lambda _now: ask_broker(), seconds=_FRESH)
+        late = f"has not answered for {PATIENCE:g} s"
+        self._snapshot = SharedAnswer(read, StoreUnavailable(f"the database {late}"))
+        self._queued = SharedAnswer(lambda _now: ask_broker(), BrokerUnavailable(f"the broker {late}"))
 
-    def snapshot(self, now: datetime) -> HealthSnapshot:
+    async def snapshot(self, now: datetime) -> HealthSnapshot:
         """Return figures that are at most 2 s old.
 
         Raises:
             StoreUnavailable: the database cannot be queried.
         """
-        return self._snapshot.read(now)
+        return await self._snapshot.read(now)
 
-    def queued(self, now: datetime) -> int:
+    async def queued(self, now: datetime) -> int:
         """Return how many batches wait in the broker's queue. The figure is at most 2 s old.
 
         Raises:
             BrokerUnavailable: the broker does not answer, or refuses writes.
         """
-        return self._queued.read(now)
+        return await self._queued.read(now)

@@ -1,4 +1,4 @@
-"""HTTP connections that are closed unless a request arrives in time, and that take turns.
+"""HTTP connections that are closed unless a request arrives in time, that take turns, and that make room.
 
 uvicorn limits only the time between two requests without any byte. So a few idle or slow clients could use up all
 connections, and all others would get 503.
@@ -7,10 +7,15 @@ connections, and all others would get 503.
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+import resource
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
+from typing import ClassVar, Final
 
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from alertworker.channels.address_guard import Network
 
 #: How long a connection may be without a request in progress, in seconds. It includes the time until the head of the
 #: next request has arrived. It also includes the time until the rest of a body has arrived after the response.
@@ -18,16 +23,44 @@ WAITING_SECONDS: Final = 10.0
 #: How much is read from a connection at its turn, in bytes. The parser takes 6 µs for a chunk, even if it has one byte.
 #: With asyncio's default of 256 KiB, a client with such chunks delays all others by a quarter of a second at each turn.
 READ_BYTES: Final = 16 * 1024
+#: The most connections of a process, and those that a single address may have of them.
+MAX_CONNECTIONS: Final = 1_000
+ADDRESS_SHARE: Final = 0.5
+#: The files that a process needs beside its connections: the broker, the database, logs and libraries.
+_OTHER_FILES: Final = 100
+
+
+def max_connections() -> int:
+    """Return how many connections a process takes: `MAX_CONNECTIONS`, or fewer if it may open few files."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else max(10, min(MAX_CONNECTIONS, files - _OTHER_FILES))
+
+
+def protocol(trusted: Sequence[Network], *, most: int) -> type[TimedProtocol]:
+    """Return the protocol of a server with at most ``most`` connections.
+
+    ``trusted`` are the networks of proxies. All connections may come from one of them.
+    """
+    return type("LimitedProtocol", (TimedProtocol,), {"most": most, "trusted": tuple(trusted)})
 
 
 class TimedProtocol(H11Protocol):
-    """uvicorn's protocol with a time limit while no request is in progress, and short turns."""
+    """uvicorn's protocol with a time limit while no request is in progress, short turns, and limits of connections.
 
+    At a limit the connection that has waited longest for its client is closed, so a new client always gets in.
+    """
+
+    most: ClassVar[int] = MAX_CONNECTIONS
+    trusted: ClassVar[tuple[Network, ...]] = ()
     _given_up: asyncio.TimerHandle | None = None
+    #: When the client was last waited for, by the loop's clock.
+    _since: float = 0.0
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._since = self.loop.time()
+        self._make_room()
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # asyncio has no public name for it
         self._watch()
 
@@ -46,14 +79,57 @@ class TimedProtocol(H11Protocol):
         self._stop_watching()
         super().connection_lost(exc)
 
+    def _make_room(self) -> None:
+        """Close the connection that has waited longest, if this one exceeds the limit of its address or of all."""
+        same = [one for one in self._others() if self._host() == one._host()]  # noqa: SLF001 - of the same class
+        if len(same) >= self.most * ADDRESS_SHARE and not self._is_trusted():
+            if not _close_oldest(same):
+                self.transport.close()
+        elif len(self.connections) >= self.most:
+            _close_oldest(list(self._others()))
+
+    def _others(self) -> Iterator[TimedProtocol]:
+        for one in self.connections:
+            if isinstance(one, TimedProtocol) and one is not self and not one.transport.is_closing():
+                yield one
+
+    def _host(self) -> str:
+        return self.client[0] if self.client else ""
+
+    def _is_trusted(self) -> bool:
+        try:
+            address = ip_address(self._host())
+        except ValueError:  # a Unix socket
+            return True
+        return any(address.version == network.version and address in network for network in self.trusted)
+
+    def waits(self) -> tuple[bool, float] | None:
+        """Return how dispensable the connection is, the least value first; ``None`` if it waits for no client.
+
+        A connection without a request in progress goes before one whose body has not arrived.
+        """
+        if self.cycle is None or self.cycle.response_complete:
+            return (False, self._since)
+        return (True, self._since) if self.cycle.more_body else None
+
     def _watch(self) -> None:
         """Start the timer if no request is in progress, else stop it. More bytes do not start it again."""
         if self.cycle is not None and not self.cycle.response_complete:
             self._stop_watching()
         elif self._given_up is None and not self.transport.is_closing():
+            self._since = self.loop.time()
             self._given_up = self.loop.call_later(WAITING_SECONDS, self.transport.close)
 
     def _stop_watching(self) -> None:
         if self._given_up is not None:
             self._given_up.cancel()
             self._given_up = None
+
+
+def _close_oldest(connections: Sequence[TimedProtocol]) -> bool:
+    """Close the connection that has waited longest for its client. Return whether there was one."""
+    waiting = [(waits, id(one), one) for one in connections if (waits := one.waits()) is not None]
+    if not waiting:
+        return False
+    min(waiting)[2].transport.close()
+    return True

@@ -25,7 +25,8 @@ class Context:
     """``room`` bounds the memory of request bodies, and ``decoders`` the number that are decoded at once.
 
     ``pages`` is the context of the pages. With ``show_messages`` the relay keeps excerpts of calls' messages in
-    LiteLLM's alerts. ``refused_keys`` counts keys that were refused.
+    LiteLLM's alerts. ``refused_keys`` counts keys that were refused. ``hosts`` are the names under which the server
+    answers, ``None`` for all.
     """
 
     keys: Keys
@@ -37,6 +38,7 @@ class Context:
     room: MemoryBudget = field(default_factory=MemoryBudget)
     decoders: Decoders = field(default_factory=Decoders)
     refused_keys: Counts | None = None
+    hosts: frozenset[str] | None = None
 
     def broken(self, snapshot: HealthSnapshot) -> dict[str, float]:
         """Return the configured channels that are broken. A channel that was removed stays broken in the store."""

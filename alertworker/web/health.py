@@ -31,9 +31,7 @@ async def readiness(request: Request) -> Response:
     """Return the pipeline's lag and the length of the broker's queue, with 503 and the reasons if it is not ready."""
     health = context_of(request).health
     now = datetime.now(UTC)
-    queued, snapshot = await asyncio.gather(
-        asyncio.to_thread(health.queued, now), asyncio.to_thread(health.snapshot, now), return_exceptions=True
-    )
+    queued, snapshot = await asyncio.gather(health.queued(now), health.snapshot(now), return_exceptions=True)
     reasons = [_reason(answer) for answer in (queued, snapshot) if isinstance(answer, BaseException)]
     lag = oldest = None
     failing: list[str] = []
@@ -62,11 +60,11 @@ async def metrics(request: Request) -> Response:
     context, now = context_of(request), datetime.now(UTC)
     health = context.health
     try:
-        snapshot = await asyncio.to_thread(health.snapshot, now)
+        snapshot = await health.snapshot(now)
     except AlertWorkerError as error:
         raise Refusal(503, str(error), retry_after=5) from None
     try:
-        queued = await asyncio.to_thread(health.queued, now)
+        queued: int | None = await health.queued(now)
     except AlertWorkerError:  # Readiness gives the reason. The store's figures are still useful.
         queued = None
     registry = CollectorRegistry(auto_describe=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 import time
@@ -16,7 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from alertworker.web import connection
-from alertworker.web.connection import TimedProtocol
+from alertworker.web.connection import TimedProtocol, protocol
 
 HEAD = b"POST /%b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 
@@ -137,3 +138,48 @@ def test_connections_take_turns(connect: Callable[[], socket.socket], monkeypatc
         until(client, b"\r\n\r\n2000000")
     assert sum(turns) > 2_000_000
     assert max(turns) <= connection.READ_BYTES
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], socket.socket]]:
+    """Run a server that takes 6 connections, 3 from one address, and return a function that connects to it."""
+    app = Starlette(routes=[Route("/read", read, methods=["POST"]), Route("/slow", slow)])
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, http=protocol((), most=6), log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield lambda: socket.create_connection(listener.getsockname(), timeout=10)
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+@pytest.mark.parametrize("start", [b"", b"POST /read HTTP/1.1\r\nX-A: ", HEAD % (b"read", 100) + b"a"])
+def test_idle_connections_make_room_for_new_clients(small: Callable[[], socket.socket], start: bytes) -> None:
+    """Idle ones, half heads and half bodies: the longest wait ends first, and each new client is served."""
+    idle = [small() for _ in range(20)]
+    for client in idle:
+        with contextlib.suppress(OSError):
+            client.sendall(start)
+    for _ in range(5):
+        with small() as client:
+            client.sendall(HEAD % (b"read", 1) + b"1")
+            assert until(client, b"\r\n\r\n1").startswith(b"HTTP/1.1 200")
+    closed = 0
+    for client in idle:
+        client.settimeout(0.2)
+        with contextlib.suppress(TimeoutError), client:
+            closed += client.recv(1_000) == b""
+    assert closed >= 17
+
+
+def test_requests_in_progress_are_never_closed_for_new_clients(small: Callable[[], socket.socket]) -> None:
+    with small() as one, small() as two, small() as three:
+        for client in (one, two, three):
+            client.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.3)  # the server has read them
+        with small() as more:
+            assert more.recv(1) == b""
+        for client in (one, two, three):
+            until(client, b"done")
