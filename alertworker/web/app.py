@@ -17,6 +17,7 @@ from alertworker.pipeline import ChannelTest
 from alertworker.ports import Broker
 from alertworker.ports.batches import CounterName
 from alertworker.settings import Settings
+from alertworker.store import SessionStore
 from alertworker.web import events, health, litellm_relay, openapi, pages, services
 from alertworker.web.broker_queue import BrokerQueue
 from alertworker.web.cached import CachedHealth, TtlCache
@@ -94,6 +95,7 @@ def build_page_context(settings: Settings, broker: Broker) -> PageContext:
     doctor = build_doctor(settings)
     return PageContext(
         admin=doctor.admin,
+        sessions=SessionStore(doctor.admin.engine),
         ledger=build_ledger_reader(),
         broker=broker,
         examine=TtlCache(lambda now: doctor.examine(now=now), seconds=_EXAMINED).read,

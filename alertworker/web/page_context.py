@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from alertworker.health import HealthReport
 from alertworker.ledger.reader import LedgerReader
 from alertworker.ports import Broker
+from alertworker.ports.sessions import SessionPort
 from alertworker.routing.router import Router
 from alertworker.store import AdminStore
 
@@ -22,6 +23,7 @@ class PageContext:
     """
 
     admin: AdminStore
+    sessions: SessionPort
     ledger: LedgerReader
     broker: Broker
     examine: Callable[[datetime], HealthReport]

@@ -20,7 +20,7 @@ from alertworker.pipeline import ChannelTest, Runtime
 from alertworker.ports import Broker
 from alertworker.routing.router import Route, Router
 from alertworker.settings import Settings
-from alertworker.store import AdminStore, HealthStore, SqlLedgerReader, SqlStore
+from alertworker.store import AdminStore, HealthStore, SessionStore, SqlLedgerReader, SqlStore
 from alertworker.web.app import build_app
 from alertworker.web.broker_queue import BrokerQueue
 from alertworker.web.cached import CachedHealth
@@ -62,6 +62,7 @@ def context(
         try_service=no_trials,
         pages=PageContext(
             admin=admin_store,
+            sessions=SessionStore(store.engine),
             ledger=SqlLedgerReader(store.engine),
             broker=broker,
             examine=lambda now: doctor.examine(now=now),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import itsdangerous
-import pytest
+from datetime import UTC, datetime
 
+import pytest
+from sqlalchemy import select, update
+
+from alertworker.errors import StoreUnavailable
 from alertworker.pipeline import Runtime
-from alertworker.store import SqlStore
+from alertworker.store import SessionStore, SqlStore
+from alertworker.store.schema.sessions import SESSIONS
 from alertworker.web.pages.session import COOKIE, MAX_AGE
 from alertworker.web.throttle import BURST
 from tests.integration.pages import ADMIN, Browser, context, signed_in
@@ -42,9 +46,7 @@ def test_the_admin_key_opens_the_pages_and_nothing_else_does(browser: Browser) -
     assert "Ada" in browser.get("/alerts").text
 
 
-def test_a_session_ends_with_its_time_with_the_key_and_when_one_logs_out(
-    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_session_ends_with_its_time_with_the_key_and_when_one_logs_out(store: SqlStore, runtime: Runtime) -> None:
     """A cookie is not valid under another key."""
     browser = signed_in(store, runtime)
     cookie = browser.client.cookies[COOKIE]
@@ -52,14 +54,52 @@ def test_a_session_ends_with_its_time_with_the_key_and_when_one_logs_out(
     other.client.cookies.set(COOKIE, cookie)
     assert "/login" in other.get("/").url
 
-    stamp = itsdangerous.TimestampSigner.get_timestamp
-    monkeypatch.setattr(itsdangerous.TimestampSigner, "get_timestamp", lambda self: stamp(self) + MAX_AGE + 1)
-    assert "/login" in browser.get("/").url
-    monkeypatch.undo()
-
     browser.send(browser.get("/"), "/logout")
     assert browser.client.cookies.get(COOKIE) is None
     assert "/login" in browser.get("/").url
+
+    browser.log_in()
+    with store.engine.begin() as connection:
+        connection.execute(update(SESSIONS).values(ends_at=datetime.now(UTC)))
+    assert "/login" in browser.get("/").url
+
+
+def test_a_logout_ends_the_session_in_every_process_and_no_other_session(store: SqlStore, runtime: Runtime) -> None:
+    """Somebody may have copied the cookie."""
+    browser, second = signed_in(store, runtime), signed_in(store, runtime)
+    thief = Browser(context(store, runtime.broker))
+    thief.client.cookies.set(COOKIE, browser.client.cookies[COOKIE])
+    assert thief.get("/alerts").url == "http://testserver/alerts"
+
+    browser.send(browser.get("/"), "/logout")
+
+    assert "/login" in thief.get("/alerts").url
+    assert second.get("/alerts").url == "http://testserver/alerts"
+
+
+def test_the_database_holds_no_cookie_and_forgets_old_sessions(store: SqlStore, runtime: Runtime) -> None:
+    browser = signed_in(store, runtime)
+    with store.engine.begin() as connection:
+        [kept] = connection.execute(select(SESSIONS.c.digest)).scalars()
+        assert kept != browser.client.cookies[COOKIE]
+        connection.execute(update(SESSIONS).values(ends_at=datetime.now(UTC)))
+    signed_in(store, runtime)
+    with store.engine.begin() as connection:
+        assert connection.execute(select(SESSIONS.c.digest)).scalar_one() != kept
+
+
+def test_without_the_database_a_page_and_the_login_give_the_reason(
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = signed_in(store, runtime)
+    form = browser.get("/login")
+
+    def away(_self: object, _work: object) -> None:
+        raise StoreUnavailable("the database is unavailable")
+
+    monkeypatch.setattr(SessionStore, "on_connection", away)
+    for page in (browser.get("/"), browser.send(form, "/login", key=ADMIN, name="Ada")):
+        assert (page.status, "the database is unavailable" in page.text) == (503, True)
 
 
 def test_cookies_are_out_of_reach_and_nothing_signed_is_given_before_a_login(browser: Browser) -> None:

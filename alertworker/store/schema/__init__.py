@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from alertworker.store.schema import alerts, batches, budgets, delivery, inhibitions, ledger, outages, publishers
+from alertworker.store.schema import (
+    alerts,
+    batches,
+    budgets,
+    delivery,
+    inhibitions,
+    ledger,
+    outages,
+    publishers,
+    sessions,
+)
 from alertworker.store.schema.base import METADATA
 
 #: `METADATA` knows a table only once the module that defines it is imported.
-_MODULES = (alerts, batches, budgets, delivery, inhibitions, ledger, outages, publishers)
+_MODULES = (alerts, batches, budgets, delivery, inhibitions, ledger, outages, publishers, sessions)
 
 __all__ = ["METADATA"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -10,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from alertworker.errors import AlertWorkerError
 from alertworker.web.context import context_of
 from alertworker.web.errors import Refusal
-from alertworker.web.pages import session as sessions
 from alertworker.web.pages.form import Form, is_ours, read_form
 from alertworker.web.pages.render import HEADERS, render
-from alertworker.web.pages.session import Session
+from alertworker.web.pages.session import Sessions, cookie_of, delete_cookie, set_cookie
 from alertworker.web.pages.views import Visit, action
 
 #: Holds the form's token before a login. The token is random and not signed. A value signed with a key derived from the
@@ -42,9 +44,13 @@ async def log_in(request: Request) -> Response:
     refusal = _refusal(request, form)
     if refusal is not None:
         return _form(request, form, refusal)
+    sessions = Sessions(context_of(request).pages.sessions, keys.admin)
+    try:
+        cookie = await asyncio.to_thread(sessions.start, form.single_line("name"), now=datetime.now(UTC))
+    except AlertWorkerError as error:
+        return _form(request, form, Refusal(503, str(error)))
     response = RedirectResponse(_inside(form.raw("next")), 303, HEADERS)
-    session = Session(form.single_line("name"), secrets.token_urlsafe())
-    sessions.start(response, session, keys.admin, secure=request.url.scheme == "https")
+    set_cookie(response, cookie, secure=request.url.scheme == "https")
     response.delete_cookie(_FORM_COOKIE, httponly=True, samesite="strict")
     return response
 
@@ -65,9 +71,10 @@ def _refusal(request: Request, form: Form) -> Refusal | None:
 
 
 def log_out(visit: Visit) -> Response:
-    """End the session in this browser."""
+    """End the session. Its cookie is not valid any more, also if somebody has copied it."""
     response = visit.go("/login")
-    sessions.end(response)
+    visit.sessions.end(cookie_of(visit.request))
+    delete_cookie(response)
     return response
 
 

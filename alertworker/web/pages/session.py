@@ -1,19 +1,23 @@
-"""Sessions: a signed cookie that expires, issued only after a login with the admin key."""
+"""Sessions: a random cookie, issued only after a login with the admin key. A logout ends the session everywhere."""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
+import secrets
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.requests import Request
 from starlette.responses import Response
+
+from alertworker.ports.sessions import SessionPort
 
 COOKIE: Final = "alertworker_session"
 #: How long a session is valid, in seconds.
 MAX_AGE: Final = 12 * 3_600
+#: The length of a cookie: 32 random bytes as URL-safe base64.
+_LENGTH: Final = 43
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +28,48 @@ class Session:
     csrf: str
 
 
-def start(response: Response, session: Session, admin_key: str, *, secure: bool) -> None:
-    """Set the session cookie. A change of the admin key ends all sessions."""
-    value = _signer(admin_key).dumps([session.name, session.csrf])
-    assert isinstance(value, str)  # noqa: S101 - the URL-safe serializer returns a string
-    response.set_cookie(COOKIE, value, MAX_AGE, secure=secure, httponly=True, samesite="strict")
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """The sessions under one admin key. A change of the key ends all of them.
+
+    A guessed key is of no use without a cookie that the store knows, so cookies need no limit on attempts.
+    """
+
+    store: SessionPort
+    admin_key: str
+
+    def start(self, name: str, *, now: datetime) -> str:
+        """Start a session, and return its cookie."""
+        cookie = secrets.token_urlsafe(32)
+        ends_at = now + timedelta(seconds=MAX_AGE)
+        self.store.add(self._digest(cookie), name, secrets.token_urlsafe(), ends_at=ends_at, now=now)
+        return cookie
+
+    def find(self, cookie: str, *, now: datetime) -> Session | None:
+        """Return the session of a cookie, or ``None`` if it has ended or never existed."""
+        if len(cookie) != _LENGTH:
+            return None
+        found = self.store.find(self._digest(cookie), now=now)
+        return None if found is None else Session(*found)
+
+    def end(self, cookie: str) -> None:
+        """End the session of a cookie."""
+        self.store.end(self._digest(cookie))
+
+    def _digest(self, cookie: str) -> str:
+        return hmac.digest(self.admin_key.encode(), cookie.encode(), "sha256").hex()
 
 
-def end(response: Response) -> None:
+def set_cookie(response: Response, cookie: str, *, secure: bool) -> None:
+    """Set the session cookie."""
+    response.set_cookie(COOKIE, cookie, MAX_AGE, secure=secure, httponly=True, samesite="strict")
+
+
+def delete_cookie(response: Response) -> None:
     """Delete the session cookie."""
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
 
 
-def read(request: Request, admin_key: str) -> Session | None:
-    """Return the request's session, or ``None`` if it has no valid one."""
-    try:
-        name, csrf = _signer(admin_key).loads(request.cookies.get(COOKIE, ""), max_age=MAX_AGE)
-    except BadSignature:
-        return None
-    return Session(name, csrf)
-
-
-def _signer(admin_key: str) -> URLSafeTimedSerializer:
-    """Return a signer with a key derived from the admin key, so every process that serves pages has the same one."""
-    secret = hmac.digest(admin_key.encode(), b"alertworker pages", "sha256")
-    return URLSafeTimedSerializer(secret, salt="session", signer_kwargs={"digest_method": hashlib.sha256})
+def cookie_of(request: Request) -> str:
+    """Return the session cookie of a request, or ""."""
+    return request.cookies.get(COOKIE, "")

@@ -18,10 +18,9 @@ from alertworker.text.sanitize import one_line
 from alertworker.web.context import context_of
 from alertworker.web.errors import Refusal
 from alertworker.web.page_context import PageContext
-from alertworker.web.pages import session as sessions
 from alertworker.web.pages.form import Form, is_ours, read_form
 from alertworker.web.pages.render import HEADERS, render
-from alertworker.web.pages.session import COOKIE, Session
+from alertworker.web.pages.session import COOKIE, Session, Sessions, cookie_of
 
 #: The confirmation that a page shows after each action, on ``{n}`` of ``{of}`` items.
 DONE: Final = {
@@ -52,6 +51,7 @@ class Visit:
     request: Request
     context: PageContext
     session: Session
+    sessions: Sessions
     now: datetime
     form: Form = field(default_factory=lambda: Form({}))
 
@@ -114,13 +114,21 @@ async def _answered(request: Request, view: View) -> Response:
     key = context.keys.admin
     if key is None:
         return render("closed.html", status=403, visit=None)
-    session = sessions.read(request, key)
+    sessions, now = Sessions(context.pages.sessions, key), datetime.now(UTC)
+    try:
+        session = await asyncio.to_thread(sessions.find, cookie_of(request), now=now)
+    except AlertWorkerError as error:
+        return render("error.html", status=503, visit=None, title="Unavailable", text=str(error))
     if session is None:
         return _to_login(request)
-    visit = Visit(request, context.pages, session, datetime.now(UTC))
+    return await _visited(Visit(request, context.pages, session, sessions, now), view)
+
+
+async def _visited(visit: Visit, view: View) -> Response:
+    """Return what a logged-in user gets: the page, or why there is none."""
     try:
-        if request.method == "POST":
-            visit = replace(visit, form=await _own_form(request, session))
+        if visit.request.method == "POST":
+            visit = replace(visit, form=await _own_form(visit.request, visit.session))
         return await asyncio.to_thread(view, visit)
     except PageError as trouble:
         return visit.show("error.html", status=trouble.status, title=trouble.title, text=trouble.text)
