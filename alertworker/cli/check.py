@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import click
@@ -17,9 +17,11 @@ from alertworker.settings import Settings, load_settings
 
 #: Settings that have a table of their own or are derived from others.
 _APART: Final = frozenset(
-    {"alert_types", "channels", "places", "receivers", "tree", "inhibitions", "warnings", "origins"}
+    {"alert_types", "channels", "places", "receivers", "selectable", "tree", "inhibitions", "warnings", "origins"}
 )
 
+#: The fewest characters of a key that cannot be guessed within the limit on wrong keys.
+MIN_KEY: Final = 16
 #: Kinds of channels that page a person.
 _PAGERS: Final = frozenset({"pagerduty"})
 
@@ -48,6 +50,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         "places": dict(settings.places),
         "owner_mail": owners.name if owners is not None else None,
         "receivers": {name: list(channels) for name, channels in settings.receivers.items()},
+        "selectable": sorted(settings.selectable),
         "routes": routes,
         "conditions": {alert_type: _conditions(channels) for alert_type, channels in reachable.items()},
         "pages": _pages(settings),
@@ -55,6 +58,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         "warnings": [
             *settings.warnings,
             *(_unreached(routes) if settings.channels else ()),  # without a channel there is a warning already
+            *_short_keys(settings),
         ],
     }
     if as_json:
@@ -97,6 +101,17 @@ def _unreached(routes: dict[str, list[str]]) -> list[str]:
     """Return one warning about all alert types that reach no channel."""
     unreached = [alert_type for alert_type, names in routes.items() if not names]
     return [f"these alert types reach no channel: {', '.join(unreached)}"] if unreached else []
+
+
+def _short_keys(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each key that can be guessed."""
+    for key, name, default in (
+        (settings.api_key, "api_key", "general_settings.master_key"),
+        (settings.publish_key, "publish_key", ""),
+    ):
+        if key is not None and len(key.get_secret_value()) < MIN_KEY:
+            place = settings.origins.get(name, default)
+            yield f"{place}: the key has fewer than {MIN_KEY} characters, so it can be guessed; use a random one"
 
 
 def _shown(settings: Settings, name: str) -> Any:

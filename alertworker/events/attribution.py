@@ -15,8 +15,10 @@ _OWNERS: Final[Mapping[str, tuple[str, ...]]] = {
     "organization": ("organization_id", "organization_alias"),
     "customer": ("customer_id",),
 }
+#: The label, and the key of a team's or a key's metadata, that names a receiver of their own.
+OWN_RECEIVER: Final = "alert_receiver"
 #: The labels of a call's owner. `Attribution.labels` returns these and `TARGET_LABELS`.
-OWNER_LABELS: Final = ("team", "key", "user", "organization", "tag", "alert_receiver")
+OWNER_LABELS: Final = ("team", "key", "user", "organization", "tag", OWN_RECEIVER)
 #: The labels of the deployment that a call ran on.
 TARGET_LABELS: Final = ("model", "provider", "region", "deployment")
 

@@ -6,13 +6,14 @@ alerting threshold is a single event, its end.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from alertworker.events.attribution import Attribution
+from alertworker.events.attribution import OWN_RECEIVER, Attribution
 from alertworker.events.base import (
     FIRST_FAULT,
     Cost,
@@ -123,10 +124,23 @@ class CallEvent(Event):
     team_metadata: Metadata = Field(default_factory=dict)
     key_metadata: Metadata = Field(default_factory=dict)
 
+    def choosing(self, receivers: Collection[str]) -> Self:
+        """Return the event with no other ``alert_receiver`` in its metadata than one of these.
+
+        Tenants may edit the metadata. A made-up value would split an alert, or go to somebody else's receiver.
+        """
+        both = {"team_metadata": self.team_metadata, "key_metadata": self.key_metadata}
+        changed = {
+            field: {key: value for key, value in metadata.items() if key != OWN_RECEIVER}
+            for field, metadata in both.items()
+            if metadata.get(OWN_RECEIVER) not in (None, *receivers)
+        }
+        return self.model_copy(update=changed) if changed else self
+
     @property
     def attribution(self) -> Attribution:
         """The owner of the call and its deployment."""
-        team_receiver = self.team_metadata.get("alert_receiver", "")
+        team_receiver = self.team_metadata.get(OWN_RECEIVER, "")
         return Attribution(
             team_id=self.team_id or "",
             team_alias=self.team_alias or "",
@@ -142,7 +156,7 @@ class CallEvent(Event):
             region=self.region or "",
             deployment=self.deployment_id or "",
             tags=self.tags,
-            alert_receiver=self.key_metadata.get("alert_receiver") or team_receiver,
+            alert_receiver=self.key_metadata.get(OWN_RECEIVER) or team_receiver,
             team_receiver=team_receiver,
             alert_emails=self.team_metadata.get("soft_budget_alerting_emails", ""),
         )

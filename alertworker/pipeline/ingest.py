@@ -19,6 +19,7 @@ from alertworker.alerts.alert import Alert
 from alertworker.budgets.configured import CapExemptions
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.detectors import DETECTORS, admin
+from alertworker.events import CallEvent
 from alertworker.events.base import new_id
 from alertworker.events.batch import MAX_BATCH_BYTES, BatchError, Decoded, decode
 from alertworker.events.compression import ZSTD, CompressionError, compress, decompress
@@ -93,7 +94,9 @@ def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
 
 def fold_batch(decoded: Decoded, runtime: Runtime, *, now: datetime) -> Fold:
     """Fold a batch with the runtime's settings."""
-    return fold(decoded.events, slow_seconds=runtime.policy.threshold_seconds, zone=runtime.zone, now=now)
+    receivers = runtime.router.selectable
+    events = [event.choosing(receivers) if isinstance(event, CallEvent) else event for event in decoded.events]
+    return fold(events, slow_seconds=runtime.policy.threshold_seconds, zone=runtime.zone, now=now)
 
 
 def _bound(folded: Fold) -> None:

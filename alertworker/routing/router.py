@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from alertworker.alerts.advice import NO_ANNOTATIONS, Annotations
 from alertworker.alerts.catalogue import AlertType, severities_of
+from alertworker.events.attribution import OWN_RECEIVER
 from alertworker.routing.matchers import Matcher, all_pass
 from alertworker.routing.time_intervals import TimeInterval
-
-#: The label that names a team's or a key's own receiver, in addition to those of the tree.
-OWN_RECEIVER: Final = "alert_receiver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +90,8 @@ class Router:
     types: frozenset[AlertType]
     group_interval: float
     repeat_interval: float
+    #: The receivers that a team's or a key's metadata may name, in addition to those of the tree.
+    selectable: frozenset[str] = frozenset()
     digests: Mapping[AlertType, float] = field(default_factory=dict)
     repeats: Mapping[AlertType, float] = field(default_factory=dict)
     annotations: Mapping[AlertType, Annotations] = field(default_factory=dict)
@@ -121,7 +120,7 @@ class Router:
             )
             for node, place in self._walk(self.root, labels, usual, now)
         ]
-        if labels.get(OWN_RECEIVER, "") in self.receivers:
+        if labels.get(OWN_RECEIVER, "") in self.selectable:
             places.append(replace(usual, receiver=labels[OWN_RECEIVER]))
         active = [name for place in places if place.is_active for name in self.receivers.get(place.receiver, ())]
         muted = [name for place in places if not place.is_active for name in self.receivers.get(place.receiver, ())]

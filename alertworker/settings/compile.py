@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from alertworker.alerts.catalogue import OURS
 from alertworker.channels import ChannelConfig
@@ -20,9 +20,6 @@ from alertworker.settings.routing import compile_routing
 from alertworker.settings.sources import Sources, resolve
 from alertworker.settings.values import Values
 
-#: The fewest characters of a key that cannot be guessed within the limit on wrong keys.
-MIN_KEY: Final = 16
-
 
 def compile_settings(config: FileConfig, sources: Sources) -> Settings:
     """Return what is in force; what is wrong is added to the problems of the sources."""
@@ -32,19 +29,18 @@ def compile_settings(config: FileConfig, sources: Sources) -> Settings:
     found.warnings += _unreached(found)
     _check_heartbeat(config, sources)
     _check_thresholds(config, found, sources)
-    api_key = sources.keys.get("api_key") or _master_key(sources)
-    found.warnings += _short_keys(sources, api_key)
     fields: dict[str, Any] = {name: getattr(config, name) for name in Values.model_fields}
     if config.alert_types is not None:  # LiteLLM's list cannot name our own types, which stay on
         fields["alert_types"] = frozenset({*config.alert_types, *OURS})
     return Settings(
         **fields,
-        api_key=api_key,
+        api_key=sources.keys.get("api_key") or _master_key(sources),
         publish_key=sources.keys.get("publish_key"),
         proxy_base_url=sources.environ.get("PROXY_BASE_URL"),
         channels=tuple(found.channels.values()),
         places=found.places,
         receivers=found.receivers,
+        selectable=frozenset(found.selectable),
         tree=found.route,
         inhibitions=inhibitions,
         warnings=tuple(found.warnings),
@@ -56,14 +52,6 @@ def _master_key(sources: Sources) -> str | None:
     """Return LiteLLM's master key. A reference to a variable that is not set here is no problem of ours."""
     key = sources.master_key
     return resolve(key, "master_key", Sources(environ=sources.environ)) if isinstance(key, str) and key else None
-
-
-def _short_keys(sources: Sources, api_key: str | None) -> Iterable[str]:
-    """Yield a warning for each key that can be guessed."""
-    admin = sources.where("api_key") if "api_key" in sources.keys else "general_settings.master_key"
-    for key, place in ((api_key, admin), (sources.keys.get("publish_key"), sources.where("publish_key"))):
-        if key and len(key) < MIN_KEY:
-            yield f"{place}: the key has fewer than {MIN_KEY} characters, so it can be guessed; use a random one"
 
 
 def _check_heartbeat(config: FileConfig, sources: Sources) -> None:
@@ -87,13 +75,14 @@ def _check_thresholds(config: FileConfig, found: Destinations, sources: Sources)
 
 def _unreached(found: Destinations) -> Iterable[str]:
     """Yield a warning for each channel that no route leads to: a tree of our own replaces that of LiteLLM's keys."""
-    reached = {name for receiver in reached_receivers(found.route) for name in found.receivers.get(receiver, ())}
+    receivers = reached_receivers(found.route) | found.selectable
+    reached = {name for receiver in receivers for name in found.receivers.get(receiver, ())}
     for channel in found.channels.values():
         if channel.name in reached or channel.kind == "console" or _writes_to_owners(channel):
             continue
-        receivers = " or ".join(name for name, names in found.receivers.items() if channel.name in names)
-        if receivers:
-            remedy = f"name its receiver ({receivers}) there, or as alert_receiver in a team's or key's metadata"
+        names = " or ".join(name for name, channels in found.receivers.items() if channel.name in channels)
+        if names:
+            remedy = f"name its receiver ({names}) there"
         else:
             remedy = "one of your receivers has the name of its receiver; rename yours"
         yield f"{found.places[channel.name]}: no route leads to this channel; {remedy}"

@@ -24,6 +24,8 @@ class Destinations:
 
     channels: dict[str, ChannelConfig] = field(default_factory=dict)
     receivers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    #: The receivers that tenants may choose.
+    selectable: set[str] = field(default_factory=set)
     route: Route = field(default_factory=lambda: Route(receiver=DEFAULT))
     warnings: list[str] = field(default_factory=list)
     #: Where each channel is configured, by its name.

@@ -40,6 +40,7 @@ class Settings(Values):
     places: Mapping[str, str] = Field(default_factory=dict)
     """The file and line, or the variable, that configures each channel, by the channel's name."""
     receivers: Mapping[str, tuple[str, ...]] = {"default": ("console",)}
+    selectable: frozenset[str] = frozenset()
     tree: InstanceOf[Route] = Field(default_factory=lambda: Route(receiver="default"))
     inhibitions: tuple[InstanceOf[Inhibition], ...] = DEFAULTS
     warnings: tuple[str, ...] = ()
@@ -103,6 +104,7 @@ class Settings(Values):
         return Router(
             root=self.tree,
             receivers=self.receivers,
+            selectable=self.selectable,
             types=self.alert_types,
             group_interval=self.group_interval,
             repeat_interval=self.repeat_interval,

@@ -70,6 +70,8 @@ class _Compiler:
             except NameTaken as error:
                 self.sources.problem((*path, "channels", index, "name"), str(error))
         self.found.receivers[config.name] = tuple(dict.fromkeys(channels))
+        if config.selectable:
+            self.found.selectable.add(config.name)
 
     def time_interval(self, config: TimeIntervalConfig, path: KeyPath) -> None:
         if config.name in self.intervals:

@@ -68,6 +68,8 @@ class ReceiverConfig(FileModel):
     """Name that routes use."""
     channels: tuple[Channel, ...] = ()
     """Channels that get the messages of this receiver."""
+    selectable: StrictBool = False
+    """Let the metadata of teams and keys name this receiver as their alert_receiver."""
 
 
 class TimesConfig(FileModel):

@@ -234,7 +234,8 @@ def test_a_configured_budget_names_its_entity(
     runtime: Runtime, outbox: Outbox, dimension: Any, emails: str, user: str | None
 ) -> None:
     """Its owners get mail, and the route of its team matches, also if the crossing call has fewer names."""
-    runtime = replace(runtime, budgets=(OwnBudget(dimension=dimension, max=100),))
+    router = replace(runtime.router, selectable=frozenset({"search-oncall"}))
+    runtime = replace(runtime, budgets=(OwnBudget(dimension=dimension, max=100),), router=router)
     owned: dict[str, Any] = {
         "team_alias": "Search",
         "key_hash": "h1",

@@ -26,7 +26,7 @@ def test_a_team_is_also_notified_at_the_receiver_in_its_metadata(runtime: Runtim
     runtime = replace(
         runtime,
         channels={"outbox": outbox, "team-chat": team, "key-chat": key},
-        router=replace(runtime.router, receivers=receivers),
+        router=replace(runtime.router, receivers=receivers, selectable=frozenset(("search", "app"))),
     )
     named = {"alert_receiver": "search"}
     calls = [
@@ -44,6 +44,29 @@ def test_a_team_is_also_notified_at_the_receiver_in_its_metadata(runtime: Runtim
     assert sorted(message.labels["model"] for message in outbox.sent) == ["a", "b", "c"]
     assert [message.labels["model"] for message in team.sent] == ["a"]
     assert [message.labels["model"] for message in key.sent] == ["b"]
+
+
+def test_a_receiver_that_tenants_may_not_choose_changes_nothing(runtime: Runtime, outbox: Outbox) -> None:
+    """1,000 made-up values are one alert, as without them, and the receiver of another team gets nothing."""
+    other = Outbox()
+    other.name = "ops-chat"
+    receivers = {**runtime.router.receivers, "ops": ("ops-chat",)}
+    router = replace(runtime.router, receivers=receivers)
+    runtime = replace(runtime, channels={"outbox": outbox, "ops-chat": other}, router=router)
+    made_up = [{"alert_receiver": f"made-up-{number}"} for number in range(1_000)]
+    calls = [
+        failed(f"call-{number}").model_copy(update={"key_metadata": metadata, "model_group": "a"})
+        for number, metadata in enumerate([*made_up, {"alert_receiver": "ops"}, {}])
+    ]
+    ingest(batch(*calls), runtime, now=NOW)
+    for name in runtime.channels:
+        while deliver(name, runtime, now=NOW):
+            pass
+
+    assert other.sent == []
+    [message] = outbox.sent
+    assert message.count == 1_002
+    assert "alert_receiver" not in message.labels
 
 
 def test_each_route_has_its_own_advice(runtime: Runtime, outbox: Outbox) -> None:

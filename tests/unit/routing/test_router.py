@@ -160,6 +160,7 @@ ROUTER = Router(
             Route((parse('alert_type="llm_too_slow"'),), receiver=""),
         ),
     ),
+    selectable=frozenset({"search"}),
     receivers={"default": ("slack",), "oncall": ("pager", "slack"), "search": ("slack-search",)},
     types=frozenset(AlertType),
     group_interval=300.0,
@@ -177,6 +178,7 @@ ROUTER = Router(
         ({"team": "search"}, ("slack-search",)),
         ({"alert_type": "llm_too_slow"}, ()),
         ({"alert_receiver": "search"}, ("slack", "slack-search")),
+        ({"alert_receiver": "oncall"}, ("slack",)),
         ({"alert_receiver": "nobody"}, ("slack",)),
     ],
 )

@@ -49,8 +49,7 @@ def test_channels_that_no_route_leads_to_are_warned_of(tmp_path: Path) -> None:
         "environment WEBHOOK_URL": "budget_alerts",
     }
     assert set(settings.warnings) == {
-        f"{place}: no route leads to this channel; name its receiver ({receiver}) there, or as alert_receiver in a "
-        "team's or key's metadata"
+        f"{place}: no route leads to this channel; name its receiver ({receiver}) there"
         for place, receiver in left.items()
     }
 
@@ -64,3 +63,13 @@ def test_channels_of_litellms_keys_can_be_named_in_routes(tmp_path: Path) -> Non
     taken = f"alertworker: {{receivers: [{{name: default, channels: [{{url: '{OTHER}'}}]}}]}}"
     (warning,) = load(tmp_path, taken, {"SLACK_WEBHOOK_URL": HOOK}).warnings
     assert warning.endswith("one of your receivers has the name of its receiver; rename yours")
+
+
+def test_only_a_receiver_that_is_marked_can_be_chosen_by_tenants(tmp_path: Path) -> None:
+    """A channel that only they can reach is no mistake."""
+    theirs = f"{{name: theirs, selectable: true, channels: [{{kind: slack, url: '{OTHER}'}}]}}"
+    receivers = f"[{theirs}, {{name: ours, channels: []}}]"
+    settings = load(tmp_path, f"alertworker: {{receivers: {receivers}, route: {{receiver: ours}}}}\n")
+
+    assert settings.router().selectable == {"theirs"}
+    assert settings.warnings == ()
