@@ -1,4 +1,4 @@
-"""``alertworker report``: print a report of a past period, or send a report that is due."""
+"""``alertworker report``: preview a report, or send a report that is due."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from alertworker.reports.csv_export import csv_of
     type=Day(),
     help="A day within the period. Default: the last period that has ended.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the messages and their channels. Sends and records nothing.")
+@click.option("--send", is_flag=True, help="Send the report, unless it or a later one of its kind was already sent.")
+@click.option("--dry-run", is_flag=True, hidden=True, help="Preview the report, which is the default.")
 @click.option(
     "--json",
     "form",
@@ -33,22 +34,28 @@ from alertworker.reports.csv_export import csv_of
 @click.option(
     "--csv", "form", flag_value="csv", help="Print all rows of all tables as CSV, with exact amounts. Sends nothing."
 )
-def report(kind: str, day: datetime | None, dry_run: bool, form: str | None) -> None:  # noqa: FBT001 - click passes flags so
-    """Send a report, unless it or a later one of its kind was already sent. Days are in the configured time zone."""
+def report(*, kind: str, day: datetime | None, send: bool, dry_run: bool, form: str | None) -> None:
+    """Preview a report: print its messages and their channels. Nothing is sent or recorded without --send.
+
+    A period that has not ended can be previewed. Days are in the configured time zone.
+    """
     from alertworker.app import get_reporter
 
     now, reporter, which = datetime.now(UTC), get_reporter(), ReportKind(kind)
     spec, calendar = REPORTS[which], reporter.calendar
     today = now.astimezone(calendar.zone).date()
     period = containing(spec.ending, calendar, day.date()) if day else spec.ending(calendar, today)
-    if period.until > now:
-        raise AlertWorkerError(
-            f"the {kind} report's period with {day:%Y-%m-%d} ends on {period.days.last}; pass an earlier --period"
-        )
-    if not dry_run and form is None:
+    if send and (dry_run or form is not None):
+        raise AlertWorkerError("--send excludes --dry-run, --json and --csv; pass one of them")
+    if send:
+        if period.until > now:
+            raise AlertWorkerError(
+                f"the {kind} report's period with {day:%Y-%m-%d} ends on {period.days.last}; pass an earlier --period"
+            )
         if not reporter.send(which, period, now=now):
             raise AlertWorkerError(
-                f"the {kind} report up to {period.days.last}, or a later one, was already sent; --dry-run prints it"
+                f"the {kind} report up to {period.days.last}, or a later one, was already sent; "
+                "the command without --send prints it"
             )
         click.echo(f"reported: {period.days.first} to {period.days.last}")
         return

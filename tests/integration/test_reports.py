@@ -353,6 +353,20 @@ def _week(reporter: Reporter) -> tuple[Any, Any]:
     return ReportKind.SPEND, REPORTS[ReportKind.SPEND].ending(reporter.calendar, MONDAY.date())
 
 
+def test_a_period_that_runs_can_be_previewed_and_not_sent(
+    reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("alertworker.app.get_reporter", lambda: reporter)
+    now = datetime.now(NOW.tzinfo)
+    ingest(batch(spent("a", 1, at=now, team_alias=NAME)), reporter.runtime, now=now)
+    today = ["report", "monthly", "--period", f"{now:%Y-%m-%d}"]
+
+    shown = CliRunner().invoke(cli, today)
+    assert (shown.exit_code, "$1" in shown.output) == (0, True)
+    assert "pass an earlier --period" in str(CliRunner().invoke(cli, [*today, "--send"]).exception)
+
+
 def test_the_command_prints_the_messages_and_sends_once(
     reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outbox: Outbox
 ) -> None:
@@ -367,7 +381,11 @@ def test_the_command_prints_the_messages_and_sends_once(
         assert result.exit_code == code, result.output
         return result.output + str(result.exception or "")
 
-    shown = run("--dry-run")
+    headline = run().splitlines()[0]
+    assert run("--dry-run").splitlines()[0] == headline  # the rest has the time of the message
+    run_until_quiet(reporter.runtime, datetime.now(NOW.tzinfo) + timedelta(minutes=1))
+    assert outbox.sent == []
+    shown = run()
     assert "Monthly spend 1 to 30 Nov 2025 (UTC): $1 (new)" in shown
     assert "[red]Search $1 new" in shown
     assert "to outbox" in shown
@@ -375,7 +393,9 @@ def test_the_command_prints_the_messages_and_sends_once(
     total, team, tag = csv.DictReader(io.StringIO(run("--csv")))
     assert (total["table"], total["spend"], team["entity"], team["alias"]) == ("All", "1.000000000", "search", NAME)
     assert (tag["table"], tag["entity"], tag["first"], tag["last"]) == ("By tag", "", "2025-11-01", "2025-11-30")
-    assert "reported: 2025-11-01 to 2025-11-30" in run()
-    assert "was already sent" in run(code=1)
+    assert "excludes" in run("--send", "--json", code=1)
+    assert "reported: 2025-11-01 to 2025-11-30" in run("--send")
+    assert "was already sent" in run("--send", code=1)
+    assert run().splitlines()[0] == headline
     run_until_quiet(reporter.runtime, datetime.now(NOW.tzinfo) + timedelta(minutes=1))
     assert len(outbox.sent) == 1
