@@ -69,6 +69,10 @@ def start(*, simulate: bool, port: int | None = None, folder: Path | None = None
     if folder is not None:
         os.environ["ALERTWORKER_DATA_DIR"] = str(folder.absolute())
     settings = load_settings()
+    if simulate:
+        # Simulated calls must not get into the data of `run`, or into a real database.
+        settings = settings.model_copy(update={"broker_url": None, "database_url": None})
+        os.environ.setdefault("ALERTWORKER_DATA_DIR", "alertworker-demo")
     name_program("supervisor")
     set_up_logs(settings.log_format, "WARNING")
     folder = data_dir()
