@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache, partial
 from typing import Final
@@ -42,6 +43,8 @@ def build_engine(settings: Settings) -> Engine:
     folder = data_dir()
     if settings.database_url is None:
         make_data_dir(folder)
+        with suppress(OSError):  # The database reports why it cannot be opened.
+            database_path(folder).touch(mode=0o600)  # SQLite gives the files beside it the same mode.
         return make_engine(default_database_url(folder))
     return make_engine(settings.database_url.get_secret_value())
 

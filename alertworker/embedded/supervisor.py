@@ -23,6 +23,8 @@ _log: Final = logging.getLogger("alertworker.supervisor")
 _PATIENCE: Final = 8.0
 #: The longest wait before a restart of a child that keeps ending, in seconds.
 _MAX_BACKOFF: Final = 10.0
+#: How long a child must have run for its next restart to be the first one again, in seconds.
+_STEADY: Final = 60.0
 
 
 @dataclass(slots=True)
@@ -34,6 +36,7 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     restarts: int = 0
     not_before: float = 0.0
+    started_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -93,7 +96,8 @@ class Supervisor:
 
     def _restart_if_ended(self, child: Child) -> None:
         if child.process is not None and (code := child.process.poll()) is not None:
-            child.restarts += 1
+            steady = time.monotonic() - child.started_at >= _STEADY
+            child.restarts = 1 if steady else child.restarts + 1
             wait = min(_MAX_BACKOFF, 0.5 * 2 ** min(child.restarts, 6))
             child.not_before = time.monotonic() + wait
             child.process = None
@@ -104,7 +108,9 @@ class Supervisor:
     def _spawn(self, child: Child) -> None:
         bound = [sys.executable, "-m", "alertworker.embedded.child", str(os.getpid()), *child.command]
         # A session of its own: Ctrl-C reaches only the supervisor, which then stops the children in order.
-        child.process = subprocess.Popen(bound, env=dict(self.environ), start_new_session=True)  # noqa: S603
+        # Only this user may read what it writes: the database, the broker's append-only files, the spool.
+        child.process = subprocess.Popen(bound, env=dict(self.environ), start_new_session=True, umask=0o077)  # noqa: S603
+        child.started_at = time.monotonic()
 
 
 def lock(folder: Path) -> IO[str]:
