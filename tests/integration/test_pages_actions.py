@@ -50,8 +50,11 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
     fields = {"label": ["key", "team"], "matchers": 'severity!="High"', "reason": "<b>load</b>", "by": "Ada"}
     gone = browser.send(form, "/silences", **fields | {"label": ["key", "nonesuch"]}, do="add")
     assert (gone.status, "its label nonesuch no longer exists" in gone.text) == (422, True)
-    preview = browser.send(form, "/silences", **fields, do="preview")
+    preview = browser.send(form, "/silences", **fields | {"reason": ""}, do="preview")
     assert "1 open alert would be muted" in preview.text
+    refused = browser.send(preview, "/silences", reason="", do="add")
+    assert (refused.status, "Enter a reason" in refused.text) == (422, True)
+    preview = browser.send(form, "/silences", **fields, do="preview")
     assert preview.form("/silences")["label"] == ["key", "team"]
     assert admin.silences(now=None) == []
 

@@ -81,6 +81,8 @@ def add(visit: Visit) -> Response:
     alert_id = form.single_line("alert")
     try:
         silence = _read(visit, admin.alerts.find(alert_id) if alert_id else None)
+        if not silence.reason and form.raw("do") != "preview":
+            raise SilenceError("Enter a reason. It is shown with the silence.")
     except AlertWorkerError as error:
         return _form(visit, form, alert_id=alert_id, wrong=str(error))
     if form.raw("do") == "preview":
@@ -116,8 +118,6 @@ def _read(visit: Visit, alert: AlertRow | None) -> Silence:
         raise SilenceError("The silence would end after the year 9999. Enter an earlier start.") from None
     _check(starts_at, ends_at, now=visit.now)
     reason, author = form.note("reason"), form.single_line("by") or visit.session.name
-    if not reason:
-        raise SilenceError("Enter a reason. It is shown with the silence.")
     return Silence(str(new_id()), matchers, starts_at, ends_at, author, reason)
 
 
