@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Final
 
 import click
+from typing_extensions import override
 
 from alertworker import __version__
 from alertworker.errors import AlertWorkerError
@@ -50,6 +53,16 @@ class Commands(click.Group):
         del ctx
         return list(COMMANDS)
 
+    @override
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command, or fail with the nearest one."""
+        name = args[0]
+        if not ctx.resilient_parsing and name not in COMMANDS and (close := get_close_matches(name, COMMANDS, n=1)):
+            ctx.fail(f"No such command {name!r}. Did you mean {close[0]!r}?")
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command. The help of the whole group needs only its summary."""
         if cmd_name not in COMMANDS:
@@ -80,6 +93,9 @@ def cli(config: str | None) -> None:
 
 def main() -> None:
     """Run the command line. Our own errors are printed as one line without a traceback."""
+    # The folder's celeryconfig.py counts, as with `python -m` and with Celery's own program. It is last in the path, so
+    # no other file of the folder hides a library.
+    sys.path.append(str(Path.cwd()))
     try:
         cli()
     except AlertWorkerError as error:

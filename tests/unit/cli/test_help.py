@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from alertworker.cli import cli
 
@@ -25,3 +26,12 @@ def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tup
 def test_every_command_and_option_has_help(path: str, command: click.Command) -> None:
     assert command.help
     assert [option.name for option in command.params if isinstance(option, click.Option) and not option.help] == []
+
+
+def test_an_unknown_command_and_an_unknown_option_name_the_nearest_one() -> None:
+    for arguments, expected in (
+        (["alrets"], "Did you mean 'alerts'?"),
+        (["check", "--jsno"], "Did you mean '--json'?"),
+    ):
+        result = CliRunner().invoke(cli, arguments)
+        assert (result.exit_code, expected in result.output) == (2, True), result.output
