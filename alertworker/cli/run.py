@@ -64,15 +64,7 @@ def start(*, simulate: bool, port: int | None = None, folder: Path | None = None
 
     ``port`` and ``folder`` override the configuration, also that of the processes.
     """
-    if port is not None:
-        os.environ["ALERTWORKER_HTTP_PORT"] = str(port)
-    if folder is not None:
-        os.environ["ALERTWORKER_DATA_DIR"] = str(folder.absolute())
-    settings = load_settings()
-    if simulate:
-        # Simulated calls must not get into the data of `run`, or into a real database.
-        settings = settings.model_copy(update={"broker_url": None, "database_url": None})
-        os.environ.setdefault("ALERTWORKER_DATA_DIR", "alertworker-demo")
+    settings = _settings(simulate=simulate, port=port, folder=folder)
     name_program("supervisor")
     set_up_logs(settings.log_format, "WARNING")
     folder = data_dir()
@@ -102,6 +94,19 @@ def start(*, simulate: bool, port: int | None = None, folder: Path | None = None
         supervisor.stop()
         held.close()
     click.echo("Stopped. No process is left running.")
+
+
+def _settings(*, simulate: bool, port: int | None, folder: Path | None) -> Settings:
+    """Return the settings. Simulated calls must not get into the data of `run`, or into a real database."""
+    if port is not None:
+        os.environ["ALERTWORKER_HTTP_PORT"] = str(port)
+    if folder is not None:
+        os.environ["ALERTWORKER_DATA_DIR"] = str(folder.absolute())
+    settings = load_settings()
+    if not simulate:
+        return settings
+    os.environ.setdefault("ALERTWORKER_DATA_DIR", "alertworker-demo")
+    return settings.model_copy(update={"broker_url": None, "database_url": None})
 
 
 def _environment(settings: Settings, folder: Path, *, simulate: bool) -> dict[str, str]:

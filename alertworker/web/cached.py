@@ -57,7 +57,10 @@ class SharedAnswer(Generic[T]):
         if self._fetching is None or (self._fetching.done() and time.monotonic() >= self._until):
             self._fetching = asyncio.create_task(self._fetch(now))
         try:
-            answer = await asyncio.wait_for(asyncio.shield(self._fetching), PATIENCE)
+            done = self._fetching.done()
+            answer = (
+                self._fetching.result() if done else await asyncio.wait_for(asyncio.shield(self._fetching), PATIENCE)
+            )
         except TimeoutError:
             raise self._away from None
         if isinstance(answer, Exception):

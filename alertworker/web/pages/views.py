@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from alertworker.errors import AlertWorkerError
 from alertworker.text.sanitize import one_line
-from alertworker.web.context import context_of
+from alertworker.web.context import Context, context_of
 from alertworker.web.errors import Refusal
 from alertworker.web.page_context import PageContext
 from alertworker.web.pages.form import Form, is_ours, read_form
@@ -46,7 +46,9 @@ class PageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request of a logged-in user. ``form`` holds the posted fields."""
+    """One request of a logged-in user. ``form`` holds the posted fields, and ``broken`` the channels
+    that accept no messages.
+    """
 
     request: Request
     context: PageContext
@@ -54,6 +56,7 @@ class Visit:
     sessions: Sessions
     now: datetime
     form: Form = field(default_factory=lambda: Form({}))
+    broken: Sequence[str] = ()
 
     @property
     def id(self) -> str:
@@ -71,17 +74,9 @@ class Visit:
             "zone": self.context.zone,
             "now": self.now,
             "done": _done(self),
-            "broken": self._broken(),
+            "broken": self.broken,
         }
         return render(template, status=status, **shared, **values)
-
-    def _broken(self) -> list[str]:
-        """Return the broken channels, which every page shows; none while the database is unavailable."""
-        context = context_of(self.request)
-        try:
-            return sorted(context.broken(context.health.snapshot(self.now)))
-        except AlertWorkerError:
-            return []
 
     def go(self, path: str, **query: object) -> Response:
         """Redirect the browser after an action, so that a reload does not repeat the action."""
@@ -121,7 +116,16 @@ async def _answered(request: Request, view: View) -> Response:
         return render("error.html", status=503, visit=None, title="Unavailable", text=str(error))
     if session is None:
         return _to_login(request)
-    return await _visited(Visit(request, context.pages, session, sessions, now), view)
+    visit = Visit(request, context.pages, session, sessions, now, broken=await _broken(context, now))
+    return await _visited(visit, view)
+
+
+async def _broken(context: Context, now: datetime) -> list[str]:
+    """Return the broken channels, which every page shows; none while the database is unavailable."""
+    try:
+        return sorted(context.broken(await context.health.snapshot(now)))
+    except AlertWorkerError:
+        return []
 
 
 async def _visited(visit: Visit, view: View) -> Response:

@@ -27,6 +27,8 @@ def test_the_demo_shares_no_data_with_a_run(
     monkeypatch.setenv("ALERTWORKER_BROKER_URL", "redis://broker/0")
     monkeypatch.setattr(run, "lock", lambda _folder: io.StringIO())
     monkeypatch.setattr(run, "set_up_logs", lambda _form, _level: None)
+    monkeypatch.setattr(run, "check_port", lambda _host, _port: None)
+    monkeypatch.setattr(run, "raise_file_limit", lambda: None)
     used: list[tuple[Settings, Path]] = []
 
     def start(settings: Settings, folder: Path, *, simulate: bool) -> dict[str, str]:

@@ -41,7 +41,7 @@ def test_a_client_does_not_wait_longer_than_its_patience(monkeypatch: pytest.Mon
     def read(_now: datetime) -> HealthSnapshot:
         threads.add(threading.get_ident())
         gate.wait(10)
-        return HealthSnapshot({}, {}, {}, {}, 0, {}, {}, canary_seconds=None)
+        return HealthSnapshot({}, {}, {}, {}, 0, {}, {}, {}, canary_seconds=None)
 
     async def act() -> Sequence[object]:
         health = CachedHealth(read, lambda: 0)
