@@ -161,7 +161,7 @@ def _settle_due(runtime: Runtime, *, now: datetime) -> None:
     """Settle the alerts that are due, in pieces. If a piece fails, settle each of its alerts alone."""
     for _ in range(_MOST_PIECES):
         try:
-            if not runtime.store.run(partial(_settle_piece, runtime=runtime, now=now)):
+            if not runtime.store.read_first(partial(_settle_piece, runtime=runtime, now=now)):
                 return
         except StoreUnavailable:
             raise
@@ -196,7 +196,7 @@ def _settle_alone(runtime: Runtime, *, now: datetime) -> None:
         if alert.repeat_at is not None and alert.repeat_at <= now:
             tx.alerts.remind_at(alert.id, now + _AFTER_FAILURE)
 
-    due = runtime.store.run(lambda tx: tx.alerts.due_alerts(limit=PIECE, now=now))
+    due = runtime.store.read(lambda tx: tx.alerts.due_alerts(limit=PIECE, now=now))
     for alert in sorted(due, key=_explains_less):
         try:
             runtime.store.run(partial(settle, alert_id=alert.id))

@@ -28,7 +28,7 @@ class SessionStore(ConnectionRunner, SessionPort):
         statement = select(SESSIONS.c.name, SESSIONS.c.csrf).where(
             SESSIONS.c.digest == digest, SESSIONS.c.ends_at > now
         )
-        row = self.on_connection(lambda connection: connection.execute(statement).first())
+        row = self.read_on_connection(lambda connection: connection.execute(statement).first())
         return None if row is None else (row.name, row.csrf)
 
     @override

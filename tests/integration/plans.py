@@ -35,9 +35,9 @@ def recorded(engine: Engine) -> Iterator[dict[str, frozenset[str]]]:
     scans = _sqlite_scans if engine.dialect.name == "sqlite" else _postgresql_scans
 
     def executing(_connection: Any, cursor: Any, statement: str, *about: Any) -> None:
-        parameters, _, executemany = about
+        parameters, *_ = about
         if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
-            own = scans(cursor.connection, statement, parameters[0] if executemany else parameters)
+            own = scans(cursor.connection, statement, parameters[0] if isinstance(parameters, list) else parameters)
             found[statement] = found.get(statement, frozenset()) | (own & GROWING)
 
     event.listen(engine, "before_cursor_execute", executing)

@@ -34,6 +34,7 @@ ALLOWED: Final[Mapping[str, str]] = {
     "FROM aliases WHERE aliases.last_at <": "once an hour; a name has one row, whatever its age",
     "FROM credentials WHERE credentials.level =": "once an hour; a credential has one row, whatever its age",
     "GROUP BY drops.boot_id, drops.reason": "a report, which may be of a month",
+    "DELETE FROM sessions WHERE sessions.ends_at <=": "at a login; here all sessions have ended and are deleted",
 }
 PAGES: Final = (
     "/",

@@ -94,7 +94,7 @@ def test_without_the_database_a_page_and_the_login_give_the_reason(
     browser = signed_in(store, runtime)
     form = browser.get("/login")
 
-    def away(_self: object, _work: object) -> None:
+    def away(_self: object, _work: object, *, reads: bool = False) -> None:
         raise StoreUnavailable("the database is unavailable")
 
     monkeypatch.setattr(SessionStore, "on_connection", away)
