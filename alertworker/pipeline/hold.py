@@ -26,9 +26,10 @@ def find_hold(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datet
     """Return why the first message about an outage waits, ``None`` if it does not.
 
     A deployment's waits while most deployments of its model fail. One at Medium waits while no failed call was saved.
-    Where LiteLLM's counts alone decide, models have no outages, and the severity follows the counts.
+    Where LiteLLM's counts alone decide, models have no outages, and the severity follows the counts. An outage that
+    LiteLLM's own alerting reports is a notice and does not wait.
     """
-    if not runtime.policy.outages.model.share:
+    if alert.kind is Kind.NOTICE or not runtime.policy.outages.model.share:
         return None
     until = held_until(alert, now=now)
     if until is not None and now < until and _model_fails(tx, alert):
