@@ -23,6 +23,7 @@ _OTHERS: Final[Mapping[str, str]] = {
     ),
     "ALERTING_WEBHOOK_URL": "Read if `SLACK_WEBHOOK_URL` is not set.",
     "DISCORD_WEBHOOK_URL": "The webhook of Discord, if `alerting` includes `discord` or is not set.",
+    "FORWARDED_ALLOW_IPS": "Read by `alertworker web` if `trusted_proxies` is not set.",
     "LITELLM_DATABASE_URL": "URL of LiteLLM's PostgreSQL database, for `spend import` and `spend reconcile`.",
     "MS_TEAMS_WEBHOOK_URL": "The webhook of Microsoft Teams, if `alerting` includes `ms_teams` or is not set.",
     "PAGERDUTY_API_KEY": "Read if `PAGERDUTY_ROUTING_KEY` is not set.",
@@ -48,6 +49,7 @@ PLAIN: Final = frozenset(
         "ALERTWORKER_CONFIG",
         "ALERTWORKER_METADATA_KEYS",
         "ALERTWORKER_PUBLISH_URL",
+        "FORWARDED_ALLOW_IPS",
         "LITELLM_DATABASE_URL",
         "PROXY_BASE_URL",
     }
