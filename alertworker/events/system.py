@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from alertworker.events.base import FEW, NAMED, Count, Event, Moment, Name
+from alertworker.events.base import FEW, MAX_COUNT, NAMED, Count, Event, Moment, Name
+
+#: Why a publisher drops events. An earlier version also had "shutdown".
+DROP_REASONS: Final = frozenset(
+    {"buffer_full", "spool_full", "spool_lost", "spool_unwritable", "invalid", "refused", "shutdown"}
+)
+#: Stands for every other reason: reasons come from producers, and each one is a row in the store and on pages.
+OTHER_REASON: Final = "(other)"
+
+
+def by_known_reason(dropped: Mapping[str, int]) -> dict[str, int]:
+    """Return counts of dropped events with all unknown reasons added up as one.
+
+    >>> by_known_reason({"invalid": 1, "bored": 2, "tired": 3})
+    {'invalid': 1, '(other)': 5}
+    """
+    known = {reason: count for reason, count in dropped.items() if reason in DROP_REASONS}
+    rest = sum(count for reason, count in dropped.items() if reason not in DROP_REASONS)
+    return known | ({OTHER_REASON: min(rest, MAX_COUNT)} if rest else {})
 
 
 class PublisherCounters(BaseModel):
@@ -18,11 +37,10 @@ class PublisherCounters(BaseModel):
     sent: Count = 0
     spooled: Count = 0
     replayed: Count = 0
-    #: Dropped events, by reason: "buffer_full", "spool_full", "spool_lost", "spool_unwritable", "invalid" or
-    #: "refused".
-    dropped: Annotated[dict[Name, Count], Field(max_length=16, json_schema_extra=NAMED), FEW] = Field(
-        default_factory=dict
-    )
+    #: Dropped events, by reason: one of `DROP_REASONS`, or `OTHER_REASON`.
+    dropped: Annotated[
+        dict[Name, Count], Field(max_length=16, json_schema_extra=NAMED), FEW, AfterValidator(by_known_reason)
+    ] = Field(default_factory=dict)
 
 
 class PublisherEvent(Event):

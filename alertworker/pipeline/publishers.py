@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from alertworker.alerts.alert import Alert, OpenAlert, fingerprint_of
 from alertworker.alerts.catalogue import CATALOGUE, AlertType, Severity
+from alertworker.pipeline.many_lost import MANY, describe_many, own_alerts
 from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, Host, HostState, Lifetime, LostPublisher, SilentHost, Transaction
@@ -41,6 +42,7 @@ _SEVERITIES: Final[Mapping[int, Severity]] = {1: Severity.MEDIUM, 2: Severity.HI
 def announce_lost(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
     """Raise or count the alert of each host with a publisher that sent nothing, although a later canary has returned.
 
+    If too many hosts are lost at once, one alert sums up those that have no alert yet.
     Take at most ``limit`` publishers. Return whether more may be left.
     """
     arrived = tx.clock.read(Clock.CANARY_ARRIVED)
@@ -55,9 +57,30 @@ def announce_lost(tx: Transaction, runtime: Runtime, *, limit: int, now: datetim
     by_host: dict[Host, list[LostPublisher]] = {}
     for publisher in sorted(lost, key=lambda one: (one.last_heartbeat_at, one.boot_id)):
         by_host.setdefault(publisher.host, []).append(publisher)
-    for host, publishers in sorted(by_host.items()):
-        claim(tx, _judge_lost(tx, host, publishers, runtime.zone, now=now), runtime, now=now)
+    own = own_alerts(by_host, _open_hosts(tx, AlertType.PUBLISHER_LOST).values()) if lost else set()
+    for host in sorted(own):
+        claim(tx, _judge_lost(tx, host, by_host[host], runtime.zone, now=now), runtime, now=now)
+    if many := {host: publishers for host, publishers in by_host.items() if host not in own}:
+        claim(tx, _judge_many(tx, many, now=now), runtime, now=now)
     return len(lost) == limit
+
+
+def _judge_many(tx: Transaction, many: Mapping[Host, Sequence[LostPublisher]], *, now: datetime) -> Alert:
+    open_alert = tx.alerts.find_open(fingerprint_of(AlertType.PUBLISHER_LOST, _identity(MANY)))
+    kept = tx.occurrences.count_members(open_alert.id) if open_alert is not None else 0
+    arrived = min(one.arrived_at for publishers in many.values() for one in publishers)
+    since = arrived if open_alert is None else open_alert.first_at
+    integrations = {host.integration for host in many if host.integration}
+    alone = any(not tx.publishers.living_hosts(name, since=now - SILENCE) for name in integrations)
+    alert = describe_many(many, total=tx.publishers.count_missing_hosts(since=since), alone=alone, kept=kept)
+    return _not_below(alert, open_alert)
+
+
+def _not_below(alert: Alert, open_alert: OpenAlert | None) -> Alert:
+    """Return an alert with at least the level of the open one."""
+    if open_alert is None or open_alert.level <= alert.level:
+        return alert
+    return replace(alert, level=open_alert.level, severity=open_alert.severity)
 
 
 def _judge_lost(tx: Transaction, host: Host, lost: Sequence[LostPublisher], zone: ZoneInfo, *, now: datetime) -> Alert:
@@ -65,10 +88,7 @@ def _judge_lost(tx: Transaction, host: Host, lost: Sequence[LostPublisher], zone
     others = tx.publishers.living_hosts(host.integration, since=now - SILENCE) if host.integration else None
     open_alert = tx.alerts.find_open(fingerprint_of(AlertType.PUBLISHER_LOST, _identity(host)))
     kept = tx.occurrences.count_members(open_alert.id) if open_alert is not None else 0
-    alert = describe_lost(host, lost, lifetimes, others=others, kept=kept, zone=zone)
-    if open_alert is None or open_alert.level <= alert.level:
-        return alert
-    return replace(alert, level=open_alert.level, severity=open_alert.severity)
+    return _not_below(describe_lost(host, lost, lifetimes, others=others, kept=kept, zone=zone), open_alert)
 
 
 def describe_lost(
@@ -182,7 +202,7 @@ def end_publishers(tx: Transaction, runtime: Runtime, *, limit: int, now: dateti
 
     While no canary returns, resolve none: a report that arrives then may be old.
     """
-    opened = _open_hosts(tx)
+    opened = _open_hosts(tx, AlertType.PUBLISHER_LOST, AlertType.PUBLISHER_SILENT)
     if not opened or not _is_current(tx, now=now):
         return False
     states = tx.publishers.host_states(opened.values())
@@ -193,7 +213,7 @@ def end_publishers(tx: Transaction, runtime: Runtime, *, limit: int, now: dateti
         if resolved == limit:
             return True
         host = opened[fingerprint]
-        state = states.get(host, HostState())
+        state = _state_of_many(tx, alert, now=now) if host == MANY else states.get(host, HostState())
         if alert.type is AlertType.PUBLISHER_SILENT:
             closing = end_silent(alert, state)
         else:
@@ -239,11 +259,16 @@ def end_silent(alert: OpenAlert, state: HostState) -> OpenAlert | None:
     return replace(alert, facts={**alert.facts, "State": "publishes again"}, ended_at=state.moved_at)
 
 
-def _open_hosts(tx: Transaction) -> dict[str, Host]:
-    """Return the hosts that open alerts are about, by the fingerprint of the alert."""
-    types = frozenset({AlertType.PUBLISHER_LOST, AlertType.PUBLISHER_SILENT})
+def _state_of_many(tx: Transaction, alert: OpenAlert, *, now: datetime) -> HostState:
+    """Return the state of hosts that are summed up. They count as running once all of them run."""
+    missing = tx.publishers.count_missing_hosts(since=alert.first_at)
+    return HostState() if missing else HostState(reported_at=now)
+
+
+def _open_hosts(tx: Transaction, *types: AlertType) -> dict[str, Host]:
+    """Return the hosts that open alerts of these types are about, by the fingerprint of the alert."""
     found = {}
-    for one in tx.inhibitions.conditions_of(types):
+    for one in tx.inhibitions.conditions_of(frozenset(types)):
         host = Host(one.labels.get("host", ""), one.labels.get("integration", ""))
         found[fingerprint_of(AlertType(one.labels["alert_type"]), _identity(host))] = host
     return found

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from alertworker.events.system import by_known_reason
+
 #: A publisher that was silent for so many of its heartbeat intervals is not counted as live.
 _SILENT_INTERVALS: Final = 5
 
@@ -84,7 +86,7 @@ class PublisherRow:
     def dropped(self) -> Mapping[str, int]:
         """How many events the process dropped, by reason."""
         dropped = self.counters.get("dropped")
-        return dropped if isinstance(dropped, dict) else {}
+        return by_known_reason(dropped) if isinstance(dropped, dict) else {}
 
     def state(self, *, now: datetime) -> PublisherState:
         """Return the state of the process at a moment."""

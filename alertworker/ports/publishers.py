@@ -106,6 +106,10 @@ class PublisherPort(Protocol):
         """Return the lifetimes of the publishers that a host has lost since then, at most ``limit``, newest first."""
         ...
 
+    def count_missing_hosts(self, *, since: datetime) -> int:
+        """Return how many hosts lost a publisher since then and have no running one."""
+        ...
+
     def living_hosts(self, integration: str, *, since: datetime) -> int:
         """Return the number of hosts with a running publisher of this integration that has reported since then."""
         ...

@@ -142,6 +142,16 @@ class PublisherStatements(Statements, PublisherPort):
         return [Lifetime(*row) for row in self.connection.execute(statement)]
 
     @override
+    def count_missing_hosts(self, *, since: datetime) -> int:
+        hosts = (
+            select(PUBLISHERS.c.host)
+            .group_by(PUBLISHERS.c.host, _INTEGRATION)
+            .having(func.max(PUBLISHERS.c.lost_at) >= since, func.max(case((RUNNING, 1), else_=0)) == 0)
+            .subquery()
+        )
+        return self.connection.execute(select(func.count()).select_from(hosts)).scalar_one()
+
+    @override
     def living_hosts(self, integration: str, *, since: datetime) -> int:
         statement = select(func.count(PUBLISHERS.c.host.distinct())).where(
             RUNNING, PUBLISHERS.c.integration == integration, PUBLISHERS.c.arrived_at >= since

@@ -42,6 +42,8 @@ from alertworker.store.upsert import Statements, insert_or
 
 #: How many rows of a table of the ledger one transaction deletes.
 _LEDGER_PIECE: Final = 5_000
+#: How many stopped and lost publishers are kept, the newest ones. Anybody with the key for publishing adds some.
+MAX_PUBLISHERS: Final = 5_000
 
 
 class RetentionStatements(Statements, RetentionPort):
@@ -84,11 +86,14 @@ class RetentionStatements(Statements, RetentionPort):
         alerts = list(self.connection.execute(over).scalars())
         for key in (MEMBERS.c.alert_id, PARTS.c.alert_id, ATTACHMENTS.c.alert_id, ALERTS.c.id):
             self.connection.execute(delete(key.table).where(key.in_(alerts)))
+        ended = select(PUBLISHERS.c.boot_id).where(ENDED_AT.is_not(None))
+        surplus = ended.order_by(ENDED_AT.desc(), PUBLISHERS.c.boot_id).offset(MAX_PUBLISHERS).limit(limit).scalar_subquery()
         more = self._pieces(
             limit,
             (DEAD_LETTERS, DEAD_LETTERS.c.created_at < before),
             (SILENCES, SILENCES.c.ends_at < before),
             (PUBLISHERS, before > ENDED_AT),
+            (PUBLISHERS, PUBLISHERS.c.boot_id.in_(surplus)),
         )
         return more or limit in (len(ids), len(alerts))
 

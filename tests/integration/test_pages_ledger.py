@@ -84,7 +84,7 @@ def test_budgets_are_shown_the_fullest_first(runtime: Runtime, browser: Browser)
 def test_proxies_and_deployments_are_shown_with_their_troubles(runtime: Runtime, browser: Browser) -> None:
     """The page has running proxies, their dropped events, and the failures of deployments by cause."""
     now = datetime.now(UTC)
-    counters = {"published": 1234, "dropped": {"full": 7}}
+    counters = {"published": 1234, "dropped": {"spool_full": 7, "<bored>": 2, "tired": 3}}
     for boot, at in (("live", now), ("quiet", now - timedelta(hours=1))):
         beat = PublisherHeartbeat(
             boot_id=boot,
@@ -111,7 +111,7 @@ def test_proxies_and_deployments_are_shown_with_their_troubles(runtime: Runtime,
         "live",
         "silent",
         "1,234",
-        "full 7",
+        "(other) 5, spool_full 7",
         "d<1>",
         "APIError ×1",
         "50.0 %",
@@ -119,3 +119,28 @@ def test_proxies_and_deployments_are_shown_with_their_troubles(runtime: Runtime,
     ):
         assert expected in page.text
     assert browser.get("/proxies?days=nonsense").status == 200
+
+
+def test_the_page_shows_the_publishers_with_the_most_dropped_events(runtime: Runtime, browser: Browser) -> None:
+    """The others are summed up."""
+    now = datetime.now(UTC)
+    beats = [
+        PublisherHeartbeat(
+            boot_id=f"b{n}",
+            host=f"host-{n:03}",
+            pid=1,
+            version="1",
+            started_at=now,
+            occurred_at=now,
+            counters={"dropped": {"invalid": n + 1}},
+        )
+        for n in range(150)
+    ]
+    ingest(batch(*beats), runtime, now=now)
+
+    page = browser.get("/proxies").text
+    assert "host-149" in page
+    assert "host-050" in page
+    assert "host-049" not in page
+    assert "50 others" in page
+    assert f"invalid {sum(range(1, 51)):,}" in page

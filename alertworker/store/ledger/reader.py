@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, case, func, select
 from typing_extensions import override
 
+from alertworker.events.system import by_known_reason
 from alertworker.ledger.histogram import Latency
 from alertworker.ledger.reader import Days, DeploymentDays, LedgerReader, SpendRow
 from alertworker.ledger.rows import FallbackSums, LatencySums, SpendSums
@@ -93,7 +94,8 @@ class SqlLedgerReader(ConnectionRunner, LedgerReader):
         found = each.group_by(DROPS.c.boot_id, DROPS.c.reason).subquery()
         statement = select(found.c.reason, capped_sum(found.c.events)).group_by(found.c.reason).order_by(found.c.reason)
         rows = self.read_on_connection(lambda connection: connection.execute(statement).all())
-        return {reason: int(events) for reason, events in rows if events}
+        # A previous version stored the reasons as publishers sent them.
+        return by_known_reason({reason: int(events) for reason, events in rows if events})
 
     @override
     def deployments(self, days: Days) -> list[DeploymentDays]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -18,6 +20,8 @@ from alertworker.web.pages.views import Visit, page
 _OUTAGES: Final = frozenset({AlertType.OUTAGE_ALERTS.value, AlertType.COOLDOWN_DEPLOYMENT.value})
 #: The number of days of each period that the page offers, by its name in the URL.
 _PERIODS: Final = {"today": 1, "7 days": 7, "30 days": 30}
+#: How many publishers the page shows.
+_MOST: Final = 100
 _STATES: Final = ("lost", "silent", "live", "stopped")
 
 
@@ -27,6 +31,16 @@ class Publisher:
 
     row: PublisherRow
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """The sum of the publishers that the page does not show: how many there are by state, and their counters."""
+
+    states: Mapping[str, int]
+    published: int
+    backlog: int
+    dropped: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +55,16 @@ class Deployment:
 
 
 def proxies(visit: Visit) -> Response:
-    """Show publishers, lost and silent ones first, and deployments, the most failures first."""
+    """Show publishers, lost and silent ones first, and deployments, the most failures first.
+
+    Of many publishers those with the most dropped events are shown, and the sum of the others.
+    """
     period = visit.parameter("days") if visit.parameter("days") in _PERIODS else "today"
+    publishers = _publishers(visit)
     return visit.show(
         "proxies.html",
-        publishers=_publishers(visit),
+        publishers=sorted(publishers[:_MOST], key=lambda one: _STATES.index(one.state)),
+        others=_sum(publishers[_MOST:]) if len(publishers) > _MOST else None,
         deployments=_deployments(visit, _PERIODS[period]),
         periods=list(_PERIODS),
         period=period,
@@ -53,8 +72,18 @@ def proxies(visit: Visit) -> Response:
 
 
 def _publishers(visit: Visit) -> list[Publisher]:
+    """Return publishers: those with the most dropped events first, then lost and silent ones."""
     found = [Publisher(row, row.state(now=visit.now)) for row in visit.context.admin.publishers()]
-    return sorted(found, key=lambda one: _STATES.index(one.state))
+    return sorted(found, key=lambda one: (-sum(one.row.dropped.values()), _STATES.index(one.state)))
+
+
+def _sum(publishers: Sequence[Publisher]) -> Others:
+    rows = [one.row for one in publishers]
+    dropped = Counter[str]()
+    for row in rows:
+        dropped.update(row.dropped)
+    states = Counter(one.state for one in publishers)
+    return Others(states, sum(row.published for row in rows), sum(row.backlog for row in rows), dropped)
 
 
 def _deployments(visit: Visit, count: int) -> list[Deployment]:

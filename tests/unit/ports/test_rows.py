@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Table
 
+from alertworker.events.system import by_known_reason
 from alertworker.ports import DeadLetter
 from alertworker.ports.admin import AttemptRow, NotificationRow, PublisherRow
 from alertworker.ports.alert_search import AlertLabels, AlertRow
@@ -68,3 +69,9 @@ def test_a_publisher_is_silent_after_five_intervals(
     )
     assert row.state(now=NOW + timedelta(seconds=silent_seconds)) == state
     assert row.dropped == {"buffer_full": 3}
+
+
+def test_reasons_that_a_previous_version_stored_are_shown_as_one() -> None:
+    """Producers choose the reasons, and each one is a row of the pages."""
+    counters = {f"reason {n}": 2 for n in range(1_000)} | {"shutdown": 3}
+    assert by_known_reason(counters) == {"shutdown": 3, "(other)": 2_000}
