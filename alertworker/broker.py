@@ -15,7 +15,7 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from alertworker.events import Event
 from alertworker.events.base import new_id
-from alertworker.events.batch import QUEUE, SealedBatch, seal
+from alertworker.events.batch import QUEUE, WORKER, SealedBatch, seal
 from alertworker.events.compression import compress
 from alertworker.publisher import BrokerTransport
 from alertworker.publisher.topology import events_queue, is_amqp
@@ -39,7 +39,7 @@ class CeleryBroker:
     def publish(self, events: Sequence[Event]) -> None:
         """Send events through the broker as a producer would."""
         encoded = [event.model_dump_json(exclude_none=True).encode() for event in events]
-        self.send(seal(encoded, batch_id=str(new_id()), producer="worker", sealed_at=datetime.now(UTC)))
+        self.send(seal(encoded, batch_id=str(new_id()), producer=WORKER, sealed_at=datetime.now(UTC)))
 
     def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
         """Send a batch's events as they are, under this id."""

@@ -24,6 +24,7 @@ def publish(file: BinaryIO) -> None:
 
     from alertworker.events.base import new_id
     from alertworker.events.batch import MAX_BATCH_EVENTS, decode_items, seal
+    from alertworker.events.plain_body import without_internal
     from alertworker.integrations.litellm.outgoing import outgoing_json
     from alertworker.publisher import BrokerTransport
     from alertworker.worker.celery_config import broker_url
@@ -32,7 +33,7 @@ def publish(file: BinaryIO) -> None:
     published = refused = 0
     transport = BrokerTransport(broker_url)
     for first in range(0, len(items), MAX_BATCH_EVENTS):
-        decoded = decode_items(items[first : first + MAX_BATCH_EVENTS])
+        decoded = without_internal(decode_items(items[first : first + MAX_BATCH_EVENTS]))
         for bad in decoded.rejected[: max(0, _MAX_NAMED - refused)]:
             click.echo(f"event {first + bad.index}: {bad.reason}", err=True)
         refused += len(decoded.rejected)

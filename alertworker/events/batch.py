@@ -35,6 +35,8 @@ VISIBILITY_TIMEOUT: Final = 20
 RESTORE_INTERVAL: Final = 5
 #: How long the redelivery of a dead worker's batch takes at most. Missing events of a more recent time prove nothing.
 REDELIVERED_WITHIN: Final = timedelta(seconds=VISIBILITY_TIMEOUT + RESTORE_INTERVAL + 5)
+#: The producer of batches that workers and beat send. Only they send a canary.
+WORKER: Final = "worker"
 #: The content type of a sealed batch over HTTP; the body is its zstd-compressed JSON array.
 SEALED_TYPE: Final = "application/vnd.alertworker.batch"
 #: The maximum number of events in a batch that our publisher seals.

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import codecs
 from contextlib import suppress
+from itertools import count
 from typing import Final
 
-from alertworker.events.base import MAX_EVENTS
-from alertworker.events.batch import BatchError, BatchShapeError, BatchTooLargeError, Decoded, decode, decode_items
+from alertworker.events import Canary
+from alertworker.events.base import MAX_EVENTS, Event
+from alertworker.events.batch import (
+    BatchError,
+    BatchShapeError,
+    BatchTooLargeError,
+    Decoded,
+    Rejected,
+    decode,
+    decode_items,
+)
 from alertworker.events.json_items import (
     MAX_DEPTH,
     MAX_STEPS,
@@ -24,7 +34,7 @@ MAX_LINES: Final = 2 * MAX_EVENTS
 
 
 def decode_body(body: bytes) -> Decoded:
-    """Read the events of a body.
+    """Read the events of a body. Reject events that only the workers may send.
 
     Raises:
         BatchError: a bound is exceeded.
@@ -32,8 +42,26 @@ def decode_body(body: bytes) -> Decoded:
     body = _utf8(body)
     if body.startswith(b"[", skip_space(body, 0)):
         with suppress(BatchShapeError):
-            return decode(body, None)
-    return decode_items(split_body(body))
+            return without_internal(decode(body, None))
+    return without_internal(decode_items(split_body(body)))
+
+
+def without_internal(decoded: Decoded) -> Decoded:
+    """Return the events without canaries, which would prove that the pipeline is current, with an error for each."""
+    if not any(isinstance(event, Canary) for event in decoded.events):
+        return decoded
+    bad = {rejected.index: rejected for rejected in decoded.rejected}
+    places = (index for index in count() if index not in bad)
+    events: list[Event] = []
+    internal: list[Rejected] = []
+    for event, index in zip(decoded.events, places, strict=False):
+        if isinstance(event, Canary):
+            internal.append(
+                Rejected(index, f"type: only the workers send {event.type}", event.model_dump_json().encode())
+            )
+        else:
+            events.append(event)
+    return Decoded(events, sorted([*decoded.rejected, *internal], key=lambda rejected: rejected.index))
 
 
 def split_body(body: bytes, *, most: int = MAX_EVENTS, lines: int = MAX_LINES) -> list[Item]:

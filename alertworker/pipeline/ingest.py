@@ -21,7 +21,7 @@ from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.detectors import DETECTORS, admin
 from alertworker.events import CallEvent
 from alertworker.events.base import new_id
-from alertworker.events.batch import MAX_BATCH_BYTES, BatchError, Decoded, decode
+from alertworker.events.batch import MAX_BATCH_BYTES, WORKER, BatchError, Decoded, decode
 from alertworker.events.compression import ZSTD, CompressionError, compress, decompress
 from alertworker.folding import Fold, fold
 from alertworker.pipeline.batches import BatchContext, BatchMessage
@@ -158,11 +158,20 @@ def _record(
     tx.ledger.add_drops(folded.drops)
     tx.publishers.update_publishers(folded.publishers.values(), now=now)
     if folded.canary_sent_at is not None:
-        tx.clock.advance(Clock.CANARY_ARRIVED, folded.canary_sent_at)
+        _record_canary(tx, batch, folded.canary_sent_at)
     for bad in decoded.rejected:
         tx.dead_letter(
             DeadLetterKind.EVENT, bad.reason, bad.payload, batch_id=batch.batch_id, position=bad.index, now=now
         )
+
+
+def _record_canary(tx: Transaction, batch: BatchMessage, sent_at: datetime) -> None:
+    """Store the return of a canary, unless it is none of those that the sweep has sent."""
+    newest = tx.clock.read(Clock.CANARY_SENT)
+    if batch.producer == WORKER and newest is not None and sent_at <= newest:
+        tx.clock.advance(Clock.CANARY_ARRIVED, sent_at)
+    else:
+        tx.count(CounterName.DROPPED, "foreign_canary", 1)
 
 
 def _judge_rest(batch: BatchMessage, folded: Fold, runtime: Runtime, *, now: datetime) -> None:

@@ -43,7 +43,7 @@ class CounterName(StrEnum):
 
     MUTED = "muted"  #: suppressed messages, by what suppresses them
     MERGED = "merged"  #: messages that another message contains
-    DROPPED = "dropped"  #: messages and announcements that were out of date, or withdrawn
+    DROPPED = "dropped"  #: messages, announcements and canaries that were out of date, withdrawn or forged
     NO_ROUTE = "no_route"  #: alerts without a route to a channel, by type
     NOT_TAKEN = "not_taken"  #: messages that no channel of their route accepts, by type
     DELIVERY_RETRIES = "delivery_retries"  #: failed attempts that were retried, by reason

@@ -22,6 +22,7 @@ from alertworker.events.base import MAX_EVENTS, MAX_NAME, new_id
 from alertworker.events.batch import (
     MAX_BATCH_BYTES,
     SEALED_TYPE,
+    WORKER,
     BatchError,
     BatchTooLargeError,
     SealedBatch,
@@ -126,6 +127,8 @@ async def _take_sealed(request: Request, context: Context) -> Response:
         needed = f"alertworker-batch-id (UUID), -sealed-at (ISO 8601) and -count (0 to {MAX_EVENTS})"
         raise Refusal(422, f"missing or invalid header of a sealed batch; expected {needed}")
     producer = _header(request, "alertworker-producer") or "http"
+    if producer == WORKER:
+        raise Refusal(422, f"alertworker-producer must not be {WORKER}, which stands for the workers themselves")
     async with context.room.read(request, MAX_BATCH_BYTES) as body:
         if not body:
             raise Refusal(422, "the sealed batch is empty")

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from alertworker.alerts.message import Message
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.events import Event
+from alertworker.events.batch import WORKER
 from alertworker.pipeline import BatchMessage, Runtime, deliver, ingest, sweep
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
@@ -136,7 +137,7 @@ class Pipeline:
     def _take(self, body: bytes, moment: datetime) -> None:
         """Apply one batch; one in a hundred comes a second time."""
         self._batches += 1
-        batch = BatchMessage(f"batch-{self._batches}", body, None, "proxy", moment)
+        batch = BatchMessage(f"batch-{self._batches}", body, None, WORKER, moment)
         ingest(batch, self.runtime, now=moment)
         if self._rng.random() < _REDELIVERED:
             ingest(batch, self.runtime, now=moment)

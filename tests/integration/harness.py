@@ -13,6 +13,7 @@ from alertworker.alerts.message import Message
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError
 from alertworker.events import (
+    Canary,
     Event,
     Failure,
     Origin,
@@ -21,9 +22,10 @@ from alertworker.events import (
     RequestSucceeded,
 )
 from alertworker.events.base import new_id
-from alertworker.events.batch import seal
+from alertworker.events.batch import WORKER, seal
 from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.pipeline import BatchMessage, Runtime, deliver
+from alertworker.ports import Clock
 from alertworker.store import SqlStore
 from alertworker.store.schema.ledger import MONTHLY, SPEND, SPEND_MONTHS, SPEND_SIZES
 
@@ -85,10 +87,17 @@ class Recorder:
         self.woken += channels
 
 
+def canary(runtime: Runtime, at: datetime) -> Canary:
+    """Return a canary that the sweep has sent."""
+    runtime.store.run(lambda tx: tx.clock.advance(Clock.CANARY_SENT, at))
+    return Canary(occurred_at=at)
+
+
 def batch(*events: Event, batch_id: str | None = None) -> BatchMessage:
     """Seal events as a publisher does."""
     encoded = [event.model_dump_json(exclude_none=True).encode() for event in events]
-    sealed = seal(encoded, batch_id=batch_id or str(new_id()), producer="test", sealed_at=NOW)
+    producer = WORKER if any(isinstance(event, Canary) for event in events) else "test"
+    sealed = seal(encoded, batch_id=batch_id or str(new_id()), producer=producer, sealed_at=NOW)
     return BatchMessage(sealed.batch_id, sealed.body, "zstd", sealed.producer, sealed.sealed_at)
 
 

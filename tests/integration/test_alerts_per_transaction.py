@@ -19,7 +19,6 @@ from alertworker.events import (
     AttemptFailed,
     Budget,
     BudgetScope,
-    Canary,
     Event,
     Failure,
     Origin,
@@ -34,7 +33,7 @@ from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import DEAD_LETTERS
 from alertworker.text.ids import safe_id
-from tests.integration.harness import NOW, announced, answered, batch, failed, rows, spend_of
+from tests.integration.harness import NOW, announced, answered, batch, canary, failed, rows, spend_of
 
 DOLLAR = 1_000_000_000
 LATER = NOW + timedelta(minutes=2)
@@ -226,7 +225,7 @@ def piece(monkeypatch: pytest.MonkeyPatch) -> int:
 def test_many_lost_publishers_are_announced_in_pieces(store: SqlStore, runtime: Runtime, piece: int) -> None:
     """The end of a cluster's network must not hold the database up."""
     ingest(batch(*(beat(n) for n in range(10))), runtime, now=NOW)
-    ingest(batch(Canary(occurred_at=LATER)), runtime, now=LATER)
+    ingest(batch(canary(runtime, LATER)), runtime, now=LATER)
     with claims(store) as found:
         sweep(runtime, now=LATER)
         sweep(runtime, now=LATER)
@@ -242,7 +241,7 @@ def test_many_silent_hosts_are_announced_in_pieces(store: SqlStore, runtime: Run
         now = NOW + timedelta(minutes=minute)
         busy = {"counters": PublisherCounters(published=2 + minute)}
         beats_of_now = [one.model_copy(update={"occurred_at": now} | (busy if one.pid == 10 else {})) for one in beats]
-        ingest(batch(Canary(occurred_at=now), *beats_of_now), runtime, now=now)
+        ingest(batch(canary(runtime, now), *beats_of_now), runtime, now=now)
     with claims(store) as found:
         sweep(runtime, now=now)
         sweep(runtime, now=now)
@@ -271,7 +270,7 @@ def test_many_outages_end_in_pieces(store: SqlStore, runtime: Runtime, piece: in
     opened = len(raised(store, AlertType.OUTAGE_ALERTS))
     assert opened == 11, "one more is the model's"
     end = NOW + timedelta(hours=25)
-    ingest(batch(Canary(occurred_at=end)), runtime, now=end)
+    ingest(batch(canary(runtime, end)), runtime, now=end)
     with claims(store) as found:
         sweep(runtime, now=end)
 

@@ -13,14 +13,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy import text
 
 from alertworker import pipeline
-from alertworker.events import Canary, PublisherHeartbeat
+from alertworker.events import PublisherHeartbeat
 from alertworker.health import CheckState, Doctor, describe_lane
 from alertworker.pipeline import Runtime
 from alertworker.ports import LaneState
 from alertworker.settings import load_settings
 from alertworker.store import AdminStore, HealthStore, SqlStore
 from alertworker.web.metrics import SnapshotCollector
-from tests.integration.harness import NOW, Outbox, batch, failed
+from tests.integration.harness import NOW, Outbox, batch, canary, failed
 
 
 def test_readings_follow_an_alert_to_its_receiver(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
@@ -30,7 +30,7 @@ def test_readings_follow_an_alert_to_its_receiver(runtime: Runtime, store: SqlSt
     beat = PublisherHeartbeat(
         boot_id="b", host="h", pid=1, version="1", started_at=NOW, occurred_at=NOW, backlog=7, interval_seconds=10
     )
-    pipeline.ingest(batch(failed("1"), Canary(occurred_at=NOW), beat), runtime, now=NOW)
+    pipeline.ingest(batch(failed("1"), canary(runtime, NOW), beat), runtime, now=NOW)
 
     later = NOW + timedelta(seconds=20)
     readings = gauges.read(now=later)

@@ -31,6 +31,7 @@ from tests.integration.harness import (
     announced,
     answered,
     batch,
+    canary,
     failed,
     rows,
     run_until_quiet,
@@ -350,13 +351,12 @@ def test_an_alert_notified_only_in_shadow_has_no_resolved_message(
 
 def test_the_dead_mans_switch_is_pinged_only_while_the_pipeline_works(runtime: Runtime) -> None:
     """It is pinged once an interval, and not if no canary has returned within it."""
-    from alertworker.events import Canary
 
     pings: list[int] = []
     runtime = replace(runtime, heartbeat=lambda: pings.append(1), heartbeat_seconds=60)
     sweep(runtime, now=NOW)
     assert pings == []
-    ingest(batch(Canary(occurred_at=NOW)), runtime, now=NOW)
+    ingest(batch(canary(runtime, NOW)), runtime, now=NOW)
     for seconds in (1, 2, 30):
         sweep(runtime, now=after(seconds))
     assert len(pings) == 1

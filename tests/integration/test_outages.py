@@ -16,7 +16,6 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
 from alertworker.events import (
     AttemptFailed,
-    Canary,
     Event,
     FailedOn,
     Failure,
@@ -36,7 +35,7 @@ from alertworker.store.schema.alerts import ALERTS, MEMBERS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.schema.outages import CAUSES
-from tests.integration.harness import NOW, Outbox, batch, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, batch, canary, rows, run_until_quiet
 
 START = NOW.replace(second=10)
 
@@ -111,7 +110,7 @@ def ingest_at(runtime: Runtime, *events: Event, at: float = 0) -> None:
 
 def pass_time(runtime: Runtime, at: float) -> None:
     """Return a canary that confirms everything until 5 s before ``at``, and sweep."""
-    ingest_at(runtime, Canary(occurred_at=after(at - 5) + REDELIVERED_WITHIN), at=at)
+    ingest_at(runtime, canary(runtime, after(at - 5) + REDELIVERED_WITHIN), at=at)
     sweep(runtime, now=after(at))
     run_until_quiet(runtime, after(at))
 
@@ -300,7 +299,7 @@ def test_an_outage_ends_only_once_no_dead_worker_can_hold_its_calls(runtime: Run
     run_until_quiet(runtime, after(66))
     over = 80  # the last failure, and a whole window after it
     for at, steps in ((over + 25, 1), (over + 35, 2)):
-        ingest_at(runtime, Canary(occurred_at=after(at)), at=at)
+        ingest_at(runtime, canary(runtime, after(at)), at=at)
         sweep(runtime, now=after(at))
         run_until_quiet(runtime, after(at))
         assert len(sent_of(outbox)) == steps, at

@@ -16,7 +16,6 @@ from alertworker.delivery.channel import Pace
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.events import (
-    Canary,
     Origin,
     PublisherHeartbeat,
     PublisherStopped,
@@ -39,6 +38,7 @@ from tests.integration.harness import (
     announced,
     answered,
     batch,
+    canary,
     failed,
     rows,
     run_until_quiet,
@@ -193,7 +193,7 @@ def test_a_proxy_that_goes_silent_is_one_notice_and_ends_its_calls(runtime: Runt
     run_until_quiet(runtime, late)
     assert [message.step for message in outbox.sent if message.type is AlertType.PUBLISHER_LOST] == []
 
-    ingest(batch(Canary(occurred_at=late)), runtime, now=late)
+    ingest(batch(canary(runtime, late)), runtime, now=late)
     for second in range(3):
         sweep(runtime, now=late + timedelta(seconds=second))
     run_until_quiet(runtime, late + timedelta(seconds=3))
@@ -212,7 +212,7 @@ def test_a_proxy_that_is_lost_comes_back_and_is_lost_again_is_one_alert(runtime:
         ingest(batch(heartbeat(begin)), runtime, now=begin)
         for later in (120, 240):
             at = begin + timedelta(seconds=later)
-            ingest(batch(Canary(occurred_at=at), heartbeat(begin - timedelta(seconds=1))), runtime, now=begin)
+            ingest(batch(canary(runtime, at), heartbeat(begin - timedelta(seconds=1))), runtime, now=begin)
             sweep(runtime, now=at)
             run_until_quiet(runtime, at)
 
@@ -227,7 +227,7 @@ def test_a_proxy_that_was_shut_down_is_not_lost(runtime: Runtime, outbox: Outbox
     ingest(batch(bye), runtime, now=NOW)
     ingest(batch(heartbeat(NOW - timedelta(seconds=1))), runtime, now=NOW)
     late = NOW + timedelta(seconds=120)
-    ingest(batch(Canary(occurred_at=late)), runtime, now=late)
+    ingest(batch(canary(runtime, late)), runtime, now=late)
     sweep(runtime, now=late)
     run_until_quiet(runtime, late)
 

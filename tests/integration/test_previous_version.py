@@ -37,7 +37,6 @@ from alertworker.budgets.state import spell_state
 from alertworker.delivery.channel import Answer
 from alertworker.events import (
     AttemptFailed,
-    Canary,
     Event,
     Failure,
     Origin,
@@ -73,6 +72,7 @@ from tests.integration.harness import (
     answered,
     assert_ledger_agrees,
     batch,
+    canary,
     failed,
     rows,
     run_until_quiet,
@@ -372,7 +372,7 @@ def test_an_end_is_sent_to_the_channels_that_got_the_firing_message(
         update={"deployment_id": "d2", "provider": "azure", "region": "eastus", "occurred_at": after(15)}
     )
     ingest_at(runtime, 15, *ends, good)
-    ingest_at(runtime, 130, beat(130), Canary(occurred_at=after(130)))
+    ingest_at(runtime, 130, beat(130), canary(runtime, after(130)))
     pass_time(runtime, 130)
 
     over = {message.type: message for message in outbox.sent if message.step is Step.RESOLVED}
@@ -397,7 +397,7 @@ def test_an_end_that_it_recorded_is_kept(runtime: Runtime, outbox: Outbox, store
 
 def test_a_publisher_that_is_lost_takes_its_calls_along(runtime: Runtime, outbox: Outbox) -> None:
     """These are the calls that it announced to the previous version."""
-    ingest_at(runtime, 120, Canary(occurred_at=after(120)))
+    ingest_at(runtime, 120, canary(runtime, after(120)))
     for seconds in (120, 121):
         pass_time(runtime, seconds)
 

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from alertworker.alerts.alert import fingerprint_of
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Message, Step
-from alertworker.events import Canary, Event, PublisherHeartbeat, PublisherStopped
+from alertworker.events import Event, PublisherHeartbeat, PublisherStopped
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.pipeline.publishers import count_crashes
 from alertworker.ports import Lifetime
@@ -21,7 +21,7 @@ from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS
-from tests.integration.harness import NOW, Outbox, announced, batch, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, announced, batch, canary, rows, run_until_quiet
 
 STEP = 15
 Process = tuple[str, int, int]  #: a host, and the seconds at which its process starts and dies
@@ -63,7 +63,7 @@ def live(runtime: Runtime, seconds: int, *processes: Process, start: int = 0, st
     for second in range(start, seconds, step):
         now = NOW + timedelta(seconds=second)
         beats = [beat(one, second, n) for n, one in enumerate(processes) if one[1] <= second < one[2]]
-        sealed = batch(Canary(occurred_at=now), *beats)
+        sealed = batch(canary(runtime, now), *beats)
         for _ in range(1 + second // step % 2):
             ingest(sealed, runtime, now=now)
         sweep(runtime, now=now)

@@ -9,7 +9,7 @@ import pytest
 
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Message, Step
-from alertworker.events import Canary, PublisherHeartbeat
+from alertworker.events import PublisherHeartbeat
 from alertworker.events.system import DROP_REASONS, OTHER_REASON
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.pipeline.many_lost import MOST_HOSTS
@@ -17,7 +17,7 @@ from alertworker.store import SqlStore
 from alertworker.store import retention as store_retention
 from alertworker.store.schema.ledger import DROPS
 from alertworker.store.schema.publishers import PUBLISHERS
-from tests.integration.harness import NOW, Outbox, batch, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, batch, canary, rows, run_until_quiet
 
 STEP = 15
 
@@ -46,7 +46,7 @@ def live(runtime: Runtime, hosts: list[str], start: int, end: int) -> None:
     """Send the heartbeats of hosts, and sweep."""
     for second in range(start, end, STEP):
         now = NOW + timedelta(seconds=second)
-        ingest(batch(Canary(occurred_at=now), *(beat(host, now) for host in hosts)), runtime, now=now)
+        ingest(batch(canary(runtime, now), *(beat(host, now) for host in hosts)), runtime, now=now)
         sweep(runtime, now=now)
         run_until_quiet(runtime, now)
 
@@ -109,7 +109,7 @@ def test_the_oldest_ended_publishers_beyond_the_limit_are_deleted(
 def test_reasons_that_producers_invent_are_one_row(runtime: Runtime, store: SqlStore) -> None:
     """Each distinct reason was a row of the store, of the overview and of doctor."""
     for n in range(40):
-        ingest(batch(beat(f"p{n}", **{f"reason {n}-{i}": 1 for i in range(15)}, invalid=2)), runtime, now=NOW)
+        ingest(batch(beat(f"p{n}", NOW, **{f"reason {n}-{i}": 1 for i in range(15)}, invalid=2)), runtime, now=NOW)
 
     reasons = {row.reason for row in rows(store, DROPS)}
     assert reasons == {"invalid", OTHER_REASON}

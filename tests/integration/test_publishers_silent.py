@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
-from alertworker.events import Canary, PublisherCounters, PublisherHeartbeat, PublisherStopped
+from alertworker.events import PublisherCounters, PublisherHeartbeat, PublisherStopped
 from alertworker.pipeline import Runtime, ingest, sweep
-from tests.integration.harness import NOW, Outbox, batch, run_until_quiet
+from tests.integration.harness import NOW, Outbox, batch, canary, run_until_quiet
 
 #: Every how many half minutes the test sweeps. Sweeps take most of these tests' time.
 SWEPT = 5
@@ -34,7 +34,7 @@ def live(runtime: Runtime, outbox: Outbox, minutes: int, *figures: tuple[str, in
     for half in range(2 * start, 2 * minutes):
         now = NOW + timedelta(seconds=30 * half)
         beats = [beat(host, half * each, now) for host, each in figures]
-        ingest(batch(Canary(occurred_at=now), *beats), runtime, now=now)
+        ingest(batch(canary(runtime, now), *beats), runtime, now=now)
         if half % SWEPT == 0:
             sweep(runtime, now=now)
             run_until_quiet(runtime, now)
@@ -70,7 +70,7 @@ def test_a_host_that_shuts_down_is_silent_no_more(runtime: Runtime, outbox: Outb
     live(runtime, outbox, 35, ("busy", 5), ("quiet", 0))
     now = NOW + timedelta(minutes=35)
     facts = beat("quiet", 0, now).model_dump(exclude={"type", "backlog", "inflight", "interval_seconds", "event_id"})
-    ingest(batch(Canary(occurred_at=now), PublisherStopped(**facts)), runtime, now=now)
+    ingest(batch(canary(runtime, now), PublisherStopped(**facts)), runtime, now=now)
     sweep(runtime, now=now)
     run_until_quiet(runtime, now)
 
@@ -98,7 +98,7 @@ def test_one_busy_process_is_enough_for_its_host(runtime: Runtime, outbox: Outbo
             beat("two", half, now),
             beat("three", 0, now, backlog=7),
         )
-        ingest(batch(Canary(occurred_at=now), *beats), runtime, now=now)
+        ingest(batch(canary(runtime, now), *beats), runtime, now=now)
         if half % SWEPT == 0:
             sweep(runtime, now=now)
             run_until_quiet(runtime, now)

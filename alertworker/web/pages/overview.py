@@ -21,7 +21,7 @@ _SEVERITIES: Final = tuple(severity.value for severity in reversed(Severity))
 COUNTERS: Final[Mapping[str, str]] = {
     CounterName.MUTED: "Suppressed messages, by reason",
     CounterName.MERGED: "Messages merged into another message",
-    CounterName.DROPPED: "Messages dropped before they were sent",
+    CounterName.DROPPED: "Dropped messages and events, by reason",
     CounterName.NO_ROUTE: "Alerts without a route to a channel, by type",
     CounterName.NOT_TAKEN: "Messages that no channel of their route accepts, by type",
     CounterName.DELIVERY_RETRIES: "Failed attempts that were retried",

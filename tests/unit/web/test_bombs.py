@@ -182,3 +182,12 @@ def test_a_sealed_batch_states_its_number_of_events(count: str) -> None:
 
     assert answer.status == 422
     context.broker_queue.close()
+
+
+def test_a_sealed_batch_over_http_is_never_one_of_the_workers() -> None:
+    """A canary in a batch of theirs proves that the pipeline is current."""
+    app, context = web(lambda _batch: None)
+    answer = asyncio.run(ask(app, "POST", PATHS[0], b"x", SEALED | {"Alertworker-Producer": "worker"}))
+
+    assert answer.status == 422
+    context.broker_queue.close()

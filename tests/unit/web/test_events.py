@@ -153,3 +153,20 @@ def test_a_body_that_is_not_utf_8_is_refused_with_the_remedy(encoding: str) -> N
     with pytest.raises(Refusal, match="the events are UTF-16 or UTF-32; encode them in UTF-8") as caught:
         receive(json.dumps([GOOD]).encode(encoding), "", None, now=NOW)
     assert caught.value.status == 422
+
+
+@pytest.mark.parametrize("form", ["lines", "array", "bad array"])
+def test_a_canary_from_a_producer_is_refused_alone(form: str) -> None:
+    """Dated ahead, it would make a stalled pipeline look current."""
+    events = [GOOD, {"type": "system.canary", "occurred_at": "2099-01-01T00:00:00Z"}, GOOD]
+    if form == "bad array":
+        events.insert(1, {"type": "nonsense"})
+    texts = [json.dumps(event) for event in events]
+    body = "\n".join(texts) if form == "lines" else f"[{','.join(texts)}]"
+
+    received = receive(body.encode(), "", None, now=NOW)
+    assert received.batch is not None
+    assert received.batch.count == 2
+    place = events.index(events[-2])
+    assert received.errors[-1] == {"index": place, "error": "type: only the workers send system.canary"}
+    assert len(received.errors) == place
