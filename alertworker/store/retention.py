@@ -87,7 +87,8 @@ class RetentionStatements(Statements, RetentionPort):
         for key in (MEMBERS.c.alert_id, PARTS.c.alert_id, ATTACHMENTS.c.alert_id, ALERTS.c.id):
             self.connection.execute(delete(key.table).where(key.in_(alerts)))
         ended = select(PUBLISHERS.c.boot_id).where(ENDED_AT.is_not(None))
-        surplus = ended.order_by(ENDED_AT.desc(), PUBLISHERS.c.boot_id).offset(MAX_PUBLISHERS).limit(limit).scalar_subquery()
+        newest = ended.order_by(ENDED_AT.desc(), PUBLISHERS.c.boot_id)
+        surplus = newest.offset(MAX_PUBLISHERS).limit(limit).scalar_subquery()
         more = self._pieces(
             limit,
             (DEAD_LETTERS, DEAD_LETTERS.c.created_at < before),

@@ -35,6 +35,7 @@ STEPS = {
     "explained",
     "ingest",
     "isolation",
+    "many_lost",
     "notify",
     "receive",
     "recheck",
