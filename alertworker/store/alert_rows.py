@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
+from typing import Final
+
+from sqlalchemy import case
+from sqlalchemy.sql.dml import ReturningInsert
 
 from alertworker.alerts.alert import Alert, OpenAlert, Subject
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.stored import StoredReader
 from alertworker.alerts.suppression import Suppression
 from alertworker.ports.alert_search import AlertRow
+from alertworker.store.connection import columns_of
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.sums import capped_add
+from alertworker.store.upsert import insert_on
+
+#: The columns of an alert's row.
+ROW: Final = columns_of(AlertRow, ALERTS)
 
 
 def open_alert(row: AlertRow, stored: StoredReader, *, opened: bool) -> OpenAlert:
@@ -72,3 +84,23 @@ def opened_row(alert_id: str, alert: Alert, *, next_summary_at: datetime, now: d
         "opened_at": now,
         "next_summary_at": next_summary_at,
     }
+
+
+@cache
+def open_or_count(dialect: str, *, has_metadata: bool) -> ReturningInsert[*tuple[object, ...]]:
+    """Return the statement that opens an alert or adds to its open generation. It returns the row after that.
+
+    An alert of a lower level than the row's changes nothing that the row shows.
+    """
+    insert = insert_on(dialect, ALERTS)
+    new, kept = insert.excluded, ALERTS.c
+    shown = ("headline", "headline_parts", "facts", "figures") + (("metadata",) if has_metadata else ())
+    return insert.on_conflict_do_update(
+        index_elements=["open_fingerprint"],
+        set_={
+            "count": capped_add(kept.count, new["count"]),
+            "first_at": case((kept.first_at > new.first_at, new.first_at), else_=kept.first_at),
+            "last_at": case((kept.last_at < new.last_at, new.last_at), else_=kept.last_at),
+            **{name: case((kept.level > new.level, kept[name]), else_=new[name]) for name in shown},
+        },
+    ).returning(*ROW)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Executable, case, func, select, union_all, update
+from sqlalchemy import Connection, Executable, bindparam, func, select, union_all, update
 from typing_extensions import override
 
 from alertworker.alerts.alert import Alert, OpenAlert, Subject
@@ -20,17 +20,24 @@ from alertworker.ports.alert_search import AlertRow
 from alertworker.ports.alerts import AlertPort
 from alertworker.ports.batches import CounterName
 from alertworker.ports.hanging import CallOutcome
-from alertworker.store.alert_rows import headline_columns, open_alert, opened_row
-from alertworker.store.connection import columns_of, read_rows
+from alertworker.store.alert_rows import ROW, headline_columns, open_alert, open_or_count, opened_row
+from alertworker.store.connection import read_rows
 from alertworker.store.inhibitions import InhibitionStatements
 from alertworker.store.schema.alerts import ALERTS, KNOWN_TYPE, OPEN
 from alertworker.store.schema.inhibitions import LabelValue
 from alertworker.store.schema.publishers import CALLS
-from alertworker.store.sums import capped_add, fitted
-from alertworker.store.upsert import Statements, insert_or
+from alertworker.store.sums import fitted
+from alertworker.store.upsert import Statements
 
 _log: Final = logging.getLogger("alertworker.alerts")
-_ROW: Final = columns_of(AlertRow, ALERTS)
+#: The statements that run for each alert of a batch are built once.
+_CHANGE: Final = update(ALERTS).where(ALERTS.c.id == bindparam("own_id"))
+_CHANGE_WITH_SUMMARY: Final = _CHANGE.values(summaries=ALERTS.c.summaries + 1)
+_REMIND: Final = _CHANGE.where(ALERTS.c.acked_at.is_(None))
+_RISE: Final = _CHANGE.where(ALERTS.c.level < bindparam("new_level"))
+_WANTED: Final = select(*ROW).where(ALERTS.c.open_fingerprint.in_(bindparam("fingerprints", expanding=True)))
+_WANTED_LOCKED: Final = _WANTED.order_by(ALERTS.c.open_fingerprint).with_for_update()
+_LAST_CLOSED: Final = select(func.max(ALERTS.c.closed_at)).where(ALERTS.c.fingerprint == bindparam("own_fingerprint"))
 
 
 class _EndedCalls(NamedTuple):
@@ -55,19 +62,8 @@ class AlertStatements(Statements, AlertPort):
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
         own_id = str(new_id())
         row = opened_row(own_id, alert, next_summary_at=next_summary_at, now=now)
-        statement = insert_or(self.connection, ALERTS).values(fitted(ALERTS, row))
-        shown = ("headline", "headline_parts", "facts", "figures") + (("metadata",) if alert.metadata else ())
-        higher = ALERTS.c.level > alert.level
-        counted = statement.on_conflict_do_update(
-            index_elements=["open_fingerprint"],
-            set_={
-                "count": capped_add(ALERTS.c.count, statement.excluded.count),
-                "first_at": case((ALERTS.c.first_at > alert.first_at, alert.first_at), else_=ALERTS.c.first_at),
-                "last_at": case((ALERTS.c.last_at < alert.last_at, alert.last_at), else_=ALERTS.c.last_at),
-                **{name: case((higher, ALERTS.c[name]), else_=statement.excluded[name]) for name in shown},
-            },
-        ).returning(*_ROW)
-        (found,) = self._rows(counted)
+        statement = open_or_count(self.connection.dialect.name, has_metadata=bool(alert.metadata))
+        (found,) = self._rows(statement, fitted(ALERTS, row))
         raised = self._open_alert(found, opened_as=own_id)
         if raised.opened and raised.kind is Kind.CONDITION:  # a notice inhibits nothing
             self._inhibitions.forget_sources()
@@ -79,16 +75,15 @@ class AlertStatements(Statements, AlertPort):
         The acknowledgement was of the lower level, so it ends.
         """
         self._inhibitions.forget_sources()
-        higher = update(ALERTS).where(ALERTS.c.id == raised.id, ALERTS.c.level < alert.level)
         values = {"level": alert.level, "severity": alert.severity.value}
-        self.connection.execute(higher.values(**values, acked_at=None, acked_by=None, ack_note=None))
+        acknowledged = {"acked_at": None, "acked_by": None, "ack_note": None}
+        self.connection.execute(_RISE, {"own_id": raised.id, "new_level": alert.level, **values, **acknowledged})
         return replace(raised, level=alert.level, severity=alert.severity, rose=True)
 
     @override
     def suppress(self, alert_id: str, suppression: Suppression, *, check_again_at: datetime) -> None:
         self._inhibitions.forget_sources()
-        values = {"suppressed_by": str(suppression), "next_summary_at": check_again_at}
-        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
+        self._change(alert_id, {"suppressed_by": str(suppression), "next_summary_at": check_again_at})
 
     @override
     def check_again(self, alert_ids: Sequence[str], *, at: datetime) -> None:
@@ -98,9 +93,7 @@ class AlertStatements(Statements, AlertPort):
 
     @override
     def defer_channels(self, alert_id: str, channels: Sequence[str]) -> None:
-        self.connection.execute(
-            update(ALERTS).where(ALERTS.c.id == alert_id).values(deferred_channels=list(channels) or None)
-        )
+        self._change(alert_id, {"deferred_channels": list(channels) or None})
 
     @override
     def deferred_alerts(self, *, after: str, limit: int) -> list[OpenAlert]:
@@ -110,7 +103,7 @@ class AlertStatements(Statements, AlertPort):
             & ALERTS.c.suppressed_by.is_(None)
             & (ALERTS.c.fingerprint > after)
         )
-        statement = select(*_ROW).where(deferred, KNOWN_TYPE).order_by(ALERTS.c.fingerprint).limit(limit)
+        statement = select(*ROW).where(deferred, KNOWN_TYPE).order_by(ALERTS.c.fingerprint).limit(limit)
         return [self._open_alert(row) for row in self._rows(statement.with_for_update(skip_locked=True))]
 
     @override
@@ -123,18 +116,15 @@ class AlertStatements(Statements, AlertPort):
     @override
     def relabel(self, alert_id: str, labels: Mapping[str, str]) -> None:
         self._inhibitions.forget_sources()
-        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(labels=dict(labels)))
+        self._change(alert_id, {"labels": dict(labels)})
 
     @override
     def record_suppressed(self, alert_id: str, suppression: Suppression) -> None:
-        self.connection.execute(
-            update(ALERTS).where(ALERTS.c.id == alert_id).values(last_suppressed_by=str(suppression))
-        )
+        self._change(alert_id, {"last_suppressed_by": str(suppression)})
 
     @override
     def remind_at(self, alert_id: str, moment: datetime) -> None:
-        statement = update(ALERTS).where(ALERTS.c.id == alert_id, ALERTS.c.acked_at.is_(None))
-        self.connection.execute(statement.values(repeat_at=moment))
+        self.connection.execute(_REMIND, {"own_id": alert_id, "repeat_at": moment})
 
     @override
     def still_open(self, alert_ids: Collection[str]) -> set[str]:
@@ -150,19 +140,17 @@ class AlertStatements(Statements, AlertPort):
 
     @override
     def find_all_open(self, fingerprints: Iterable[str]) -> dict[str, OpenAlert]:
-        wanted = ALERTS.c.open_fingerprint.in_(sorted(fingerprints))
-        statement = select(*_ROW).where(wanted).order_by(ALERTS.c.open_fingerprint).with_for_update()
-        return {row.fingerprint: self._open_alert(row) for row in self._rows(statement)}
+        wanted = {"fingerprints": sorted(fingerprints)}
+        return {row.fingerprint: self._open_alert(row) for row in self._rows(_WANTED_LOCKED, wanted)}
 
     @override
     def read_open(self, fingerprints: Collection[str]) -> dict[str, OpenAlert]:
-        statement = select(*_ROW).where(ALERTS.c.open_fingerprint.in_(sorted(fingerprints)))
-        return {row.fingerprint: self._open_alert(row) for row in self._rows(statement)}
+        wanted = {"fingerprints": sorted(fingerprints)}
+        return {row.fingerprint: self._open_alert(row) for row in self._rows(_WANTED, wanted)}
 
     @override
     def last_closed(self, fingerprint: str) -> datetime | None:
-        statement = select(func.max(ALERTS.c.closed_at)).where(ALERTS.c.fingerprint == fingerprint)
-        return self.connection.execute(statement).scalar()
+        return self.connection.execute(_LAST_CLOSED, {"own_fingerprint": fingerprint}).scalar()
 
     @override
     def count_openings(self, fingerprint: str, *, since: datetime) -> int:
@@ -186,7 +174,7 @@ class AlertStatements(Statements, AlertPort):
             values["notified_at"] = now
         if next_summary_at is not None:
             values["next_summary_at"] = next_summary_at
-        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert.id).values(values))
+        self._change(alert.id, values)
 
     @override
     def record_notified(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
@@ -199,8 +187,11 @@ class AlertStatements(Statements, AlertPort):
         self._record(alert_id, count, {"open_fingerprint": None, "closed_at": now, **shown})
 
     def _record(self, alert_id: str, count: int, more: Mapping[str, object]) -> None:
-        values = {"notified_count": count, "summaries": ALERTS.c.summaries + 1, "suppressed_by": None, **more}
-        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
+        values = {"own_id": alert_id, "notified_count": count, "suppressed_by": None, **more}
+        self.connection.execute(_CHANGE_WITH_SUMMARY, values)
+
+    def _change(self, alert_id: str, values: Mapping[str, object]) -> None:
+        self.connection.execute(_CHANGE, {"own_id": alert_id, **values})
 
     @override
     def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:
@@ -217,7 +208,7 @@ class AlertStatements(Statements, AlertPort):
         )
         found = [reason.limit(limit) for reason in reasons]
         ids = union_all(*(select(one.subquery().c.id) for one in found))
-        statement = select(*_ROW).where(OPEN, ALERTS.c.id.in_(ids)).order_by(ALERTS.c.fingerprint)
+        statement = select(*ROW).where(OPEN, ALERTS.c.id.in_(ids)).order_by(ALERTS.c.fingerprint)
         return self._with_calls(self._rows(statement.with_for_update(skip_locked=True)))
 
     @override
@@ -226,7 +217,7 @@ class AlertStatements(Statements, AlertPort):
         low = (ALERTS.c.kind == Kind.NOTICE.value) & (ALERTS.c.severity == Severity.LOW.value)
         upcoming = (ALERTS.c.next_summary_at > now) & (ALERTS.c.next_summary_at <= until)
         statement = (
-            select(*_ROW)
+            select(*ROW)
             .where(OPEN, KNOWN_TYPE, low, upcoming, ALERTS.c.count > ALERTS.c.notified_count)
             .order_by(ALERTS.c.fingerprint)
             .limit(limit)
@@ -240,8 +231,8 @@ class AlertStatements(Statements, AlertPort):
             _log.warning("%s open alerts of unknown type %s are left to a newer version", count, name)
             self.count(CounterName.UNKNOWN_VALUES, f"alert type {name}", count)
 
-    def _rows(self, statement: Executable) -> list[AlertRow]:
-        return read_rows(self.connection, AlertRow, statement)
+    def _rows(self, statement: Executable, values: Mapping[str, object] | None = None) -> list[AlertRow]:
+        return read_rows(self.connection, AlertRow, statement, values)
 
     def _with_calls(self, rows: Sequence[AlertRow]) -> list[OpenAlert]:
         """Return alerts. Alerts about hanging calls have the outcomes of their calls."""

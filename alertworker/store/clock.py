@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Insert, select
+from sqlalchemy import ColumnElement, Connection, Insert, bindparam, select
 from typing_extensions import override
 
 from alertworker.ports.clock import ClockPort
 from alertworker.store.schema.publishers import CLOCKS
 from alertworker.store.upsert import insert_or
+
+_READ: Final = select(CLOCKS.c.at).where(CLOCKS.c.name == bindparam("own_name"))
 
 
 class SqlClock(ClockPort):
@@ -24,7 +27,7 @@ class SqlClock(ClockPort):
 
     @override
     def read(self, name: str) -> datetime | None:
-        return self._connection.execute(select(CLOCKS.c.at).where(CLOCKS.c.name == name)).scalar()
+        return self._connection.execute(_READ, {"own_name": name}).scalar()
 
     @override
     def claim_every(self, name: str, *, every: timedelta, now: datetime) -> bool:

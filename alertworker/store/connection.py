@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import TypeVar
@@ -77,6 +77,8 @@ def columns_of(row: type, table: Table) -> list[ColumnElement[object]]:
     return [table.c[field.name].label(field.name) for field in fields(row)]
 
 
-def read_rows(connection: Connection, make: Callable[..., _T], statement: Executable) -> list[_T]:
-    """Return a statement's rows, each made of its columns by name."""
-    return [make(**row._asdict()) for row in connection.execute(statement)]
+def read_rows(
+    connection: Connection, make: Callable[..., _T], statement: Executable, values: Mapping[str, object] | None = None
+) -> list[_T]:
+    """Return a statement's rows, each made of its columns by name. ``values`` are those of its parameters."""
+    return [make(**row._asdict()) for row in connection.execute(statement, values)]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from typing_extensions import override
 
 from alertworker.events import RequestAnnounced
 from alertworker.ports.hanging import CallOutcome, HangingPort
 from alertworker.store.schema.publishers import CALLS
 from alertworker.store.upsert import Statements, insert_or
+
+_ATTACH: Final = update(CALLS).where(CALLS.c.call_id.in_(bindparam("ids", expanding=True)))
 
 
 class HangingStatements(Statements, HangingPort):
@@ -30,8 +33,7 @@ class HangingStatements(Statements, HangingPort):
 
     @override
     def attach_calls(self, call_ids: Iterable[str], alert_id: str) -> None:
-        ids = sorted(call_ids)
-        self.connection.execute(update(CALLS).where(CALLS.c.call_id.in_(ids)).values(alert_id=alert_id))
+        self.connection.execute(_ATTACH, {"ids": sorted(call_ids), "alert_id": alert_id})
 
     @override
     def oldest_hanging(self, alert_id: str) -> datetime | None:

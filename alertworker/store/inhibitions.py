@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select
 from typing_extensions import override
 
 from alertworker.alerts.catalogue import AlertType, Kind
@@ -45,6 +46,10 @@ class _Source(AlertLabels):
 _UNNOTIFIED: Final = [str(Suppression(reason)) for reason in (SuppressionReason.ALERT, *sorted(WAITING))]
 #: The number of open conditions that are read at once.
 _PAGE: Final = 100
+#: How many queries for sources a process keeps: one for each set of labels that rules name.
+_KEPT: Final = 1_000
+_SOURCE: Final = columns_of(_Source, ALERTS)
+_BY_ID: Final = select(*_SOURCE).where(ALERTS.c.id.in_(bindparam("ids", expanding=True)))
 
 
 class InhibitionStatements(Statements, InhibitionPort):
@@ -54,10 +59,13 @@ class InhibitionStatements(Statements, InhibitionPort):
         super().__init__(connection)
         #: The pages that were read, by filter, by channels and by the id after which each begins.
         self._sources: dict[tuple[SourceFilter, frozenset[str], str], list[OpenCondition]] = {}
+        #: The conditions that were open at some moment, by filter and moment.
+        self._past: dict[tuple[SourceFilter, datetime], list[OpenCondition]] = {}
 
     @override
     def forget_sources(self) -> None:
         self._sources.clear()
+        self._past.clear()
 
     @override
     def open_conditions(
@@ -85,38 +93,22 @@ class InhibitionStatements(Statements, InhibitionPort):
 
     @override
     def conditions_at(self, wanted: SourceFilter, moment: datetime, *, shadow: bool) -> list[OpenCondition]:
-        types = sorted(kind.value for kind in wanted.types)
-        during = ALERTS.c.closed_at.is_not(None) & (ALERTS.c.closed_at >= moment)
-        statement = (
-            select(*columns_of(_Source, ALERTS))
-            .where(during, ALERTS.c.first_at <= moment)
-            # The type is inside an expression, because its index has all closed alerts of the type.
-            .where(ALERTS.c.kind == Kind.CONDITION.value, ALERTS.c.type.concat("").in_(types))
-            .where(*_has_labels(wanted.labels))
-            .order_by(ALERTS.c.closed_at)
-            .limit(_PAGE)
-        )
-        return self._conditions(read_rows(self.connection, _Source, statement), shadow=shadow)
+        key = (wanted, moment)  # read once in a transaction, like pages
+        if key not in self._past:
+            statement, values = _closed_sources(_names(wanted)), _values(wanted) | {"moment": moment}
+            self._past[key] = self._conditions(read_rows(self.connection, _Source, statement, values), shadow=shadow)
+        return self._past[key]
 
     def _page_of_sources(
         self, wanted: SourceFilter, channels: frozenset[str], after: str, *, shadow: bool
     ) -> list[OpenCondition]:
-        types = sorted(kind.value for kind in wanted.types)
-        own = (NOTIFICATIONS.c.alert_id == ALERTS.c.id) & NOTIFICATIONS.c.channel.in_(sorted(channels))
-        notified = select(NOTIFICATIONS.c.id).where(own).exists()
-        # The channels of a condition that another alert suppresses include those that were notified of that alert.
-        unnotified = or_(*(ALERTS.c.suppressed_by.startswith(start) for start in _UNNOTIFIED))
-        statement = (
-            select(*columns_of(_Source, ALERTS))
-            .where(OPEN, ALERTS.c.kind == Kind.CONDITION.value)
-            .where(ALERTS.c.type.in_(types), *_has_labels(wanted.labels), ALERTS.c.id > after)
-            .where(notified | unnotified)
-            .order_by(ALERTS.c.id)
-            .limit(_PAGE)
-        )
-        return self._conditions(read_rows(self.connection, _Source, statement), shadow=shadow)
+        values = _values(wanted) | {"channels": sorted(channels), "after": after}
+        found = read_rows(self.connection, _Source, _open_sources(_names(wanted)), values)
+        return self._conditions(found, shadow=shadow)
 
     def _conditions(self, found: Sequence[_Source], *, shadow: bool) -> list[OpenCondition]:
+        if not found:
+            return []
         channels = self._covered({row.id: row.inhibitor for row in found}, shadow=shadow)
         return [OpenCondition(row.id, row.matched, frozenset(channels[row.id]), row.waits_until) for row in found]
 
@@ -128,14 +120,11 @@ class InhibitionStatements(Statements, InhibitionPort):
         behind = dict(sources)
         wanted = {by for by in behind.values() if by is not None} - behind.keys()
         while wanted:
-            statement = select(*columns_of(_Source, ALERTS)).where(ALERTS.c.id.in_(sorted(wanted)))
-            found = read_rows(self.connection, _Source, statement)
+            found = read_rows(self.connection, _Source, _BY_ID, {"ids": sorted(wanted)})
             behind |= {row.id: row.inhibitor for row in found}
             wanted = {row.inhibitor for row in found if row.inhibitor is not None} - behind.keys()
         notified: dict[str, set[str]] = {name: set() for name in behind}
-        own = NOTIFICATIONS.c.alert_id.in_(sorted(behind)) & delivered(shadow=shadow)
-        channels = select(NOTIFICATIONS.c.alert_id, NOTIFICATIONS.c.channel).where(own).distinct()
-        for row in self.connection.execute(channels) if behind else ():
+        for row in self.connection.execute(_notified_channels(shadow=shadow), {"ids": sorted(behind)}):
             notified[row.alert_id].add(row.channel)
         return {name: set[str]().union(*(notified[one] for one in _chain(name, behind))) for name in sources}
 
@@ -148,10 +137,47 @@ def _chain(alert_id: str, behind: Mapping[str, str | None]) -> list[str]:
     return chain
 
 
-def _has_labels(labels: Iterable[tuple[str, str]]) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions for alerts with these labels; the rule itself tests what SQL cannot."""
-    for name, value in sorted(labels):
-        if name == "severity":
-            yield ALERTS.c.severity == value
-        elif is_indexable(name):
-            yield LabelValue(ALERTS.c.labels, name) == value
+def _names(wanted: SourceFilter) -> tuple[str, ...]:
+    """Return the labels of a filter that SQL can test; the rule itself tests the others."""
+    return tuple(sorted({name for name, _ in wanted.labels if name == "severity" or is_indexable(name)}))
+
+
+def _values(wanted: SourceFilter) -> dict[str, object]:
+    """Return the parameters of a statement for a filter."""
+    labels, named = dict(wanted.labels), _names(wanted)
+    return {"types": sorted(kind.value for kind in wanted.types)} | {f"label_{name}": labels[name] for name in named}
+
+
+def _sources(labels: tuple[str, ...], alert_type: ColumnElement[str]) -> Select[*tuple[object, ...]]:
+    """Return the query for conditions of some types with values of these labels."""
+    columns = (ALERTS.c.severity if name == "severity" else LabelValue(ALERTS.c.labels, name) for name in labels)
+    named = (column == bindparam(f"label_{name}") for column, name in zip(columns, labels, strict=True))
+    types = alert_type.in_(bindparam("types", expanding=True))
+    return select(*_SOURCE).where(ALERTS.c.kind == Kind.CONDITION.value, types, *named).limit(_PAGE)
+
+
+@lru_cache(maxsize=_KEPT)
+def _open_sources(labels: tuple[str, ...]) -> Select[*tuple[object, ...]]:
+    """Return the query for a page of open conditions. An alert takes several, so each is built once in a process."""
+    channels = NOTIFICATIONS.c.channel.in_(bindparam("channels", expanding=True))
+    notified = select(NOTIFICATIONS.c.id).where(NOTIFICATIONS.c.alert_id == ALERTS.c.id, channels).exists()
+    # The channels of a condition that another alert suppresses include those that were notified of that alert.
+    unnotified = or_(*(ALERTS.c.suppressed_by.startswith(start) for start in _UNNOTIFIED))
+    page = _sources(labels, ALERTS.c.type).where(OPEN, ALERTS.c.id > bindparam("after"), notified | unnotified)
+    return page.order_by(ALERTS.c.id)
+
+
+@lru_cache(maxsize=_KEPT)
+def _closed_sources(labels: tuple[str, ...]) -> Select[*tuple[object, ...]]:
+    """Return the query for conditions that are closed and were open at a moment."""
+    during = ALERTS.c.closed_at.is_not(None) & (ALERTS.c.closed_at >= bindparam("moment"))
+    # The type is inside an expression, because its index has all closed alerts of the type.
+    sources = _sources(labels, ALERTS.c.type.concat(""))
+    return sources.where(during, ALERTS.c.first_at <= bindparam("moment")).order_by(ALERTS.c.closed_at)
+
+
+@cache
+def _notified_channels(*, shadow: bool) -> Select[*tuple[object, ...]]:
+    """Return the query for the channels that were notified of some alerts."""
+    own = NOTIFICATIONS.c.alert_id.in_(bindparam("ids", expanding=True)) & delivered(shadow=shadow)
+    return select(NOTIFICATIONS.c.alert_id, NOTIFICATIONS.c.channel).where(own).distinct()

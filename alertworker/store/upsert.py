@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from sqlalchemy import Connection, Table
@@ -38,7 +38,22 @@ _MAX_LABEL: Final = 256
 
 def insert_or(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return the dialect's INSERT, which supports ON CONFLICT."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return insert_on(connection.dialect.name, table)
+
+
+@cache
+def insert_on(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Return the INSERT of a dialect, which supports ON CONFLICT.
+
+    To build a statement costs more CPU than to execute it. One that runs for each alert is built once in a process.
+    """
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+@cache
+def insert_missing(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Return the INSERT of a dialect that leaves rows that exist as they are."""
+    return insert_on(dialect, table).on_conflict_do_nothing()
 
 
 def _type(payload: bytes) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from typing_extensions import override
 
 from alertworker.alerts.message import TEST, TEST_RESOLVED, Message, Step, StepKey
@@ -19,7 +20,9 @@ from alertworker.ports.notifications import NotificationPort
 from alertworker.store.delivery.changes import change
 from alertworker.store.delivery.delivered import delivered
 from alertworker.store.schema.delivery import LANES, NOTIFICATIONS
-from alertworker.store.upsert import Statements, insert_or
+from alertworker.store.upsert import Statements, insert_missing
+
+_NEWEST: Final = select(func.max(NOTIFICATIONS.c.created_at)).where(NOTIFICATIONS.c.alert_id == bindparam("own_id"))
 
 
 class NotificationStatements(Statements, NotificationPort):
@@ -32,20 +35,19 @@ class NotificationStatements(Statements, NotificationPort):
 
     @override
     def enqueue(self, message: Message, key: StepKey, channels: Iterable[str], *, now: datetime) -> None:
-        own = select(func.max(NOTIFICATIONS.c.created_at)).where(NOTIFICATIONS.c.alert_id == message.alert_id)
-        last = self.connection.execute(own).scalar()
+        last = self.connection.execute(_NEWEST, {"own_id": message.alert_id}).scalar()
         created_at = now if last is None else max(now, last + timedelta(microseconds=1))
-        rows = [_notification(message, key, channel, created_at=created_at, now=now) for channel in sorted(channels)]
+        rows = _notifications(message, key, sorted(channels), created_at=created_at, now=now)
         if rows:
-            self.connection.execute(insert_or(self.connection, NOTIFICATIONS).on_conflict_do_nothing(), rows)
+            self.connection.execute(insert_missing(self.connection.dialect.name, NOTIFICATIONS), rows)
 
     @override
     def enqueue_tracked(self, messages: Sequence[tuple[Message, Sequence[str]]], *, now: datetime) -> None:
         key = StepKey(Step.TRACKED)
         rows = [
-            _notification(message, key, name, created_at=now, now=now)
+            row
             for message, channels in messages
-            for name in channels
+            for row in _notifications(message, key, channels, created_at=now, now=now)
         ]
         if rows:
             self.connection.execute(NOTIFICATIONS.insert(), rows)
@@ -92,14 +94,13 @@ def _of(alert_ids: Sequence[str], key: StepKey) -> ColumnElement[bool]:
     return NOTIFICATIONS.c.alert_id.in_(alert_ids) & (NOTIFICATIONS.c.step == str(key))
 
 
-def _notification(
-    message: Message, key: StepKey, channel: str, *, created_at: datetime, now: datetime
-) -> dict[str, object]:
-    return {
-        "id": str(new_id()),
+def _notifications(
+    message: Message, key: StepKey, channels: Iterable[str], *, created_at: datetime, now: datetime
+) -> list[dict[str, object]]:
+    """Return the rows of one message to some channels."""
+    shared: dict[str, object] = {
         "alert_id": message.alert_id,
         "step": str(key),
-        "channel": channel,
         "status": NotificationStatus.PENDING,
         "message": message.model_dump_json(),
         "attempts": 0,
@@ -107,3 +108,4 @@ def _notification(
         "created_at": created_at,
         "next_attempt_at": now,
     }
+    return [{"id": str(new_id()), "channel": channel, **shared} for channel in channels]
