@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from itertools import groupby
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from typing_extensions import override
 
 from alertworker.alerts.catalogue import AlertType
@@ -48,13 +49,8 @@ class CallerStatements(Statements, CallerPort):
 
     @override
     def failing_keys(self, target: Target, *, start: int, end: int) -> list[KeyRow]:
-        table = FAILING_KEYS.c
-        if target.deployment_id:
-            own = table.deployment_id == target.deployment_id
-        else:
-            own = (table.provider == target.provider) & (table.region == target.region)
-        statement = select(FAILING_KEYS).where(own, table.bucket >= start, table.bucket < end)
-        found = self.connection.execute(statement.order_by(*_PLACE, table.key_hash))
+        statement = _failing_keys(is_region=not target.deployment_id)
+        found = self.connection.execute(statement, {**target._asdict(), "start": start, "end": end})
         return [
             KeyRow(row.bucket, row.deployment_id, row.key_hash, row.model, row.failed)
             for _, rows in groupby(found, key=lambda row: tuple(row[:4]))
@@ -114,6 +110,16 @@ class CallerStatements(Statements, CallerPort):
             for row in self.connection.execute(statement):
                 stored.setdefault((row[0], row[1], row[2], row[3]), set()).add(row.key_hash)
         return stored
+
+
+@cache
+def _failing_keys(*, is_region: bool) -> Select[*tuple[object, ...]]:
+    """Return the query for the failing keys of a deployment or a region. It runs for each failing target."""
+    table = FAILING_KEYS.c
+    names = ("provider", "region") if is_region else ("deployment_id",)
+    own = (table[name] == bindparam(name) for name in names)
+    within = (table.bucket >= bindparam("start"), table.bucket < bindparam("end"))
+    return select(FAILING_KEYS).where(*own, *within).order_by(*_PLACE, table.key_hash)
 
 
 def _chunks(places: Sequence[_Place]) -> Iterator[Sequence[_Place]]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Final
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Executable,
     RowMapping,
+    Select,
     Table,
     bindparam,
-    literal,
     select,
     tuple_,
     update,
@@ -25,14 +28,17 @@ from alertworker.ports import OutagePort
 from alertworker.store.callers import CallerStatements
 from alertworker.store.connection import columns_of, read_rows
 from alertworker.store.credentials import CredentialStatements
-from alertworker.store.keys import one_of
+from alertworker.store.keys import is_one_of, keys_as_value, one_of
 from alertworker.store.rows import rows_of
 from alertworker.store.schema.outages import CAUSES, HAS_OUTAGE, MODEL_CALLS, OUTAGE_CALLS, OUTAGES, WINDOWS
 from alertworker.store.sums import capped_sum
-from alertworker.store.upsert import Statements, insert_or
+from alertworker.store.upsert import Statements, insert_missing
 
 _KEY = (OUTAGES.c.deployment_id, OUTAGES.c.provider, OUTAGES.c.region)
-_OWN = tuple_(*_KEY) == tuple_(bindparam("own_deployment"), bindparam("own_provider"), bindparam("own_region"))
+_NAMED = tuple_(bindparam("own_deployment"), bindparam("own_provider"), bindparam("own_region"))
+_KEEP: Final = update(OUTAGES).where(tuple_(*_KEY) == _NAMED)
+#: The epoch seconds from which on and before which buckets count.
+_START, _END = bindparam("start", type_=BigInteger), bindparam("end", type_=BigInteger)
 
 #: A bucket with the deployment, the provider and the region of its calls.
 _Place = tuple[int, str, str, str]
@@ -76,7 +82,7 @@ class OutageStatements(Statements, OutagePort):
         if not keys:
             return {}
         rows = [key._asdict() | {"level": 0, "over_until": 0} for key in keys]
-        self.connection.execute(insert_or(self.connection, OUTAGES).on_conflict_do_nothing(), rows)
+        self.connection.execute(insert_missing(self.connection.dialect.name, OUTAGES), rows)
         return self._read(one_of(self.connection, _KEY, keys))
 
     @override
@@ -118,9 +124,7 @@ class OutageStatements(Statements, OutagePort):
     def keep_outages(self, outages: Mapping[Target, Outage]) -> None:
         rows = [
             {
-                "own_deployment": key.deployment_id,
-                "own_provider": key.provider,
-                "own_region": key.region,
+                **_named(key),
                 "level": outages[key].state,
                 "over_until": outages[key].over_until,
                 "stretches": [list(one) for one in outages[key].stretches] or None,
@@ -128,7 +132,7 @@ class OutageStatements(Statements, OutagePort):
             for key in sorted(outages)
         ]
         if rows:
-            self.connection.execute(update(OUTAGES).where(_OWN), rows)
+            self.connection.execute(_KEEP, rows)
 
     @override
     def buckets(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
@@ -150,12 +154,8 @@ class OutageStatements(Statements, OutagePort):
 
     @override
     def calls_failed_by(self, target: Target, *, start: int, end: int | None = None) -> Calls:
-        table = OUTAGE_CALLS.c
-        columns = (capped_sum(table[name]).label(name) for name in ("by_fallback", "by_retry", "lost"))
-        own = tuple_(table.deployment_id, table.provider, table.region) == tuple_(*map(literal, target))
-        within = [table.bucket >= start] + ([table.bucket < end] if end is not None else [])
-        statement = select(table.team, *columns).where(own, *within).group_by(table.team)
-        rows = self.connection.execute(statement).all()
+        values = {**_named(target), "start": start, "end": end}
+        rows = self.connection.execute(_ended_calls(has_end=end is not None), values).all()
         return Calls(
             int(sum(row.by_fallback for row in rows)),
             int(sum(row.by_retry for row in rows)),
@@ -175,14 +175,43 @@ class OutageStatements(Statements, OutagePort):
         """Yield the rows of these targets with their keys; a row of both a deployment and its region twice."""
         deployments = sorted(target.deployment_id for target in starts if target.deployment_id)
         regions = sorted((target.provider, target.region) for target in starts if not target.deployment_id)
-        within = [table.c.bucket >= min(starts.values(), default=0)] + (
-            [table.c.bucket < end] if end is not None else []
-        )
-        by_deployment = table.c.deployment_id.in_(deployments)
-        by_region = one_of(self.connection, (table.c.provider, table.c.region), regions)
-        for wanted in [by_deployment] * bool(deployments) + [by_region] * bool(regions):
-            for row in self.connection.execute(select(table).where(wanted, *within)).mappings():
+        dialect, has_end = self.connection.dialect.name, end is not None
+        wanted = {"deployments": deployments, "regions": keys_as_value(dialect, regions)}
+        values = {**wanted, "start": min(starts.values(), default=0), "end": end}
+        for is_region in [False] * bool(deployments) + [True] * bool(regions):
+            statement = _rows_within(table, dialect, is_region=is_region, has_end=has_end)
+            for row in self.connection.execute(statement, values).mappings():
                 yield (row["bucket"], row["deployment_id"], row["provider"], row["region"]), row
+
+
+@cache
+def _rows_within(table: Table, dialect: str, *, is_region: bool, has_end: bool) -> Select[*tuple[object, ...]]:
+    """Return the query for rows of some deployments or regions. A failing target takes several of them."""
+    own = (
+        is_one_of(dialect, (table.c.provider, table.c.region), "regions")
+        if is_region
+        else table.c.deployment_id.in_(bindparam("deployments", expanding=True))
+    )
+    return select(table).where(own).where(table.c.bucket >= _START, *([table.c.bucket < _END] if has_end else []))
+
+
+@cache
+def _ended_calls(*, has_end: bool) -> Select[*tuple[object, ...]]:
+    """Return the query for the calls, by team, that a target had failed."""
+    table = OUTAGE_CALLS.c
+    columns = (capped_sum(table[name]).label(name) for name in ("by_fallback", "by_retry", "lost"))
+    own = tuple_(table.deployment_id, table.provider, table.region) == _NAMED
+    within = [table.bucket >= _START, *([table.bucket < _END] if has_end else [])]
+    return select(table.team, *columns).where(own, *within).group_by(table.team)
+
+
+def _named(target: Target) -> dict[str, object]:
+    """Return a target as the parameters of `_NAMED`."""
+    return {
+        "own_deployment": target.deployment_id,
+        "own_provider": target.provider,
+        "own_region": target.region,
+    }
 
 
 def _outage(row: _OutageRow) -> Outage:

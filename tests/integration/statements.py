@@ -1,4 +1,4 @@
-"""Counts the statements that an engine executes, and the rows that its queries fetch."""
+"""Counts the statements that an engine executes, how many of them are built, and the rows that queries fetch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from sqlalchemy import Engine, event
 
 @dataclass
 class Work:
-    """The statements that a database executed. ``longest`` is the highest number of statements in one transaction."""
+    """The statements that a database executed. ``longest`` is the highest number of statements in one transaction.
+
+    ``built`` is the number of different statement objects. Only one that is kept is executed twice.
+    """
 
     statements: int = 0
     rows: int = 0
     longest: int = 0
+    built: int = 0
 
 
 @contextmanager
@@ -24,6 +28,11 @@ def counted(engine: Engine) -> Iterator[Work]:
     """Count until the block ends. A statement for many rows counts once."""
     work = Work()
     current = 0
+    objects: dict[int, object] = {}  # it keeps the objects, so that no two have the same id
+
+    def building(_connection: Any, statement: object, *_: Any) -> None:
+        objects[id(statement)] = statement
+        work.built = len(objects)
 
     def begun(_connection: Any) -> None:
         nonlocal current
@@ -38,11 +47,13 @@ def counted(engine: Engine) -> Iterator[Work]:
         if statement.lstrip().startswith("SELECT"):
             work.rows += _rows(cursor, statement, parameters)
 
+    event.listen(engine, "before_execute", building)
     event.listen(engine, "begin", begun)
     event.listen(engine, "after_cursor_execute", executed)
     try:
         yield work
     finally:
+        event.remove(engine, "before_execute", building)
         event.remove(engine, "begin", begun)
         event.remove(engine, "after_cursor_execute", executed)
 

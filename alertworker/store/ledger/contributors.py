@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from alertworker.ledger.reader import Days, SpendRow
 from alertworker.ledger.rows import MAX_PART, SpendSums
 from alertworker.store.ledger.aliases import AliasStatements
 from alertworker.store.ledger.months import Rows, read_sums, summed
+from alertworker.store.schema.base import NAME
 from alertworker.text.shorten import shorten_id
+
+#: How many queries a process keeps.
+_KEPT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +65,22 @@ def contributors(
     return {name: rows for name, rows in found.items() if rows}
 
 
+@lru_cache(maxsize=_KEPT)
+def _ranking(source: _Source, days: Days, limit: int) -> Select[str, *tuple[int, ...]]:
+    """Return the query of a source. The alerts of a batch are about many entities and few periods."""
+    wanted = bindparam("wanted", type_=NAME, expanding=True)
+    rows = Rows(source.rows, {source.of: wanted} if source.of else {}).over(days)
+    column, sums = rows.c[source.column], summed(rows)
+    return select(column, *sums).group_by(column).order_by(sums[-1].desc(), column).limit(limit)
+
+
 def _ranked(
     connection: Connection, source: _Source, entities: Iterable[str], days: Days, *, limit: int
 ) -> list[SpendRow]:
     # A part is stored shortened, because PostgreSQL indexes no longer key.
     wanted = [shorten_id(entity, MAX_PART) if source.of == "part" else entity for entity in entities]
-    rows = Rows(source.rows, {source.of: wanted} if source.of else {}).over(days)
-    column, sums = rows.c[source.column], summed(rows)
-    statement = select(column, *sums).group_by(column).order_by(sums[-1].desc(), column).limit(limit)
-    found = {row[0]: read_sums(tuple(row)[1:]) for row in connection.execute(statement)}
+    statement = _ranking(source, days, limit)
+    found = {row[0]: read_sums(row[1:]) for row in connection.execute(statement, {"wanted": wanted})}
     names = AliasStatements(connection).newest_names((source.dimension, entity) for entity in found)
     return [
         SpendRow(entity, "", names.get((source.dimension, entity), ""), spent, SpendSums())

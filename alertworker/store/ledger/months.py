@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from sqlalchemy import (
+    BindParameter,
     Column,
     ColumnElement,
     Date,
@@ -36,7 +37,7 @@ class Rows:
     """The ledger's rows of a dimension; ``only`` restricts columns ("team_id", "entity", "part") to some values."""
 
     dimension: str
-    only: Mapping[str, Collection[str]] = field(default_factory=dict)
+    only: Mapping[str, Collection[str] | BindParameter[str]] = field(default_factory=dict)
 
     def over(self, days: Days) -> Subquery:
         """Return the rows of some days as a table of ``team_id``, ``entity``, ``part`` and the sums."""
