@@ -12,7 +12,8 @@ from typing import Final
 
 #: Addresses that are secrets or carry one. Quotes, brackets and commas end an address, but not within a password.
 _ADDRESSES: Final = r"""
-      (?<=//)[^\s/"'<>,]{0,500}@                                                   # user and password of a URL
+      (?<=//)[^\s/:@"'<>,]{0,200}:[^\s/@"'<>,]{0,200}@[^\s"'<>,?\#]{1,200}@(?=[\w.\[])  # a password with "@" and "/"
+    | (?<=//)[^\s/"'<>,]{0,500}@                                                   # user and password of a URL
     | (?<=://)[^\s/:@"'<>,]{0,200}:(?![0-9]{1,5}(?:[?\#]|$))
       (?![0-9]{1,5}/[^\s@"'<>,]{1,200}@(?:[0-9]{3,8}|default|latest)(?![\w.]))      # a port and a version of a model
       [^\s@"'<>,]{1,200}@                                                          # a password with a slash in it

@@ -166,6 +166,8 @@ ANNOUNCED = [
     ("sig=AbCd%2FEf0123456789AbCd%3D expired", "AbCd", f"sig={REMOVED} expired"),
     ("postgres://me:pw@db/x", "me:pw", f"postgres://{REMOVED}db/x"),
     ("redis://:p@ss@cache:6379/0", "p@ss", f"redis://{REMOVED}cache:6379/0"),
+    ("postgresql://app:p@ss/w0rd@db:5432/x", "w0rd", f"postgresql://{REMOVED}db:5432/x"),
+    ("redis://:p@ss/w0rd@cache:6379/0", "w0rd", f"redis://{REMOVED}cache:6379/0"),
     ("amqp://u:p/w@mq:5672/", "p/w", f"amqp://{REMOVED}mq:5672/"),
     (
         "https://x.blob.core.windows.net/c?sv=2022&sig=abc%2Fdef",
