@@ -206,7 +206,7 @@ def test_a_batch_that_would_hold_the_database_for_long_is_parked(
             answered(f"call-{n}", budgets=(budget.model_copy(update={"entity_id": f"t{n}"}),)) for n in range(4)
         ],
         "windows": [answered(f"call-{n}", deployment_id=f"d{n}") for n in range(4)],
-        "drops": [heartbeat("boot", **{f"reason-{n}": 1 for n in range(4)})],
+        "drops": [heartbeat(f"boot-{n}", buffer_full=1) for n in range(4)],
         "ledger": [answered(f"call-{n}", tags=[f"{n}-{tag}" for tag in range(4)], team_id=f"t{n}") for n in range(4)],
     }
     ingest(batch(*many[kind], batch_id="large"), runtime, now=NOW)
