@@ -28,8 +28,7 @@ from alertworker.events.llm import (
 from alertworker.events.spend import BudgetReported
 from alertworker.events.system import Canary, PublisherCounters, PublisherEvent, PublisherHeartbeat, PublisherStopped
 
-#: Every event type. A new type is a class in its family's file and a line here.
-AnyEvent = Annotated[
+_Published = (
     RequestSucceeded
     | RequestFailed
     | RequestAbandoned
@@ -41,9 +40,11 @@ AnyEvent = Annotated[
     | BudgetReported
     | PublisherHeartbeat
     | PublisherStopped
-    | Canary,
-    Field(discriminator="type"),
-]
+)
+#: Every event type that publishers may send. A new type is a class in its family's file and a line above.
+PublishedEvent = Annotated[_Published, Field(discriminator="type")]
+#: Every event type. Only the workers send a canary.
+AnyEvent = Annotated[_Published | Canary, Field(discriminator="type")]
 
 _CONFIG = ConfigDict(hide_input_in_errors=True)
 
@@ -76,6 +77,7 @@ __all__ = [
     "FailedOn",
     "Failure",
     "Origin",
+    "PublishedEvent",
     "PublisherCounters",
     "PublisherEvent",
     "PublisherHeartbeat",

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from alertworker import __version__
 from alertworker.alerts.catalogue import AlertType
-from alertworker.events import AnyEvent
+from alertworker.events import PublishedEvent
 from alertworker.events.base import MAX_EVENTS
 from alertworker.events.batch import SEALED_TYPE
 from alertworker.integrations.litellm.relay import MAX_BODY
@@ -33,7 +33,7 @@ async def openapi(_request: Request) -> Response:
 @lru_cache(maxsize=1)
 def document() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document. The schemas of events are generated from their models."""
-    schema = TypeAdapter(AnyEvent).json_schema(ref_template="#/components/schemas/{model}")
+    schema = TypeAdapter(PublishedEvent).json_schema(ref_template="#/components/schemas/{model}")
     schemas: dict[str, Any] = schema.pop("$defs")
     return {
         "openapi": "3.1.0",
