@@ -33,9 +33,11 @@ OPERATIONS: Final[dict[tuple[str, str], dict[str, Any]]] = {
     for path, operations in document()["paths"].items()
     for method, operation in operations.items()
 }
-LINES: Final = (
-    st.lists(st.sampled_from([b'{"type": "system.canary"}', b""]), min_size=1).map(b"\n".join).filter(bytes.strip)
+EVENT: Final = (
+    b'{"type": "publisher.stopped", "boot_id": "b", "host": "h", "pid": 1, "version": "1",'
+    b' "started_at": "2026-01-02T00:00:00Z"}'
 )
+LINES: Final = st.lists(st.sampled_from([EVENT, b""]), min_size=1).map(b"\n".join).filter(bytes.strip)
 schemathesis.openapi.media_type("application/x-ndjson", LINES)
 #: Nearly all that is made up by the format alone would be of another century.
 MOMENTS: Final = st.datetimes(datetime(2000, 1, 2), datetime(2099, 12, 30), timezones=st.timezones())  # noqa: DTZ001
