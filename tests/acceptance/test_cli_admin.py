@@ -181,6 +181,7 @@ def test_the_doctor_reports_a_healthy_pipeline_and_a_broken_lane(stack: Stack, s
 
     slack.answer = lambda _number, _path: (404, {}, 0.0)
     alertworker(stack.folder, "publish", environ=stack.env, given=json.dumps([GOOD]))
+    ends = time.monotonic() + 30
     while not code and time.monotonic() < ends:
         code, found = examined(stack.folder, stack.env)
     [lane] = [finding for about, finding in found.items() if about.startswith("lane slack-")]

@@ -147,8 +147,8 @@ def test_a_rising_level_updates_the_alert_that_is_open(runtime: Runtime, desk: D
     """Outages that hurt no user page, too: the key stays, the severity rises."""
     root = Route(receiver="ops")
     runtime = replace(runtime, router=replace(runtime.router, root=root))
-    for second in range(9):
-        ingest_at(runtime, attempt(second), *([lost(second)] if second > 3 else []), at=second)
+    for second in range(10):
+        ingest_at(runtime, attempt(second), *([lost(second)] if second > 4 else []), at=second)
         deliver_all(runtime, after(second))
     for at in (30, 60, 85):
         quiet(runtime, at)
