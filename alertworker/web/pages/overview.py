@@ -30,6 +30,7 @@ COUNTERS: Final[Mapping[str, str]] = {
     CounterName.UNKNOWN_VALUES: "Stored values from a newer version",
     CounterName.CLAMPED: "Events from a clock that is ahead",
     CounterName.LATE_ATTEMPTS: "Attempts that arrived too late to count in an outage",
+    CounterName.FAILED_STEPS: "Failed steps of the sweep and failed reports, by step",
     CounterName.REFUSED_KEYS: "Wrong keys over HTTP, and attempts after too many of them",
     DROPPED_BY_PUBLISHERS: "Events that publishers dropped before sending",
 }

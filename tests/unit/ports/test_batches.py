@@ -14,11 +14,13 @@ def test_the_stored_names_stay() -> None:
         "dead_letters",
         "delivery_retries",
         "dropped",
+        "failed_steps",
         "late_attempts",
         "merged",
         "muted",
         "no_route",
         "not_taken",
+        "refused_keys",
         "spend_tracked",
         "unknown_values",
     }
