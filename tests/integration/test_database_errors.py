@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from alertworker.errors import StoreUnavailable
 from alertworker.store import SqlStore, make_engine
+from alertworker.store.transaction import SqlTransaction
 
 
 @pytest.fixture
@@ -27,7 +28,10 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 )
 def test_a_reason_names_the_error_of_sqlite(engine: Engine, limit: str, reason: str) -> None:
     """A full disk and a read-only file were both an OperationalError."""
-    with engine.connect() as connection:
-        connection.execute(text(limit))
+
+    def work(tx: SqlTransaction) -> None:
+        tx.connection.execute(text(limit))
+        tx.connection.execute(text("INSERT INTO t VALUES (hex(zeroblob(100000)))"))
+
     with pytest.raises(StoreUnavailable, match=rf"the database is unavailable \({reason}\)"):
-        SqlStore(engine).run(lambda tx: tx.connection.execute(text("INSERT INTO t VALUES (hex(zeroblob(100000)))")))
+        SqlStore(engine).run(work)
