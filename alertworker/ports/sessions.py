@@ -14,7 +14,7 @@ class SessionPort(Protocol):
         ...
 
     def find(self, digest: str, *, now: datetime) -> tuple[str, str] | None:
-        """Return a session's name and token, or ``None`` if there is no such session now."""
+        """Return a session's name and token, ``None`` if it ended or never existed."""
         ...
 
     def end(self, digest: str) -> None:

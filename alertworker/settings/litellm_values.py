@@ -71,7 +71,7 @@ def drop_unknown(sources: Sources) -> None:
     It comes before references to variables are resolved: an unknown key must not fail because a variable is not set.
     """
     if sources.is_from_litellm("alert_types") and isinstance(written := sources.values["alert_types"], str):
-        sources.values["alert_types"] = re.findall(r"\w+", written)  # LiteLLM looks for its names in whatever it is
+        sources.values["alert_types"] = re.findall(r"\w+", written)  # LiteLLM finds names within a string
     for key in _BY_TYPE:
         if sources.is_from_litellm(key):
             sources.values[key] = _known_types(sources.values[key], key, sources)

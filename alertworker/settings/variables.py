@@ -11,7 +11,7 @@ from alertworker.settings.values import ENVIRONMENT
 #: Keys of the configuration that the environment has as ``ALERTWORKER_<KEY>``.
 KEYS: Final = tuple(name for name, key in Settings.model_fields.items() if ENVIRONMENT in key.metadata)
 _MAIL: Final = "E-mail, if `alerting` includes `email`: "
-#: Variables that are no keys of the configuration.
+#: Variables without a key in the configuration.
 _OTHERS: Final[Mapping[str, str]] = {
     "ALERTWORKER_CONFIG": "The configuration file. Default: `alertworker.yaml`, else `config.yaml`.",
     "ALERTWORKER_EMAIL_RECIPIENTS": f"{_MAIL}addresses of the recipients, separated by commas.",

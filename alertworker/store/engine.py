@@ -88,7 +88,7 @@ def _is_away(error: DBAPIError) -> bool:
     if isinstance(error, InterfaceError):
         return True
     code = getattr(error.orig, "sqlstate", None)
-    if code is None:  # without a statement there is no connection, for example because of a wrong option
+    if code is None:  # an error without a statement comes from connecting, for example from an unknown option
         return error.statement is None or isinstance(error, OperationalError)
     return code in _SETUP or str(code).startswith(_UNAVAILABLE)
 

@@ -18,11 +18,11 @@ _IS: Final = rf"""(?>(?:\s+provided)?(?:\[[^\]\n]{{0,40}}\])?(?:{_QUOTE})?+\]?(?
         \s*+(?::=|[=-]>|[:=：＝→])\s*+ | > | </\w{{1,40}}>\s*<\w{{1,40}}>
       | (?:\s+[\w:.-]{{1,60}}=(?:"[^"<>\n]{{0,100}}"|'[^'<>\n]{{0,100}}')){{1,6}}\s*>
       ))"""
-#: In a text an ordinary word is a name only where it or its value is quoted, or "=" follows; figures are no tokens.
+#: An ordinary word names a secret only if it or its value is quoted, or if "=" follows. Numbers are not tokens.
 _NAMED: Final = rf"""(?=(?:{_QUOTE})\s*[:=]|\s*(?::?=|:\s*[\[{{]?\s*{_QUOTE}))(?!(?<=tokens)\W{{1,8}}[0-9.,]+(?!\w))"""
 #: A name in quotes, or in a list of names and values.
 _NAME: Final = rf"(?i:[\w-]*(?:{LABEL}|{WORD}))"
-#: What is no secret: one that was removed, a stand-in of `pseudonymous`, or the next name.
+#: Values that are not secret: a removed secret, a stand-in of `pseudonymous`, or the next name.
 _REMOVED: Final = r"\[removed\]"
 _NO_SECRET: Final = rf"""(?!{_REMOVED}(?![A-Za-z0-9])|secret-[0-9a-f]{{12}}(?![A-Za-z0-9])
           |\\?["'`]?(?i:[\w-]*{LABEL})\\?["'`]?\s*[:=])"""
@@ -32,7 +32,7 @@ _NO_SECRET: Final = rf"""(?!{_REMOVED}(?![A-Za-z0-9])|secret-[0-9a-f]{{12}}(?![A
 _JOINT: Final = r"""(?:(?:[,;&]+|["')}\]<])(?=[^\s"',;&)}\]<>])
       (?!(?:[A-Za-z_][\w.-]{0,60}|[A-Za-z]{1,30}(?:\ [A-Za-z]{1,30}){1,2})\s{0,3}(?:=|:\s|["']\s{0,3}[:=]))
       (?!(?<=<)/?[A-Za-z][\w-]{0,60}\s{0,3}/?>|(?<=<)/))"""
-#: Also what goes on right behind a secret that was removed, or that the search took out ("]]]]").
+#: The value may continue directly after a removed secret, or after one that this search removed ("]]]]").
 _VALUE: Final = rf"""(?:(?<=[^\\]")(?:[^"\\\n]|\\[^\n]){{4,}}|(?<=[^\\]')(?:[^'\\\n]|\\[^\n]){{4,}}
       |(?<=")[^"\n]{{4,}}|(?<=')[^'\n]{{4,}}
       |(?:{_REMOVED}|\]{{4,}})*+(?:[^\s"',;&)}}\]<]|(?<!\s){_JOINT}){{4,}})"""

@@ -28,8 +28,8 @@ _Name = TypeVar("_Name", str, _Attempt)
 class Throttle:
     """Counts wrong keys by address, IPv6 by /64 network, in this process. Times are in seconds.
 
-    A wrong key that the same address sends again is no further guess, so it costs nothing: a publisher with an old key
-    does not lock out its neighbours. A right key costs nothing for an hour after its last use at the same address.
+    A repeated wrong key of the same address is not a new guess and costs nothing. So a publisher with an old key does
+    not lock out its neighbours. A right key costs nothing for an hour after its last use at the same address.
     """
 
     _paid_until: OrderedDict[str, float] = field(default_factory=OrderedDict)

@@ -62,7 +62,7 @@ def hung_calls_fail(traffic: Traffic) -> Scenario:
 
 
 def long_timeouts(traffic: Traffic) -> Scenario:
-    """Calls that began before the recovery time out until 10 minutes after it: that is no second outage."""
+    """Calls that began before the recovery time out up to 10 minutes after it. They are not a second outage."""
     lasts, hang = 30 * MINUTE, 10 * MINUTE
     fault = down(lasts, ONE, error=TIMEOUT, hang=hang)
     first = hang * 1.1  # until then no call has timed out

@@ -101,8 +101,8 @@ _OWN: Final[Mapping[str, Mapping[str, Callable[[int], Any]]]] = {
 def fill_with_history(store: SqlStore, count: int) -> None:
     """Write ``count`` old rows into each table that grows.
 
-    Nothing collects statistics on SQLite. On PostgreSQL its daemon does; there the planner is told of a thousand times
-    as many rows, because it would scan a small table whatever its indexes are.
+    SQLite has no statistics. PostgreSQL scans a small table whatever its indexes are, so its planner is told of a
+    thousand times as many rows.
     """
     with store.engine.begin() as connection:
         for name in sorted(GROWING):

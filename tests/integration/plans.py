@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event
 from alertworker.store.schema import METADATA
 from tests.integration.history import GROWING
 
-#: Indexes that leave out what is closed: reading one as a whole is no scan of a table.
+#: Indexes without the closed rows. Reading a whole one of them does not count as a scan of the table.
 _PARTIAL: Final = frozenset(
     str(index.name)
     for table in METADATA.tables.values()
