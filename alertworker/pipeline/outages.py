@@ -7,14 +7,11 @@ from dataclasses import dataclass, replace
 
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.events import AttemptFailed
-from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
 from alertworker.outages import flapping
-from alertworker.outages.ending import End, ended, lookback
-from alertworker.outages.grade import Grade, grade, lost_until
-from alertworker.outages.sparse import SPARSE_SECONDS, judge_sparse, may_be_sparse
-from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead, judge, may_be_dead
-from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
+from alertworker.outages.grade import Grade
+from alertworker.outages.verdict import WindowVerdict
+from alertworker.outages.windows import Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.callers import CallerProblems
 from alertworker.pipeline.counted_calls import CountedCalls, RegionScope
@@ -28,7 +25,8 @@ from alertworker.pipeline.model_outages import (
 )
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.recheck import notify_unsilenced
-from alertworker.ports import Clock, Transaction
+from alertworker.pipeline.verdict import JudgedTarget, judge_target, target_is_over
+from alertworker.ports import Transaction
 from alertworker.ports.batches import CounterName
 
 
@@ -89,7 +87,7 @@ class _Failures:
     target: Target
     outage: Outage
     events: Sequence[AttemptFailed]
-    judged: _Judged
+    judged: JudgedTarget
     #: The refused credential that explains an outage.
     credential: str | None = None
     is_callers: bool = False
@@ -113,8 +111,8 @@ def _judge_failures(
         context.tx.count(CounterName.LATE_ATTEMPTS, "after its outage", len(failed))
         return None
     moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
-    judged = _judge(context, target, outage, moments, scope)
-    if judged.grade is not None and not outage.state and _is_over(context, target, outage, judged, scope):
+    judged = judge_target(context, target, outage, moments, scope)
+    if judged.grade is not None and not outage.state and target_is_over(context, target, outage, judged, scope):
         context.tx.count(CounterName.LATE_ATTEMPTS, "of an outage that is over", len(events))
         return _Failures(target, outage, events, judged, is_over=True)
     limits = outages.limits_of(target, context.runtime.policy.outages)
@@ -128,7 +126,7 @@ def _judge_lost(
     context: BatchContext, target: Target, outage: Outage, buckets: Sequence[int], scope: RegionScope
 ) -> _Failures:
     """Judge a target with an outage that failed lost calls of the batch, and no attempt."""
-    judged = _judge(context, target, outage, buckets, scope)
+    judged = judge_target(context, target, outage, buckets, scope)
     return _Failures(target, outage, (), judged, _credential(context, target, judged))
 
 
@@ -165,7 +163,7 @@ def _region_as_severe_as(
     return replace(region, judged=replace(region.judged, grade=grade._replace(is_high=True)))
 
 
-def _credential(context: BatchContext, target: Target, judged: _Judged) -> str | None:
+def _credential(context: BatchContext, target: Target, judged: JudgedTarget) -> str | None:
     limits = outages.limits_of(target, context.runtime.policy.outages)
     return context.refused.explaining(target, judged.verdict, judged.buckets, limits)
 
@@ -184,69 +182,11 @@ def _raise_model(context: BatchContext, model: ModelJudgement, counted: CountedC
     raise_model(context, model, counted, credential=context.refused.explaining_model(model.judged, limits))
 
 
-def _is_over(context: BatchContext, target: Target, outage: Outage, judged: _Judged, scope: RegionScope) -> bool:
-    """Return whether late events show an outage that was not noticed and whose target has recovered since.
-
-    Events are late if a canary that was sent after them has returned already.
-    """
-    arrived = context.tx.clock.read(Clock.CANARY_ARRIVED)
-    until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp()) if arrived is not None else 0
-    if judged.verdict.until >= until:
-        return False
-    limits = outages.limits_of(target, context.runtime.policy.outages)
-    found = context.tx.outages.buckets(target, start=max(outage.over_until, until - lookback(limits)), end=until)
-    rows = found if target.deployment_id else scope.clear(found)
-    ending = ended(rows, limits, since=judged.verdict.since, until=until)
-    return ending is not None and ending.how is End.RECOVERED
-
-
 def count_outages(context: BatchContext) -> int:
     """Return the number of targets and models that failed a call of the batch: each may raise an outage."""
     sums = context.folded.outages
     found = outages.targets(sums.blamed).keys() | outages.lost_buckets(sums.calls).keys()
     return len(found) + count_models(context)
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """The buckets of a target's windows, the verdict, how failed calls ended, and the grade.
-
-    The grade is ``None`` if the verdict is not an outage.
-    """
-
-    buckets: Sequence[Bucket]
-    verdict: WindowVerdict
-    calls: Calls
-    grade: Grade | None
-
-
-def _judge(
-    context: BatchContext, target: Target, outage: Outage, moments: Sequence[int], scope: RegionScope
-) -> _Judged:
-    """Judge the windows that hold the buckets ``moments``."""
-    tx, limits = context.tx, outages.limits_of(target, context.runtime.policy.outages)
-    first, last = min(moments), max(moments)
-    start = max(outage.over_until, first - limits.reach)
-    found = tx.outages.buckets(target, start=start, end=last + limits.reach)
-    buckets = found if target.deployment_id else scope.clear(found)
-    verdict = judge(buckets, limits)
-    if target.deployment_id and limits.share and not outage.is_dead and may_be_dead(buckets, verdict, limits):
-        longer = tx.outages.buckets(target, start=max(outage.over_until, last - DEAD_REACH))
-        if (dead := is_dead(longer, limits)) is not None:
-            buckets, verdict = longer, dead
-    if target.deployment_id and not verdict.crossed and may_be_sparse(found, since=first, end=last + limits.reach):
-        longer = tx.outages.buckets(
-            target, start=max(outage.over_until, first - SPARSE_SECONDS), end=last + SPARSE_SECONDS
-        )
-        if (sparse := judge_sparse(longer, limits)).crossed:
-            buckets, verdict = longer, sparse
-    calls = hurt = Calls()
-    if verdict.crossed:
-        calls = scope.calls_failed_by(target, start=verdict.since, buckets=found, counting=buckets)
-    if calls.lost:
-        end = lost_until(verdict, limits)
-        hurt = scope.calls_failed_by(target, start=verdict.since, end=end, buckets=found, counting=buckets)
-    return _Judged(buckets, verdict, calls, grade(verdict, sum(hurt.lost.values()), limits))
 
 
 def _raise(context: BatchContext, one: _Failures) -> None:
