@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from alertworker.events import AbandonReason, Origin
 from alertworker.integrations.litellm.audit import entity_changed
@@ -16,6 +16,7 @@ from alertworker.integrations.litellm.call import HEALTH_CHECK, Call, Terms, cal
 from alertworker.integrations.litellm.coerce import count, credential, moment, name, tags
 from alertworker.integrations.litellm.cooldowns import CooldownWatch
 from alertworker.integrations.litellm.deployments import TRACES, Deployments, needed_fields, request_metadata
+from alertworker.integrations.litellm.event_publisher import EventPublisher
 from alertworker.integrations.litellm.excerpts import request_excerpt
 from alertworker.integrations.litellm.failure import CLIENT_GONE, blame_client, describe, status_code
 from alertworker.integrations.litellm.options import CallbackOptions, seconds
@@ -33,29 +34,6 @@ _DEFAULT_THRESHOLD: Final = 300.0
 _MAX_CALLS: Final = 100_000
 #: How many ended calls are remembered, so that an end reported twice is published once.
 _MAX_ENDED: Final = 10_000
-
-
-class _InFlight(Protocol):
-    def start(self, call_id: str, describe: Callable[[], Mapping[str, Any]], /) -> None: ...
-    def progress(self, call_id: str, /) -> None: ...
-    def finish(self, call_id: str, /) -> bool: ...
-
-
-class EventPublisher(Protocol):
-    """The part of the publisher that the recorder needs."""
-
-    threshold_seconds: float
-    #: Applied to each mapping in the publisher's thread, before it is validated.
-    prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]]
-
-    @property
-    def inflight(self) -> _InFlight:
-        """Return the running calls."""
-        ...
-
-    def publish(self, event: Mapping[str, Any], /) -> None:
-        """Append an event and return."""
-        ...
 
 
 class Recorder:
