@@ -38,6 +38,19 @@ async def slow(_request: Request) -> PlainTextResponse:
     return PlainTextResponse("done")
 
 
+@contextlib.contextmanager
+def serving(app: Starlette, http: type[asyncio.Protocol]) -> Iterator[Callable[[], socket.socket]]:
+    """Run a server, and yield a function that connects to it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, http=http, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield lambda: socket.create_connection(listener.getsockname(), timeout=10)
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], socket.socket]]:
     """Run a server with a short limit, and return a function that connects to it."""
@@ -46,14 +59,8 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], socket.soc
     app = Starlette(
         routes=[Route("/refuse", refuse, methods=methods), Route("/read", read, methods=methods), Route("/slow", slow)]
     )
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, http=TimedProtocol, log_config=None, lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    yield lambda: socket.create_connection(listener.getsockname(), timeout=10)
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with serving(app, TimedProtocol) as connects:
+        yield connects
 
 
 def drip(client: socket.socket, data: bytes, seconds: float) -> bytes:
@@ -151,15 +158,8 @@ def _is_closed(client: socket.socket) -> bool:
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], socket.socket]]:
     """Run a server that takes 6 connections, 3 from one address, and return a function that connects to it."""
     app = Starlette(routes=[Route("/read", read, methods=["POST"]), Route("/slow", slow)])
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, http=protocol((), most=6), log_config=None, lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    yield lambda: socket.create_connection(listener.getsockname(), timeout=10)
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with serving(app, protocol((), most=6)) as connects:
+        yield connects
 
 
 @pytest.mark.parametrize("start", [b"", b"POST /read HTTP/1.1\r\nX-A: ", HEAD % (b"read", 100) + b"a"])
