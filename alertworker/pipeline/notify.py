@@ -236,9 +236,8 @@ def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[s
 
 def _record(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runtime, *, now: datetime) -> None:
     interval = timedelta(seconds=decision.group_interval)
-    if alert.type not in runtime.router.digests and not interval_grows(
-        alert
-    ):  # a type's own interval stays as it is set
+    has_own_interval = alert.type in runtime.router.digests  # it stays as it is set
+    if not has_own_interval and not interval_grows(alert):
         interval = summary_interval(alert.type, alert.summaries, decision.group_interval)
     tx.alerts.record_notified(alert.id, count=alert.count, next_summary_at=now + interval, now=now)
     _remind_later(tx, alert, decision, now=now)
