@@ -49,9 +49,8 @@ def test_a_refused_message_is_a_dead_letter_that_can_be_read(stack: Stack, slack
     unasked = alertworker(stack.folder, "deadletters", "replay", environ=stack.env)
     assert unasked.returncode == 1
     assert "pass ids of dead letters, or a filter" in unasked.stderr
-    replayed = alertworker(
-        stack.folder, "deadletters", "replay", "--reason", "gone", "--since", "1h", environ=stack.env
-    )
+    filters = ("--reason", "gone", "--since", "1h", "--type", "llm_exceptions")  # a due report may be refused, too
+    replayed = alertworker(stack.folder, "deadletters", "replay", *filters, environ=stack.env)
     assert (replayed.returncode, replayed.stdout) == (0, "1 replayed\n")
     [post] = slack.wait_for("Timeout 504", seconds=15)
     assert post.notification_id == shown["notification"]
@@ -186,9 +185,9 @@ def test_the_doctor_reports_a_healthy_pipeline_and_a_broken_lane(stack: Stack, s
         code, found = examined(stack.folder, stack.env)
     [lane] = [finding for about, finding in found.items() if about.startswith("lane slack-")]
     assert (lane["state"], "reported as broken" in lane["text"]) == ("PROBLEM", True)
-    assert found["dead letters"]["text"].startswith("1 of kind notification")
+    assert re.match("[12] of kind notification", found["dead letters"]["text"])  # a due report may be refused, too
     text = alertworker(stack.folder, "doctor", environ=stack.env).stdout
-    assert re.search(r"^dead_letters +notification +1$", text, re.MULTILINE)
+    assert re.search(r"^dead_letters +notification +[12]$", text, re.MULTILINE)
 
 
 def test_the_doctor_names_unavailable_services(tmp_path: Path) -> None:
