@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -75,13 +76,14 @@ def test_the_supervisor_logs_in_the_configured_format(tmp_path: Path, log_format
             stderr=stderr,
         ) as process,
     ):
-        beat = _child(process.pid, "beat")
-        beat.kill()
-        ends = time.monotonic() + 20
-        while "beat ended" not in log.read_text() and time.monotonic() < ends:
-            time.sleep(0.05)
-        process.terminate()
-        process.wait(30)
+        try:
+            _child(process.pid, "beat").kill()
+            ends = time.monotonic() + 20
+            while "beat ended" not in log.read_text() and time.monotonic() < ends:
+                time.sleep(0.05)
+        finally:
+            process.terminate()
+            process.wait(30)
 
     (line,) = [line for line in log.read_text().splitlines() if "beat ended" in line]
     check(line, log_format)
@@ -91,7 +93,8 @@ def _child(pid: int, word: str) -> psutil.Process:
     ends = time.monotonic() + 40
     while time.monotonic() < ends:
         for child in psutil.Process(pid).children():
-            if word in child.cmdline():
-                return child
+            with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+                if word in child.cmdline():
+                    return child
         time.sleep(0.1)
     raise AssertionError(f"no {word} was started")
