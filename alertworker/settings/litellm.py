@@ -140,7 +140,7 @@ class _Compiler:
     def _add(self, fields: dict[str, Any], origin: str, origins: Mapping[str, str] | None = None) -> list[str]:
         """Add a channel and return its name in a list, which is empty after a problem; ``origins`` are by field."""
         whole = complete(fields, self.config.allowed())
-        model = CONFIGS[whole["kind"]]
+        model = CONFIGS[str(whole["kind"])]
         try:
             return [self.found.add(model.model_validate(whole), origin)]
         except ValidationError as error:
