@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import AlertType, Kind, OutageScope
+from alertworker.alerts.catalogue import AlertKind, AlertType, OutageScope
 from alertworker.alerts.intervals import LONGEST, may_close
 
 
@@ -67,7 +67,7 @@ def next_step(alert: OpenAlert, now: datetime, *, is_explained: bool = False, is
         return NextStep.NOTIFY_FIRING
     if (step := _further(alert, now, is_explained=is_explained, is_early=is_early)) is not None:
         return step
-    if alert.kind is Kind.NOTICE:
+    if alert.kind is AlertKind.NOTICE:
         return NextStep.CLOSE if may_close(alert, now) else NextStep.CHECK_LATER
     if alert.repeat_at is not None and alert.repeat_at <= now:
         return _reminder(alert)
@@ -103,4 +103,4 @@ def _reminder(alert: OpenAlert) -> NextStep:
 
 def is_over(alert: OpenAlert) -> bool:
     """Return whether all calls of a hanging condition have ended. Other conditions are closed by what ends them."""
-    return alert.type is AlertType.LLM_REQUESTS_HANGING and alert.kind is Kind.CONDITION and not alert.running
+    return alert.type is AlertType.LLM_REQUESTS_HANGING and alert.kind is AlertKind.CONDITION and not alert.running

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import AlertType, Kind
+from alertworker.alerts.catalogue import AlertKind, AlertType
 from alertworker.alerts.suppression import Suppression
 from alertworker.outages.hold import held_until, may_rise, most_fail, rising_until
 from alertworker.outages.model_alert import is_about_model
@@ -29,7 +29,7 @@ def find_hold(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datet
     Where LiteLLM's counts alone decide, models have no outages, and the severity follows the counts. An outage that
     LiteLLM's own alerting reports is a notice and does not wait.
     """
-    if alert.kind is Kind.NOTICE or not runtime.policy.outages.model.share:
+    if alert.kind is AlertKind.NOTICE or not runtime.policy.outages.model.share:
         return None
     until = held_until(alert, now=now)
     if until is not None and now < until and _model_fails(tx, alert):
@@ -48,7 +48,7 @@ def find_held_source(
     All of the alert's channels must be those of the condition. A condition of which channels were notified waits no
     more.
     """
-    if not channels or (alert.kind is Kind.CONDITION and alert.notified_at is not None):
+    if not channels or (alert.kind is AlertKind.CONDITION and alert.notified_at is not None):
         return None
     for source in sources:
         if source.waits_until is None or now >= source.waits_until + _GRACE:

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Final
 
 from alertworker.alerts.alert import Alert, OpenAlert
-from alertworker.alerts.catalogue import RELAYED, AlertType, Kind, Severity
+from alertworker.alerts.catalogue import RELAYED, AlertKind, AlertType, Severity
 from alertworker.outages.evidence import evidence
 from alertworker.outages.grade import HARM, hurts_users
 from alertworker.outages.windows import LONG_SECONDS, Bucket, Limits, Target, bucket_of
@@ -103,7 +103,7 @@ def find_hung(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtime) ->
 
 def _is_judged(alert: OpenAlert) -> bool:
     """Return whether the calls of a deployment decide about the next summary of an alert."""
-    is_low = alert.type in _JUDGED and alert.severity is Severity.LOW and alert.kind is Kind.NOTICE
+    is_low = alert.type in _JUDGED and alert.severity is Severity.LOW and alert.kind is AlertKind.NOTICE
     has_more = alert.count > alert.notified_count
     return is_low and has_more and bool(alert.labels.get("deployment")) and RELAYED not in alert.labels
 

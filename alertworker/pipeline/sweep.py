@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Final, Protocol
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import AlertType, Kind, Severity
+from alertworker.alerts.catalogue import AlertKind, AlertType, Severity
 from alertworker.alerts.intervals import interval_grows, summary_interval
 from alertworker.alerts.message import Step
 from alertworker.alerts.next_step import NextStep, is_over, next_step
@@ -224,7 +224,7 @@ def _explains_less(alert: OpenAlert) -> tuple[bool, bool]:
     What is notified first inhibits what it explains.
     """
     is_broad = alert.type is AlertType.REGION_OUTAGE_ALERTS or "scope" in alert.labels
-    return alert.kind is Kind.NOTICE, not is_broad
+    return alert.kind is AlertKind.NOTICE, not is_broad
 
 
 def _next_steps(
@@ -256,7 +256,7 @@ def _wait(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime)
 
 def _check_later(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     _wait(tx, alert, runtime, now=now)
-    if alert.kind is Kind.NOTICE and alert.count > alert.notified_count:  # too few for a message
+    if alert.kind is AlertKind.NOTICE and alert.count > alert.notified_count:  # too few for a message
         tx.alerts.count_as_notified(alert, next_summary_at=None, now=now)
 
 
