@@ -84,7 +84,8 @@ class SqlLedgerReader(ConnectionRunner, LedgerReader):
 
     @override
     def dropped(self, days: Days) -> dict[str, int]:
-        # Each publisher's total at the end of the days, less its total before them. Both are equal without a report.
+        # The total of each publisher at the end of the days, less its total before them. Without a report both are
+        # equal.
         end = func.max(DROPS.c.total)
         start = func.max(case((DROPS.c.day < days.first, DROPS.c.total), else_=0))
         reported = select(DROPS.c.boot_id).where(within(DROPS.c.day, days))
