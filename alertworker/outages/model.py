@@ -17,7 +17,7 @@ from alertworker.outages.grade import Grade
 from alertworker.outages.verdict import WindowVerdict, count_by_deployment, is_dead, judge
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, without_refusals
 
-#: The cause of calls that failed for users. What failed their attempts does not matter.
+#: The cause of calls that failed for users, for any cause of their failed attempts.
 _NO_ANSWER: Final = "no answer"
 
 

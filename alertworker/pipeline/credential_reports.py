@@ -38,7 +38,7 @@ def reports_since(tx: Transaction, starts: Mapping[CredentialKey, int]) -> dict[
 
 
 def _reports(tx: Transaction, refusals: Mapping[CredentialKey, Sequence[Refusals]]) -> dict[CredentialKey, Report]:
-    """Return the refusals with how calls ended that the deployments failed meanwhile.
+    """Return the refusals, and how the calls ended that their deployments failed since.
 
     A call that is retried on several deployments of a credential counts once. A call that found no deployment counts if
     no other credential serves its model.

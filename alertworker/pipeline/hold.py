@@ -45,8 +45,8 @@ def find_held_source(
 ) -> Suppression | None:
     """Return that an alert waits for a condition that waits itself and will mute it, ``None`` if there is none.
 
-    All of the alert's channels must be those of the condition. A condition of which channels were notified waits no
-    more.
+    All of the alert's channels must be those of the condition. A condition does not wait after channels were notified
+    of it.
     """
     if not channels or (alert.kind is AlertKind.CONDITION and alert.notified_at is not None):
         return None

@@ -55,8 +55,9 @@ def _hurts(context: BatchContext, alert: Alert) -> bool:
 def find_by_chance(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtime) -> set[str]:
     """Return the ids of those alerts of severity Low whose deployment's calls since the last message show no trouble.
 
-    A healthy deployment fails a few calls, too. They need no summary, unless the type has a digest of its own. Nor do
-    its cooldowns, if it failed a smaller share of its calls than an outage has: other deployments answered them.
+    A healthy deployment fails a few calls, too. They need no summary, unless the type has a digest of its own. The same
+    holds for its cooldowns, if it failed a smaller share of its calls than an outage has: other deployments answered
+    them.
     """
     limits = runtime.policy.outages.deployment
     judged = {one.id: one for one in alerts if _is_judged(one) and one.type not in runtime.router.digests}
@@ -73,7 +74,7 @@ def find_by_chance(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtim
 
 
 def _is_by_chance(alert: OpenAlert, rows: Sequence[Bucket], limits: Limits) -> bool:
-    """Return whether the calls of a deployment show no trouble. Cooldowns of which no call is known may be trouble."""
+    """Return whether the calls of a deployment show no trouble. Cooldowns without a known call may be trouble."""
     calls = sum(row.failed + row.succeeded for row in rows)
     if alert.type is AlertType.COOLDOWN_DEPLOYMENT:
         return calls > 0 and sum(row.failed for row in rows) < limits.share * calls

@@ -20,7 +20,7 @@ _CHATS: Final = frozenset({"slack", "discord", "ms_teams"})
 
 
 def channel_name(kind: str, identity: str) -> str:
-    """Return a name that is equal for equal URLs, over restarts, and is no secret."""
+    """Return a name that is equal for equal URLs, also after a restart, and contains no secret."""
     return f"{kind}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
 
 

@@ -48,7 +48,7 @@ def compile_settings(config: FileConfig, sources: Sources) -> Settings:
 
 
 def _master_key(sources: Sources) -> str | None:
-    """Return LiteLLM's master key. A reference to a variable that is not set here is no problem of ours."""
+    """Return LiteLLM's master key. A reference to a variable that is not set here is not a problem."""
     key = sources.master_key
     return resolve(key, "master_key", Sources(environ=sources.environ)) if isinstance(key, str) and key else None
 

@@ -66,7 +66,7 @@ class Throttle:
 
 
 def _note(times: OrderedDict[_Name, float], name: _Name, time: float) -> None:
-    """Set a time, and forget the one that was set longest ago if there are too many."""
+    """Set a time. If there are too many, forget the oldest."""
     times[name] = time
     times.move_to_end(name)
     if len(times) > _MOST_ADDRESSES:

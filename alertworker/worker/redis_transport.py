@@ -164,7 +164,7 @@ class Channel(_Channel):  # type: ignore[misc]
     def _note(self, entry: bytes, envelope: dict[str, Any]) -> bool:
         """Replace an entry of `TAKING` by a note under a tag that no other message has.
 
-        Return false if the entry went to another worker meanwhile.
+        Return false if another worker has taken the entry.
         """
         properties = envelope["properties"]
         producers_tag, properties["delivery_tag"] = properties["delivery_tag"], str(uuid4())

@@ -1,4 +1,4 @@
-"""What the callback needs of a publisher. Tests have one that keeps the events."""
+"""The part of a publisher that the callback uses. Tests use a publisher that keeps the events."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class SqlLedgerReader(ConnectionRunner, LedgerReader):
 
 
 def _of_team(team_id: str | None) -> Mapping[str, Collection[str]]:
-    """Return the restriction to one team's rows; "" is no team, and ``None`` all of them."""
+    """Return the restriction to one team's rows. "" means calls without a team, and ``None`` means all rows."""
     return {} if team_id is None else {"team_id": [team_id]}
 
 
