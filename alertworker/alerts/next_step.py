@@ -43,14 +43,15 @@ WITHOUT_SUMMARIES: Final = frozenset(
         AlertType.PUBLISHER_SILENT,
     }
 )
-#: A summary of cooldowns needs so many, and one within the last minute. Any short burst of rate limits causes a few,
-#: and a burst that is over needs no person. Otherwise they wait for more, or for a pause of `_QUIET`.
+#: A summary of cooldowns needs at least this many, and one of them within the last minute. Any short burst of rate
+#: limits causes a few, and a burst that is over needs no person. Otherwise cooldowns wait for more, or for a pause of
+#: `_QUIET`.
 _MIN_COOLDOWNS: Final = 5
 _GOING_ON: Final = timedelta(minutes=1)
 _QUIET: Final = timedelta(minutes=5)
-#: Trouble that has ended is summed up before its interval is over, if it was at least so many occurrences. So many
-#: messages, and so many more an hour, may be sent about it.
+#: Trouble that has ended is summed up before its interval is over if it has at least this many occurrences.
 _MIN_ENDED: Final = 5
+#: The number of messages that may be sent about such trouble, and the number of further messages an hour.
 _MESSAGES: Final = 2
 _MORE_AN_HOUR: Final = 2
 

@@ -43,10 +43,10 @@ class StoredReader:
         return AlertKind.NOTICE
 
     def headline_parts(self, stored: object, headline: str) -> OutageHeadline | None:
-        """Return what a headline is made of, or ``None`` if it is not known.
+        """Return the parts of a headline, or ``None`` if they are not known.
 
-        A worker of the previous version changes the headline alone. The parts that stand beside it are then out of
-        date, and make another headline.
+        A worker of the previous version changes the headline alone. The parts in the row are then out of date: they
+        make another headline.
         """
         parts = self._part(OutageHeadline, stored) if stored else None
         return parts if parts is not None and parts.text == headline else None

@@ -18,16 +18,17 @@ from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 from alertworker.routing.inhibitions import OpenCondition
 
-#: How much longer an alert waits than the condition that explains it: until the sweep has notified of that.
+#: How much longer an alert waits than the condition that explains it. In that time the sweep notifies channels of the
+#: condition.
 _GRACE: Final = timedelta(seconds=10)
 
 
 def find_hold(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> Suppression | None:
     """Return why the first message about an outage waits, ``None`` if it does not.
 
-    A deployment's waits while most deployments of its model fail. One at Medium waits while no failed call was saved.
-    Where LiteLLM's counts alone decide, models have no outages, and the severity follows the counts. An outage that
-    LiteLLM's own alerting reports is a notice and does not wait.
+    The message about a deployment's outage waits while most deployments of its model fail. A message at Medium waits
+    while no failed call was saved. Where LiteLLM's counts alone decide, models have no outages, and the severity
+    follows the counts. An outage that LiteLLM's own alerting reports is a notice and does not wait.
     """
     if alert.kind is AlertKind.NOTICE or not runtime.policy.outages.model.share:
         return None
@@ -43,7 +44,7 @@ def find_hold(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datet
 def find_held_source(
     alert: OpenAlert, channels: Collection[str], sources: Iterable[OpenCondition], runtime: Runtime, *, now: datetime
 ) -> Suppression | None:
-    """Return that an alert waits for a condition that waits itself and will mute it, ``None`` if there is none.
+    """Return the suppression of an alert by a condition that waits and will mute it, ``None`` if there is none.
 
     All of the alert's channels must be those of the condition. A condition does not wait after channels were notified
     of it.

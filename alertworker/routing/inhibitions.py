@@ -29,7 +29,7 @@ class SourceFilter:
 class Inhibition:
     """While an alert that matches ``source`` is open, alerts that match ``target`` and have equal labels are muted.
 
-    With ``as_severe`` a source that is not High mutes no alert that is.
+    With ``as_severe``, only a High source mutes a High alert.
     """
 
     source: tuple[Matcher, ...]

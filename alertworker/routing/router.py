@@ -135,7 +135,9 @@ class Router:
         )
 
     def _annotations(self, places: Sequence[_Place]) -> dict[str, Annotations]:
-        """Return the annotations of each channel: those of the first place that may notify it, or else of the first."""
+        """Return the annotations of each channel: those of the first node that may notify it now, else of the first
+        node.
+        """
         ordered = sorted(places, key=lambda place: not place.is_active)
         return {
             name: place.annotations for place in reversed(ordered) for name in self.receivers.get(place.receiver, ())

@@ -42,7 +42,7 @@ class _Source(AlertLabels):
         return Suppression.parse(self.suppressed_by or "").until
 
 
-#: How the row of a condition begins that an alert suppresses, or that waits for a moment.
+#: The starts of ``suppressed_by`` of conditions that an alert suppresses, or that wait for a moment.
 _UNNOTIFIED: Final = [str(Suppression(reason)) for reason in (SuppressionReason.ALERT, *sorted(WAITING))]
 #: The number of open conditions that are read at once.
 _PAGE: Final = 100

@@ -175,7 +175,9 @@ class Channel(_Channel):  # type: ignore[misc]
         return bool(noted)
 
     def _key(self, name: str) -> str:
-        """Return a key with the prefix that kombu's client adds to the commands it knows, but not to these."""
+        """Return a key with the operator's prefix. kombu's client adds it to the commands that it knows, and these are
+        not among them.
+        """
         return f"{self.global_keyprefix}{name}"
 
 

@@ -259,7 +259,7 @@ class Recorder:
     def _give_up(self, call: Call, ended: float, cancelled: bool) -> None:  # noqa: FBT001 - call_later passes positions
         if call.ended:
             return
-        if call.answered:  # LiteLLM never logged it; only a hanging alert needs its end
+        if call.answered:  # LiteLLM never logged it; only an alert about a hanging call needs its end
             self._end_unlogged(call)
             return
         reason = AbandonReason.CANCELLED if cancelled else AbandonReason.DISCONNECTED

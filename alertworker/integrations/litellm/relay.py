@@ -40,7 +40,7 @@ _FIGURES: Final = frozenset(
     )
 )
 
-#: The link to the call's trace, behind the message.
+#: The link to the call's trace, after the message.
 _TRACE: Final = re.compile(r"\n\n\W{1,4}Langfuse Trace: `(https?://[^`\s]{1,1000})`\Z")
 #: The first line of the daily report: when it was made, in seconds since 1970.
 _MADE_AT: Final = re.compile(r"\ATime: `[0-9.]{1,20}`s\n")
