@@ -25,7 +25,7 @@ LATER: dict[str, Any] = {"repeat_at": NOW + timedelta(seconds=1)}
 
 
 def alert(alert_type: AlertType, **other: Any) -> OpenAlert:
-    """Make an alert of which messages have counted all two occurrences."""
+    """Make an alert with two occurrences that messages have counted."""
     kind = AlertKind.NOTICE if RELAYED in other.get("labels", {}) else CATALOGUE[alert_type].kind
     own = {
         "id": "1",

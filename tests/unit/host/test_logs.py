@@ -1,4 +1,4 @@
-"""Log lines: one format, whichever process writes them and whichever library made the record."""
+"""Log lines have one format, for every process and for the records of every library."""
 
 from __future__ import annotations
 
