@@ -5,7 +5,7 @@ Importing this package is deliberately cheap: a proxy that only publishes must n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Return the Celery application for ``celery -A alertworker``, built on first use."""
     if name == "celery":
         from alertworker.app import celery

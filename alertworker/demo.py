@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 from alertworker.host.logs import name_program, set_up_logs
@@ -54,14 +54,14 @@ def _minute(publisher: Publisher, *, outage: bool) -> None:
                 publisher.publish(event)
         if second == _HANG:
             hung_at = datetime.now(UTC)
-            publisher.inflight.start(hung["call_id"], lambda: hung)
+            publisher.inflight.start(str(hung["call_id"]), lambda: hung)
         if second == _HANG_ENDS:
-            announced = publisher.inflight.finish(hung["call_id"])
+            announced = publisher.inflight.finish(str(hung["call_id"]))
             publisher.publish(_answered(hung, 0) | {"started_at": hung_at, "announced": announced})
         time.sleep(1)
 
 
-def _call(model: str, deployment: str) -> dict[str, Any]:
+def _call(model: str, deployment: str) -> dict[str, object]:
     team = random.choice(_TEAMS)
     return {
         "call_id": f"demo-{uuid4()}",
@@ -76,7 +76,7 @@ def _call(model: str, deployment: str) -> dict[str, Any]:
     }
 
 
-def _answered(call: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+def _answered(call: Mapping[str, object], seconds: float) -> dict[str, object]:
     now = datetime.now(UTC)
     tokens = random.randint(20, 800)
     return {
@@ -90,7 +90,7 @@ def _answered(call: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     }
 
 
-def _failed(call: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _failed(call: Mapping[str, object]) -> Iterator[dict[str, object]]:
     """Yield the failed attempt of a call, and the end of the call."""
     now = datetime.now(UTC)
     common = {

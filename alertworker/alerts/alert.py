@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from alertworker.alerts.budget_payload import BudgetFigures
-from alertworker.alerts.catalogue import CATALOGUE, RELAYED, AlertType, Kind, Severity
+from alertworker.alerts.catalogue import CATALOGUE, RELAYED, AlertKind, AlertType, Severity
 from alertworker.alerts.outage_headline import OutageHeadline
 from alertworker.alerts.suppression import Suppression
 from alertworker.alerts.tables import Attachment, Chart, Table
@@ -55,9 +55,9 @@ class Alert:
     attachments: tuple[Attachment, ...] = ()
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> AlertKind:
         """Return whether the alert happens once, or fires and resolves."""
-        return Kind.NOTICE if RELAYED in self.identity else CATALOGUE[self.type].kind
+        return AlertKind.NOTICE if RELAYED in self.identity else CATALOGUE[self.type].kind
 
     def subject(self, alert_id: str) -> Subject:
         """Return the subject of a message about this alert alone, under an id."""
@@ -131,7 +131,7 @@ class OpenAlert(Subject):
     """
 
     summaries: int
-    kind: Kind
+    kind: AlertKind
     level: int = 1
     opened: bool = False
     rose: bool = False

@@ -16,7 +16,7 @@ class Severity(StrEnum):
     HIGH = "High"
 
 
-class Kind(StrEnum):
+class AlertKind(StrEnum):
     """A notice happens once; a condition fires and later resolves."""
 
     NOTICE = "notice"
@@ -99,7 +99,7 @@ class AlertSpec:
 
     on_by_default: bool
     severity: Severity
-    kind: Kind
+    kind: AlertKind
     identity: tuple[str, ...]
     window: str | None = None
 
@@ -110,7 +110,7 @@ _ON, _OFF = True, False
 _LOW, _MEDIUM, _HIGH = Severity.LOW, Severity.MEDIUM, Severity.HIGH
 
 
-_NOTICE, _CONDITION = Kind.NOTICE, Kind.CONDITION
+_NOTICE, _CONDITION = AlertKind.NOTICE, AlertKind.CONDITION
 
 
 #: A notice is over after this time without another occurrence.

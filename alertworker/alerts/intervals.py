@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts.alert import Subject
-from alertworker.alerts.catalogue import CATALOGUE, FLAPPING, RELAYED, AlertType, Kind, Severity
+from alertworker.alerts.catalogue import CATALOGUE, FLAPPING, RELAYED, AlertKind, AlertType, Severity
 
 #: Alerts of calls, which can repeat for hours. With the default group interval the summaries of notices follow after
 #: 5 min, 15 min, 1 h and then every 4 h.
@@ -46,7 +46,9 @@ def interval_grows(alert: Subject) -> bool:
 
     It is looked at after each group interval, because a summary comes sooner if its occurrences end.
     """
-    return alert.type in _GROWING and CATALOGUE[alert.type].kind is Kind.NOTICE and alert.severity is not Severity.LOW
+    return (
+        alert.type in _GROWING and CATALOGUE[alert.type].kind is AlertKind.NOTICE and alert.severity is not Severity.LOW
+    )
 
 
 def may_close(alert: Subject, now: datetime) -> bool:

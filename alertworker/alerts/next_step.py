@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import AlertType, Kind, OutageScope
+from alertworker.alerts.catalogue import AlertKind, AlertType, OutageScope
 from alertworker.alerts.intervals import LONGEST, may_close
 
 
@@ -43,14 +43,15 @@ WITHOUT_SUMMARIES: Final = frozenset(
         AlertType.PUBLISHER_SILENT,
     }
 )
-#: A summary of cooldowns needs so many, and one within the last minute. Any short burst of rate limits causes a few,
-#: and a burst that is over needs no person. Otherwise they wait for more, or for a pause of `_QUIET`.
+#: A summary of cooldowns needs at least this many, and one of them within the last minute. Any short burst of rate
+#: limits causes a few, and a burst that is over needs no person. Otherwise cooldowns wait for more, or for a pause of
+#: `_QUIET`.
 _MIN_COOLDOWNS: Final = 5
 _GOING_ON: Final = timedelta(minutes=1)
 _QUIET: Final = timedelta(minutes=5)
-#: Trouble that has ended is summed up before its interval is over, if it was at least so many occurrences. So many
-#: messages, and so many more an hour, may be sent about it.
+#: Trouble that has ended is summed up before its interval is over if it has at least this many occurrences.
 _MIN_ENDED: Final = 5
+#: The number of messages that may be sent about such trouble, and the number of further messages an hour.
 _MESSAGES: Final = 2
 _MORE_AN_HOUR: Final = 2
 
@@ -67,7 +68,7 @@ def next_step(alert: OpenAlert, now: datetime, *, is_explained: bool = False, is
         return NextStep.NOTIFY_FIRING
     if (step := _further(alert, now, is_explained=is_explained, is_early=is_early)) is not None:
         return step
-    if alert.kind is Kind.NOTICE:
+    if alert.kind is AlertKind.NOTICE:
         return NextStep.CLOSE if may_close(alert, now) else NextStep.CHECK_LATER
     if alert.repeat_at is not None and alert.repeat_at <= now:
         return _reminder(alert)
@@ -103,4 +104,4 @@ def _reminder(alert: OpenAlert) -> NextStep:
 
 def is_over(alert: OpenAlert) -> bool:
     """Return whether all calls of a hanging condition have ended. Other conditions are closed by what ends them."""
-    return alert.type is AlertType.LLM_REQUESTS_HANGING and alert.kind is Kind.CONDITION and not alert.running
+    return alert.type is AlertType.LLM_REQUESTS_HANGING and alert.kind is AlertKind.CONDITION and not alert.running

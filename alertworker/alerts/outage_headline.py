@@ -32,7 +32,7 @@ _STATES: Final = {
 class ModelOutcome(BaseModel):
     """How a model group fails, and how many of its calls were lost and saved.
 
-    ``deployments`` are those that had calls, of which ``failing`` fail.
+    ``failing`` of the ``deployments`` that had calls fail.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,7 +59,7 @@ class ModelOutcome(BaseModel):
 
 
 class OutageHeadline(BaseModel):
-    """What the headline of an outage is made of. ``subject`` is what fails. ``outcome`` is that of a model group."""
+    """The parts of an outage's headline. ``subject`` is what fails. ``outcome`` is that of a model group."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from alertworker.alerts.budget_payload import BudgetFigures
-from alertworker.alerts.catalogue import AlertType, Kind, Severity
+from alertworker.alerts.catalogue import AlertKind, AlertType, Severity
 from alertworker.alerts.message import Message, Step
 from alertworker.alerts.outage_headline import OutageHeadline
 from alertworker.alerts.tables import Chart, Table
@@ -35,18 +35,18 @@ class StoredReader:
         self.unknown.append(f"severity {stored}")
         return _SEVERITY
 
-    def kind(self, stored: object) -> Kind:
+    def kind(self, stored: object) -> AlertKind:
         """Return whether an alert is a notice or a condition. An alert of an unknown kind is closed like a notice."""
-        if isinstance(stored, str) and stored in set(Kind):
-            return Kind(stored)
+        if isinstance(stored, str) and stored in set(AlertKind):
+            return AlertKind(stored)
         self.unknown.append(f"kind {stored}")
-        return Kind.NOTICE
+        return AlertKind.NOTICE
 
     def headline_parts(self, stored: object, headline: str) -> OutageHeadline | None:
-        """Return what a headline is made of, or ``None`` if it is not known.
+        """Return the parts of a headline, or ``None`` if they are not known.
 
-        A worker of the previous version changes the headline alone. The parts that stand beside it are then out of
-        date, and make another headline.
+        A worker of the previous version changes the headline alone. The parts in the row are then out of date: they
+        make another headline.
         """
         parts = self._part(OutageHeadline, stored) if stored else None
         return parts if parts is not None and parts.text == headline else None

@@ -37,9 +37,9 @@ def judge(
 ) -> Judgement:
     """Return the judgement on a budget's new state.
 
-    A limit is notified if it is higher than the last notified one in the period. A projection is notified if nothing
-    was. The last alert is over if the limit was raised past it, or if a later period began. A period that has ended
-    notifies no channel.
+    A limit is notified if it is higher than every limit that was notified in the period. A projection is notified if no
+    limit was. The last alert is over if the limit was raised past it, or if a later period began. A period that has
+    ended notifies no channel.
     """
     over = None
     if before is not None and before.level and not before.closed and not after.level:  # the budget starts from zero

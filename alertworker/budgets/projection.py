@@ -12,7 +12,7 @@ from alertworker.text.format import read_duration
 
 #: The part of a period that must have passed before its pace is meaningful: a tenth, so 3 days of 30.
 YOUNG: Final = 10
-#: Calendar months, of which a period has at most 120.
+#: Calendar months. A period has at most 120.
 _MONTHS: Final = re.compile(r"([1-9][0-9]{0,2})mo")
 _LONGEST: Final = timedelta(days=3_660)
 

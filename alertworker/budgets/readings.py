@@ -58,6 +58,9 @@ class BudgetKey(NamedTuple):
     def name(self) -> str:
         """The scope's name in rows, alerts and the command line.
 
+        Rows keep this form: it is also in the label ``budget``, and so in operators' matchers, in the fingerprints of
+        open alerts, and in the reads of the previous version.
+
         >>> BudgetKey("tag", "nightly", "month").name, BudgetKey(BudgetScope.TEAM, "t1").name
         ('own tag month', 'team')
         """

@@ -57,7 +57,7 @@ class UserSpend:
 class UserCheck:
     """One check of a day's users.
 
-    ``before`` is the previous check, at which nothing that is notified now was true yet.
+    ``before`` is the time of the previous check. Nothing that people are notified of now was true then.
     """
 
     day: date

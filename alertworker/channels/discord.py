@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -84,7 +84,7 @@ def _fields(message: Message, room: int) -> list[dict[str, object]]:
     tables = ((title, f"```\n{cut(text, _MAX_TABLE)}\n```", False) for title, text in _CHAT.tables(message))
     facts = ((name, value, units(value) < _INLINE) for name, value in _CHAT.facts(message))
     lines = "\n".join(fit([], _CHAT.members(message), [], MAX_VALUE))
-    parts = (*tables, *facts, ("Occurrences", lines, False))  # facts matter more than single calls
-    fields = [dict[str, Any](name=name, value=value, inline=inline) for name, value, inline in parts if value]
-    kept, is_whole = take_fitting(fields, room - units("…" + CUT), lambda field: units(field["name"] + field["value"]))
+    parts = [part for part in (*tables, *facts, ("Occurrences", lines, False)) if part[1]]  # facts before single calls
+    taken, is_whole = take_fitting(parts, room - units("…" + CUT), lambda part: units(part[0] + part[1]))
+    kept: list[dict[str, object]] = [{"name": name, "value": value, "inline": inline} for name, value, inline in taken]
     return kept if is_whole and len(kept) <= MAX_FIELDS else [*kept[: MAX_FIELDS - 1], _LEFT_OUT]

@@ -1,4 +1,4 @@
-"""Markdown, of which each chat has its own dialect: strings from users, made harmless by backslashes."""
+"""Markdown in the dialects of the chats. Backslashes escape the strings from users."""
 
 from __future__ import annotations
 

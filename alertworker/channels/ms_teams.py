@@ -45,7 +45,7 @@ class Teams(HttpChannel[TeamsConfig]):
     #: Workflows have URLs of Azure Logic Apps and of Power Automate.
     hosts = ("webhook.office.com", "logic.azure.com", "api.powerplatform.com")
     litellm_service = "slack"
-    #: Without a charset Teams reads a body as UTF-16, of which 28 KB are half as much.
+    #: Without a charset Teams reads a body as UTF-16, so 28 KB hold half as many characters.
     content_type = "application/json; charset=utf-8"
     #: https://learn.microsoft.com/en-us/microsoftteams/platform/bots/how-to/rate-limit: four a second.
     pace = Pace(interval=0.25, burst=2)

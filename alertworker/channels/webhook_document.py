@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
@@ -80,7 +80,7 @@ class WebhookDocument(BaseModel):
 
 def document_of(message: Message) -> WebhookDocument:
     """Return the document of a message."""
-    fields: dict[str, Any] = message.model_dump(exclude={"type", "text", "entries", "proxy_url", "chart"})
+    fields: dict[str, object] = message.model_dump(exclude={"type", "text", "entries", "proxy_url", "chart"})
     fields["tables"] = tuple(map(_table, message.tables))
     status = _STATUS.get(message.step, "notice")
     data = AlertDocument(alert_type=message.type, status=status, **fields)

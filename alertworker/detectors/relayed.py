@@ -59,7 +59,7 @@ _BY_CALLBACK: Final = frozenset(
         AlertType.USER_SPEND_ANOMALIES,
     )
 )
-#: Types of which only some alerts are copies. A digest names only the first of its alerts.
+#: Types whose alerts may or may not be copies. A digest names only the first of its alerts.
 _IN_PART: Final = frozenset((AlertType.BUDGET_ALERTS, AlertType.USER_SPEND_THRESHOLDS))
 #: Budgets whose spend each call reports. The spend of other budgets is known once they refuse calls.
 _CALLBACK_SCOPES: Final = frozenset((BudgetScope.KEY, BudgetScope.TEAM, BudgetScope.USER, BudgetScope.ORGANIZATION))

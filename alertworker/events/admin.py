@@ -24,8 +24,8 @@ from alertworker.events.base import (
 
 #: The longest text of a relayed alert, in characters: LiteLLM's reports list every team.
 MAX_DETAILS: Final = 8_000
-#: LiteLLM's virtual keys, and provider keys of the same form. LiteLLM's short form ("sk-...abcd") does not match. Nor
-#: does "sk-" within a word ("task-management"), unless a percent-encoded character precedes it.
+#: LiteLLM's virtual keys, and provider keys of the same form. LiteLLM's short form ("sk-...abcd") does not match. The
+#: same holds for "sk-" within a word ("task-management"), unless a percent-encoded character precedes it.
 _KEY: Final = re.compile(r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))sk-[A-Za-z0-9_*-]{6,}")
 
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from alertworker.errors import AlertWorkerError
 
-#: The maximum depth of an event. pydantic's JSON parser reads 201 levels, of which a batch's own array is one.
+#: The maximum depth of an event. pydantic's JSON parser reads 201 levels, and the array of the batch is one of them.
 MAX_DEPTH: Final = 200
 #: The maximum number of brackets and separators in a body. An event with all its lists full has 80, so a batch of these
 #: has less than half of the maximum.

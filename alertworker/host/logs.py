@@ -96,6 +96,8 @@ def set_up_logs(log_format: str, level: str) -> None:
     handler.setFormatter(formatter(log_format))
     known = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     logging.basicConfig(level=known, handlers=[handler], force=True)
+    # Alembic writes a line for each of its plugins when it is imported.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
 
 

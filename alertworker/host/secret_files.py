@@ -37,8 +37,8 @@ class VariableError(AlertWorkerError):
 def read_variable(name: str, environ: Mapping[str, str]) -> tuple[str | None, str]:
     """Return a variable's value, or the content of the file in ``<name>_FILE``, and the source for display.
 
-    Whitespace around the value is removed. An empty variable counts as not set, and one that Kubernetes set for a
-    service.
+    Whitespace around the value is removed. An empty variable counts as not set. So does a variable that Kubernetes set
+    for a service.
 
     Raises:
         VariableError: both are set, the file is empty or cannot be read, or the value is not text.

@@ -12,7 +12,7 @@ from decimal import Decimal
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Final, TextIO
+from typing import Annotated, Final, TextIO
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -121,7 +121,7 @@ class SpendFile:
         return Left(count, first if first < self._before else None)
 
     @contextmanager
-    def _rest(self, cursor: str) -> Iterator[tuple[_Lines, Iterator[tuple[int, object]]]]:
+    def _rest(self, cursor: str) -> Iterator[tuple[_Lines, Iterator[tuple[int, dict[str, str] | str]]]]:
         """Open the file and yield its rows after the cursor. The file's first row has number 1."""
         if not self._path.is_file():
             raise AlertWorkerError(f"{self._path}: it is not a regular file; the import reads a file more than once")
@@ -162,13 +162,13 @@ class _Lines:
         return self._read.hexdigest()
 
 
-def _rows(path: Path, lines: Iterable[str]) -> Iterable[object]:
+def _rows(path: Path, lines: Iterable[str]) -> Iterable[dict[str, str] | str]:
     if path.suffix == ".csv":
         return _csv_rows(path, lines)
     return (line for line in lines if line.strip())
 
 
-def _csv_rows(path: Path, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+def _csv_rows(path: Path, lines: Iterable[str]) -> Iterator[dict[str, str]]:
     reader = csv.DictReader(lines)
     columns = list(reader.fieldnames or ())
     if len(columns) > len(set(columns)):
@@ -177,7 +177,7 @@ def _csv_rows(path: Path, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         yield {name: value for name, value in row.items() if value}
 
 
-def _read(path: Path, number: int, values: Any) -> Row:
+def _read(path: Path, number: int, values: dict[str, str] | str) -> Row:
     try:
         return Row.model_validate(values if isinstance(values, dict) else json.loads(values, parse_float=Decimal))
     except ValidationError as error:

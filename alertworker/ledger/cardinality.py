@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from copy import copy
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, Self, TypeVar
 
 #: The entity that stands for all values beyond a cap.
 OTHER: Final = "(other)"
@@ -15,10 +15,10 @@ MAX_FALLBACKS: Final = 1_000
 
 
 class _Sums(Protocol):
-    def add(self, other: Any, /) -> None: ...
+    def add(self, other: Self, /) -> None: ...
 
 
-_Key = TypeVar("_Key", bound=tuple[Any, ...])
+_Key = TypeVar("_Key", bound=tuple[object, ...])
 _Place = TypeVar("_Place", bound=Hashable)
 _S = TypeVar("_S", bound=_Sums)
 

@@ -112,7 +112,7 @@ class LatencySums:
 
 
 class FallbackKey(NamedTuple):
-    """A requested model group on a day, and the one that a fallback used last."""
+    """A requested model group on a day, and the model group that a fallback used last."""
 
     day: date
     asked: str

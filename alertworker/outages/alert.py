@@ -34,7 +34,7 @@ def targets(blamed: Iterable[AttemptFailed]) -> dict[Target, list[AttemptFailed]
 
 
 def lost_buckets(calls: Mapping[CallKey, CallSums]) -> dict[Target, list[int]]:
-    """Return the buckets in which calls ended without an answer that a target had failed."""
+    """Return the buckets in which calls that a target had failed ended without an answer."""
     found: dict[Target, list[int]] = {}
     for key, sums in calls.items():
         if sums.lost:
@@ -234,7 +234,7 @@ def _threshold(verdict: WindowVerdict, grade: Grade, limits: Limits) -> dict[str
 
 
 def details(events: Sequence[AttemptFailed], policy: OutagePolicy, kept: int) -> tuple[str, ...]:
-    """Return the names of failed calls, as many as the policy allows beside those that the alert names already."""
+    """Return the names of failed calls. The policy limits how many an alert names, and ``kept`` is how many it has."""
     return tuple(_detail(event) for event in events[: max(0, policy.max_details - kept)])
 
 

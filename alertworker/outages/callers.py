@@ -25,25 +25,25 @@ from alertworker.text.names import short_id
 
 _S = TypeVar("_S", bound=Subject)
 
-#: The maximum number of failing keys that count in one bucket of a deployment: the smallest hashes.
+#: The maximum number of failing keys that count in one bucket of a deployment. The smallest hashes are kept.
 MAX_KEYS: Final = 20
-#: The minimum number of keys that called the model lately. With fewer, other callers may fail, too.
+#: The minimum number of keys that called the model lately. With fewer keys, other callers might fail, too.
 MIN_KEYS: Final = 3
 #: How many days of the ledger count as lately, today included.
 LEDGER_DAYS: Final = 2
-#: From this share of failed calls on, the ledger must rule out that an outage hit calls of one key by chance.
+#: From this share of failed calls on, the ledger must rule out that an outage hit only one key's calls by chance.
 _SURE_SHARE: Final = 0.5
 #: From this share of failed calls on, the key's calls must also fail in other regions (`fails_elsewhere`).
 _MOST: Final = 0.75
-#: How sure the ledger must be, in nats: chance alone is that sure once in 8,000 times.
+#: The minimum evidence from the ledger, in nats. Chance alone reaches it once in 8,000 times.
 _MIN_SURE: Final = 9.0
-#: The evidence against the other keys' calls, in nats, up to which chance explains their failures: once in 100 times.
+#: Up to this evidence, in nats, chance explains the failures of other keys. Chance alone reaches it once in 100 times.
 _MAX_STRAY: Final = 4.6
-#: The evidence of a key's failures in other regions, in nats: chance alone reaches it once in 600 times.
+#: The minimum evidence of a key's failures in other regions, in nats. Chance alone reaches it once in 600 times.
 _MIN_ELSEWHERE: Final = 6.4
 #: The minimum number of other keys' calls that other regions answer.
 _MIN_ANSWERED: Final = 3
-#: The maximum share of a key in the model's calls. Otherwise an outage shows in its calls first.
+#: The maximum share of a key in the model's calls. An outage shows first in the calls of a key with a larger share.
 _MAX_USE: Final = 0.5
 _MAX_NAMES: Final = 5
 
@@ -59,7 +59,7 @@ class KeyRow(NamedTuple):
 
 
 class ModelUse(NamedTuple):
-    """The use of a model in the last days: how many keys called it, how often, and how often one of them did.
+    """The use of a model in the last days: its number of keys, all calls, and the calls of one of the keys.
 
     ``keys`` is exact up to `MIN_KEYS`. ``own_succeeded`` is how many calls of the one key were answered.
     """
@@ -74,7 +74,7 @@ class ModelUse(NamedTuple):
 class Suspect:
     """A key that may be the cause of failures: ``failed`` of the ``calls`` in a window, on some models.
 
-    All keys' calls are ``all_failed`` and ``calls``. ``since`` is the first bucket, and ``first_failure`` is in epoch
+    ``all_failed`` counts the failed calls of all keys. ``since`` is the first bucket, and ``first_failure`` is in epoch
     milliseconds, 0 if it is unknown.
     """
 
@@ -89,17 +89,17 @@ class Suspect:
 
     @property
     def fails_most(self) -> bool:
-        """Whether so many calls failed that the others do not show that the deployment works."""
+        """Whether too few calls succeeded to show that the deployment works."""
         return self.all_failed >= _MOST * self.calls
 
 
 def suspect(
     verdict: WindowVerdict, buckets: Sequence[Bucket], rows: Sequence[KeyRow], limits: Limits
 ) -> Suspect | None:
-    """Return the key whose calls alone explain what could be an outage, ``None`` if there is none.
+    """Return the key whose failed calls look like an outage, ``None`` if there is none.
 
-    Other keys may have stray failures: on a deployment as many as the tolerated error rate explains. These alone
-    must not be an outage.
+    Other keys may have stray failures. On a deployment the tolerated error rate must explain these. The failures of the
+    other keys alone must not be an outage.
     """
     if not verdict.crossed or verdict.is_dead or not limits.share:
         return None
@@ -135,8 +135,8 @@ def suspect(
 def is_callers_problem(found: Suspect, uses: Sequence[ModelUse]) -> bool:
     """Return whether other keys use the suspect's models enough to show that only the suspect's calls fail.
 
-    If every second call fails, or a call of another key, the suspect must also be so rare a caller that chance does not
-    explain its part in the failures: an outage hits all keys as often as they call.
+    An outage hits each key as often as the key calls. So if half of all calls failed, or a call of another key failed,
+    the suspect must also be a rare caller: chance must not explain its share of the failures.
     """
     if not all(use.keys >= MIN_KEYS and use.own_calls <= _MAX_USE * use.calls for use in uses):
         return False
@@ -152,8 +152,8 @@ def fails_elsewhere(
     """Return whether the suspect's calls also fail in regions that answer the calls of other keys.
 
     ``buckets`` are those of its models, and ``rows`` are its failures. A deployment counts from the bucket of the key's
-    first failure on, and only if it answered a call since. Which key's calls were answered there is unknown, so all
-    answered calls of the key that the ledger knows are subtracted.
+    first failure on, and only if it answered a call since. The buckets do not show which key's calls were answered. So
+    the key's answered calls in the ledger are all subtracted.
     """
     places = {(row.provider, row.region) for row in buckets if row.deployment_id in found.deployments}
     near = {row.deployment_id for row in buckets if (row.provider, row.region) in places}

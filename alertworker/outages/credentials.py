@@ -38,7 +38,7 @@ _HARM_SHARE: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class CredentialState:
-    """The state of a credential: the rank of its grade or 0, until when all is over, and its last success.
+    """The state of a credential: the rank of its grade or 0, the end of its last condition, and its last success.
 
     ``last_success`` is the start of a bucket. It is 0 if the producers do not report which credential succeeded.
     """
@@ -67,7 +67,7 @@ class Refusals:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A credential's refusals since its last success, and how calls ended that its deployments failed meanwhile.
+    """A credential's refusals since its last success, and how the calls ended that its deployments failed since.
 
     ``alone`` are the models that no other credential serves. A call is counted once in ``calls``, and once for each
     deployment that failed it in ``by_deployment``.
@@ -83,8 +83,8 @@ class Report:
 def judge_credential(rows: Sequence[Refusals], limits: Limits) -> WindowVerdict | None:
     """Return the verdict on a credential's refused calls since its last success, ``None`` if they are too few.
 
-    No call succeeded meanwhile, so as many calls as a minor outage needs are evidence. Fewer are enough if they prove
-    it: the outage of a deployment has its stray failures, too, and must not come first.
+    No call succeeded since, so as many calls as a minor outage needs are evidence. Fewer calls are enough if they are
+    evidence by themselves. Otherwise the outage of a deployment, which counts other failures, too, could come first.
     """
     verdict = _verdict(rows)
     proves = verdict.failed >= limits.minor or is_evident(verdict.failed, verdict.calls, limits.tolerated)
@@ -92,7 +92,7 @@ def judge_credential(rows: Sequence[Refusals], limits: Limits) -> WindowVerdict 
 
 
 def _verdict(rows: Sequence[Refusals]) -> WindowVerdict:
-    """Return the sums of refused calls. Without any, nothing has crossed a threshold."""
+    """Return the sums of refused calls. Without refused calls no threshold is crossed."""
     if not rows:
         return WindowVerdict()
     causes = {UNAUTHORIZED: sum(row.unauthorized for row in rows), FORBIDDEN: sum(row.forbidden for row in rows)}
@@ -126,7 +126,7 @@ def unserved_models(rows: Iterable[Refusals], calls: Mapping[str, Calls]) -> tup
 def grade_of(verdict: WindowVerdict, report: Report) -> Grade:
     """Return the grade: High if users lost calls, or if no other credential serves one of the models.
 
-    The calls of one deployment are enough, as they are for its outage, which the credential inhibits.
+    The calls of one deployment are enough, as they are for the deployment's outage, which this alert inhibits.
     """
     refused = {"": verdict.failed} | {name: failed for name, (failed, _) in verdict.failures.items()}
     calls = {"": report.calls, **report.by_deployment}

@@ -19,12 +19,13 @@ NO_TRAFFIC_SECONDS: Final = 900
 DEAD_LASTS: Final = timedelta(hours=24)
 #: How strong the proof of a recovery must be, in nats: chance alone reaches it once in 600 times.
 _MIN_PROOF: Final = 6.4
-#: How often chance may end an outage that continues: after each failure the successes that follow may look like the
-#: end, so the more calls fail in this time, the stronger the proof must be.
+#: Chance may end an outage that continues once in this time. After each failure the successes that follow may look like
+#: the end. So the more calls fail in this time, the stronger the proof must be.
 _ONCE_IN: Final = timedelta(days=1)
 #: From this number of calls on, the end allows for the error of the measured rate.
 _MANY: Final = 200
-#: The bounds of an outage's error rate. A lower rate is hardly an outage. At the upper one a single success ends it.
+#: The bounds of an outage's error rate. Below the lower bound there is hardly an outage. At the upper bound one success
+#: ends the outage.
 _LEAST, _MOST = 0.1, 0.999
 
 
@@ -46,10 +47,10 @@ def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int, 
     """Return the end of an outage, ``None`` if it continues.
 
     The outage began at the epoch second ``since``. ``until`` is a bucket's start, and all events from before it have
-    arrived. ``buckets`` are those since `lookback`, or of the last ``reach`` seconds if that is more. An outage is over
-    if calls succeed again and the last window alone is not an outage. With a minimum share, the successes must also be
-    too many for the outage's error rate: one is enough if every call failed, about 50 are needed if 15 % failed.
-    Without any call the end is unknown.
+    arrived. ``buckets`` are those of the last `lookback` seconds, or of the last ``reach`` seconds if that is more. An
+    outage is over if calls succeed again and the last window alone is not an outage. With a minimum share, the
+    successes must also be too many for the outage's error rate. One success is enough if every call failed. About 50
+    are needed if 15 % failed. Without any call the end is unknown.
     """
     rows = [row for row in buckets if row.start >= until - max(reach, lookback(limits))]
     if not any(row.start >= until - lookback(limits) for row in rows):
@@ -85,10 +86,11 @@ def may_have_recovered(buckets: Iterable[Bucket], limits: Limits) -> bool:
 
 
 def still_fails(buckets: Iterable[Bucket], limits: Limits, *, after: float) -> bool:
-    """Return whether an outage holds by all calls that are known, although more may come.
+    """Return whether the calls that are known so far show that an outage continues.
 
-    A call must have failed after the epoch second ``after``. The calls since then must not even suggest a recovery:
-    half of the proof of one is enough, and so is the latest call, if most calls failed before.
+    A call must have failed after the epoch second ``after``. The calls since then must not even suggest a recovery.
+    Half of the proof of a recovery suggests one. If most calls failed before, one success after the last failure
+    suggests one, too.
     """
     rows = sorted(buckets, key=lambda row: (row.start, row.deployment_id))
     last_failure = max((row.last_failure for row in rows), default=0)
@@ -126,7 +128,7 @@ class _Stretch:
 
     @property
     def proof(self) -> float:
-        """How strong the proof of the end must be, in nats. After an outage without any success, one is enough."""
+        """How strong the proof of the end must be, in nats. One success ends an outage that had none."""
         if self.failed == self.calls:
             return _MIN_PROOF
         failures = self.failed * _ONCE_IN.total_seconds() / max(LONG_SECONDS, self.seconds)
@@ -135,9 +137,9 @@ class _Stretch:
     def recovery(self, limits: Limits, *, enough: float = _MIN_PROOF) -> tuple[int, float]:
         """Return the epoch second from which the calls suggest a recovery, and how strongly, in nats.
 
-        It is a cumulative sum of log-likelihood ratios (CUSUM), kept between 0 and ``enough``: how much better a
-        healthy error rate explains the calls than the outage's error rate. So calls before the last failures neither
-        delay the end nor cause it. The recovery begins where the sum last left 0.
+        The strength is a cumulative sum of log-likelihood ratios (CUSUM), kept between 0 and ``enough``. It measures
+        how much better a healthy error rate explains the calls than the outage's error rate. So calls before the last
+        failures neither delay the end nor cause it. The recovery begins where the sum last left 0.
         """
         if not self.share:  # a success and no failure for the whole lookback
             return next((row.start for row in self.rows if row.succeeded), 0), enough

@@ -1,9 +1,9 @@
 """Evidence: whether failed calls prove an outage, or are what a healthy deployment shows by chance.
 
 A healthy deployment fails a call with a probability of at most the tolerated error rate *p0*. The chance to see *k* or
-more failures among *n* independent calls is then at most ``exp(-n * D(k/n || p0))`` (Chernoff's bound), with the
-Kullback-Leibler divergence *D*. `MIN_EVIDENCE` of 18 bounds it by 1.5e-8 for one look at one window, as docs/adr/0011
-explains.
+more failures among *n* independent calls is then at most ``exp(-n * D(k/n || p0))``, with the Kullback-Leibler
+divergence *D* (Chernoff's bound). `MIN_EVIDENCE` is 18, so the chance is at most 1.5e-8 each time a window is judged,
+as docs/adr/0011 explains.
 
 The verdict depends on the sums alone: no baseline is learned, so the order in which batches arrive does not matter.
 """
@@ -15,7 +15,7 @@ from typing import Final
 
 #: The least evidence, in nats, for an outage.
 MIN_EVIDENCE: Final = 18.0
-#: How much stronger, in nats, the evidence must be of an outage that began earlier than with its newest failures.
+#: How much stronger, in nats, the evidence of a long outage must be than the evidence of its newest failures alone.
 CLEARLY: Final = 1.0
 #: The error rate that a healthy deployment may have.
 TOLERATED: Final = 0.01

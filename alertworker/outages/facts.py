@@ -62,7 +62,7 @@ class Totals:
 
 
 def titles_of(names: Mapping[str, str], events: Iterable[AttemptFailed] = ()) -> dict[str, str]:
-    """Return what deployments are, by id: by their failed calls, else by their known ``names``, with the id after it.
+    """Return the titles of deployments by id, from their failed calls, else from their known ``names``.
 
     >>> titles_of({"3f" * 32: "openai/gpt-4o-mini in eastus"})["3f" * 32]
     'openai/gpt-4o-mini in eastus (3f3f3f3f…)'
@@ -119,7 +119,7 @@ def spell_calls(calls: Calls, most: int | None = MAX_NAMES, *, is_over: bool = F
 
 
 def spell_threshold(threshold: int, limits: Limits) -> str:
-    """Return from which number and share of failed calls on there is an outage.
+    """Return the number and the share of failed calls that make an outage.
 
     >>> spell_threshold(5, Limits(60, 5, 10, share=0.1)), spell_threshold(5, Limits(60, 5, 10))
     ('5 failed calls that are 10 % of the calls', '5 failed calls in 1 min')

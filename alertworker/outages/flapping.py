@@ -19,7 +19,7 @@ from alertworker.text.format import spell
 
 _A = TypeVar("_A", bound=Alert | Subject)
 
-#: A target flaps from this many outages on that begin within this many seconds.
+#: A target flaps if at least this many of its outages began within this many seconds.
 _FROM: Final = 3
 _WITHIN: Final = 3_600
 #: A flapping condition ends after this many seconds without an outage.
@@ -58,7 +58,7 @@ def has_ended(outage: Outage, until: int) -> bool:
 
 
 def has_recovered(outage: Outage, until: int) -> bool:
-    """Return whether a flapping target had no outage for so long that a reminder would surprise."""
+    """Return whether a flapping target had no outage for so long that a reminder would be wrong."""
     return outage.is_up and until - outage.stretches[-1].end >= _WELL
 
 
@@ -81,7 +81,7 @@ def describe(alert: _A, outage: Outage, *, until: int) -> _A:
 def spell_stretches(stretches: Sequence[Stretch], *, until: int, is_up: bool) -> str:
     """Return how often a target failed, within which time, and for how long, until the epoch second ``until``.
 
-    Of a target that failed more often than is stored, only the newest outages are known.
+    Only the newest outages are stored, so of a target that failed more often the text says "at least".
     """
     *ended, last = stretches
     end = last.end if is_up else max(last.start, until)

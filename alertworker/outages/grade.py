@@ -69,8 +69,8 @@ def grade(verdict: WindowVerdict, lost: int, limits: Limits) -> Grade | None:
 def lost_until(verdict: WindowVerdict, limits: Limits) -> int:
     """Return the epoch second before which lost calls count for the grade of a verdict.
 
-    They are compared with the calls of its stretch. A call ends some time after its last failed attempt, so those that
-    end within a window after the stretch count, too.
+    Lost calls are compared with the calls of the verdict's stretch. A call ends some time after its last failed
+    attempt. So calls that end within a window after the stretch count, too.
     """
     return verdict.until + limits.span
 
@@ -84,5 +84,5 @@ def _is_rate_limited(verdict: WindowVerdict, limits: Limits) -> bool:
 
 
 def hurts_users(lost: int, calls: int, limits: Limits) -> bool:
-    """Return whether calls that users lost are so many of all calls that they are hurt, and more than chance."""
+    """Return whether lost calls hurt users: they are a large share of all calls, and more than chance explains."""
     return lost >= HARM and lost >= _HARM_SHARE * calls and is_evident(lost, calls, limits.tolerated)

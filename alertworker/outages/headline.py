@@ -1,4 +1,4 @@
-"""The headlines of outages' alerts: set from their parts, and changed by part."""
+"""The headlines of outages' alerts, which are made of parts. Each part can be changed alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def with_headline(alert: _A, parts: OutageHeadline) -> _A:
 def with_grade(alert: _A, target: Target, labels: Mapping[str, str], *, is_major: bool) -> _A:
     """Return an outage of a deployment or region with its grade in the headline.
 
-    An alert that the previous version has written is named by its ``labels``.
+    The ``labels`` name the target of an alert that the previous version wrote.
     """
     parts = alert.headline_parts
     if parts is None:

@@ -12,8 +12,8 @@ from alertworker.alerts.suppression import TIMED, SuppressionReason
 from alertworker.outages.verdict import count_by_deployment
 from alertworker.outages.windows import Bucket, Calls
 
-#: How long an outage is held back after its newest failed call, when it opens or its silence or time interval ends. A
-#: model needs more calls to be judged, and failures in a silence do not count for it.
+#: How long an outage waits after its newest failed call, when it opens, or when its silence or time interval ends. In
+#: that time an outage of the model may be found. That needs more calls, and failures in a silence do not count.
 _HOLD: Final = timedelta(seconds=30)
 #: How long after its newest failed call an outage may wait for the ends of its calls, when it opens.
 _RISE: Final = timedelta(seconds=10)
@@ -48,7 +48,7 @@ def rising_until(alert: OpenAlert, *, now: datetime) -> datetime | None:
 
 
 def may_rise(calls: Calls) -> bool:
-    """Return whether all failed calls of an outage that have ended were lost. Then users may be harmed in a moment.
+    """Return whether all failed calls of an outage that have ended were lost. Then the outage may soon hurt users.
 
     >>> may_rise(Calls(lost={"search": 2})), may_rise(Calls(0, 1, {"search": 2})), may_rise(Calls())
     (True, False, False)
@@ -68,6 +68,6 @@ def most_fail(buckets: Iterable[Bucket]) -> bool:
 
 
 def _waits_until(alert: OpenAlert, reason: SuppressionReason) -> datetime | None:
-    """Return until when an alert waits for a reason, as its row says."""
+    """Return until when an alert waits for a reason, from the alert's row."""
     suppression = alert.suppression
     return suppression.until if suppression is not None and suppression.reason is reason else None

@@ -1,7 +1,8 @@
-"""Outages of model groups: most deployments of a model do not answer as they should, or users get no answer. Pure.
+"""Outages of model groups: most deployments of a model fail, or users get no answer. Pure.
 
 A model group is judged like a deployment, with the calls of all its deployments (`OutagePolicy.model`). It must have at
-least two deployments that had calls. The outage of a model's only deployment says the same, so it is the only message.
+least two deployments that had calls. If a model has one deployment, the outage of that deployment says the same and is
+the only message.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from alertworker.outages.grade import Grade
 from alertworker.outages.verdict import WindowVerdict, count_by_deployment, is_dead, judge
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, without_refusals
 
-#: The cause of calls that failed for users, whatever failed their attempts.
+#: The cause of calls that failed for users, for any cause of their failed attempts.
 _NO_ANSWER: Final = "no answer"
 
 
@@ -52,7 +53,7 @@ class JudgedModel:
     def places(self) -> frozenset[tuple[str, str]]:
         """The provider and region of each deployment that fails since the outage began.
 
-        Stray failures of others do not count, unless no deployment has more.
+        Deployments with only stray failures count if there are no others.
         """
         counted = count_by_deployment(self._stretch)
         named = self._failing or set(counted)
@@ -99,10 +100,10 @@ def judge_dead_model(buckets: Sequence[Bucket], limits: Limits) -> WindowVerdict
 
 
 def is_outage_without(judged: JudgedModel, refused: Collection[str], limits: Limits) -> bool:
-    """Return whether a model has an outage, or one of its deployments, beside the refused calls of some deployments.
+    """Return whether a model or a deployment of it has an outage, even without the refused calls of some deployments.
 
-    Lost calls that such a deployment failed first are its own. So are those that found no deployment, if no other
-    deployment failed a call.
+    Lost calls that such a deployment failed first do not count. Lost calls that found no deployment do not count
+    either, unless another deployment failed a call.
     """
     rest = [without_refusals(row) if row.deployment_id in refused else row for row in judged.buckets]
     explained = {*refused, ""} if all(row.deployment_id in refused for row in rest if row.failed) else {*refused}
@@ -120,8 +121,8 @@ def model_ended(
 ) -> Ending | None:
     """Return how a model's outage ended, ``None`` if it continues.
 
-    It continues while two of its deployments fail, so that these are not reported one by one. The last
-    deployment that fails is its own outage.
+    It continues while two of its deployments fail, so that these are not reported one by one. The last deployment that
+    still fails has an outage of its own.
     """
     last = until - limits.span
     rows, own = [row for row in buckets if row.start >= last], [one for one in calls if one.bucket >= last]
@@ -132,19 +133,19 @@ def model_ended(
     others = [row for row in buckets if row.deployment_id != worst]
     if buckets and not others:
         return None
-    # A deployment that answered all the time shows no recovery of those that failed.
+    # A deployment that answered throughout does not show that those that failed have recovered.
     failing = {name for name, own in _by_name(others).items() if _has_failed(own)}
     others = [row for row in others if row.deployment_id in failing] or others
     ending = ended(others, limits.single, since=since, until=until)
     if ending is None or ending.how is not End.RECOVERED:
         return ending
-    # Deployments that failed no call show no recovery: the last lost call does, if there was one.
+    # Deployments that failed no call show no recovery. The end of the last lost call does, if there was one.
     lost = max((one.bucket for one in calls if one.lost and one.deployment_id != worst), default=0)
     return ending._replace(at=max(ending.at, min(lost + WINDOW_SECONDS, until)))
 
 
 def model_recovered_at(buckets: Sequence[Bucket], limits: Limits) -> int:
-    """Return the epoch second from which a model's deployments recovered, all but the worst; 0 if that is unknown.
+    """Return the epoch second at which all of a model's deployments but the worst had recovered; 0 if that is unknown.
 
     ``buckets`` are all since the outage began. Failures of a deployment whose own outage has ended count, too.
     """
@@ -183,7 +184,8 @@ def _has_failed(buckets: Iterable[Bucket]) -> bool:
 def _judge_lost(buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits) -> WindowVerdict:
     """Return the verdict on the calls that failed for users.
 
-    Lost calls that one deployment failed first are its own outage. So those of the worst deployment do not count.
+    Lost calls that one deployment failed first belong to that deployment's outage. So those of the worst deployment do
+    not count.
     """
     lost = Counter[str]()
     for one in calls:

@@ -22,7 +22,7 @@ from alertworker.outages.windows import Bucket, Calls, OutagePolicy
 _S = TypeVar("_S", bound=Subject)
 _A = TypeVar("_A", bound=Alert | Subject)
 
-#: The minimum share of failed calls of a model that is down. With a smaller share its deployments still answer many.
+#: The minimum share of failed calls of a model that is down. With a smaller share, deployments still answer many calls.
 _DOWN_SHARE: Final = 0.5
 
 
@@ -135,8 +135,8 @@ def _counted(alert: _A, calls: Calls) -> _A:
 def _labels(judged: JudgedModel) -> dict[str, str]:
     """Return further labels: the provider and region, if all failing deployments have the same.
 
-    Then the outage of that region explains the model's. Workers of the previous version read the label ``deployment``
-    of every such alert, so it is present and empty.
+    The outage of that region then explains the outage of the model. Workers of the previous version read the label
+    ``deployment`` of every such alert, so it is present and empty.
     """
     labels = {"deployment": ""}
     if len(judged.places) == 1:

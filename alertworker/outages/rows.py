@@ -1,6 +1,6 @@
 """The rows of windows: sums of calls on deployments, of the causes of failures, and of how failed calls ended.
 
-Further rows name the callers whose calls failed, and the provider's key that was refused.
+Other rows have the callers whose calls failed, and the provider's keys that were refused.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ class CallSums:
 class CauseSums:
     """How many calls failed by one cause. ``first_failure`` and ``last_failure`` are in epoch milliseconds.
 
-    ``attempts`` counts a call that is retried on the deployment once, if its producer marks the first failure.
+    If the producer marks the first failure, ``attempts`` counts a call once, however often it is retried on the
+    deployment.
     """
 
     attempts: int = 0

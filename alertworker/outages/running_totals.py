@@ -40,8 +40,8 @@ class RunningTotals:
     def is_outage(self, first: int, last: int, limits: Limits) -> bool:
         """Return whether the calls of a stretch are an outage by their counts, their share and the evidence.
 
-        It must be clearly stronger evidence than its newest failures alone, if these are too few for an outage:
-        otherwise the failures before may be strays. Without a minimum share the counts alone decide.
+        If the newest failures are too few for an outage, the evidence of the whole stretch must be clearly stronger
+        than theirs. Otherwise the failures before may be strays. Without a minimum share the counts alone decide.
         """
         failed, calls = self.failed_within(first, last), self.calls(first, last)
         if failed < limits.minor or calls < limits.traffic or failed < limits.share * calls:

@@ -1,7 +1,8 @@
 """Outages at little traffic, whose errors are too rare for a window of `LONG_SECONDS`. Pure.
 
-If 15 % of a deployment's calls fail, an outage needs about 65 calls. With three calls a minute these take 22 minutes.
-So a stretch may be as long as `SPARSE_SECONDS` if it ends with little traffic. The evidence decides, as in `verdict`.
+If 15 % of a deployment's calls fail, the proof of an outage needs about 65 calls. At three calls a minute these take 22
+minutes. So a stretch may be as long as `SPARSE_SECONDS` if it ends with little traffic. The evidence decides, as in
+`verdict`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from alertworker.outages.windows import LONG_SECONDS, WINDOW_SECONDS, Bucket, Li
 
 #: The length of the longest stretch, in seconds.
 SPARSE_SECONDS: Final = 3_600
-#: The maximum number of calls within `LONG_SECONDS` at little traffic. With more, these are enough to prove an outage.
+#: The maximum number of calls within `LONG_SECONDS` at little traffic. More calls are enough to prove an outage.
 _FEW: Final = 200
 
 
@@ -29,7 +30,7 @@ def judge_any(buckets: Sequence[Bucket], limits: Limits) -> WindowVerdict:
 def judge_sparse(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
     """Return the verdict on the worst stretch that ends with little traffic: the most failures, then the earliest.
 
-    Only deployments are judged. By LiteLLM's counts alone nothing is judged by the hour.
+    Only deployments are judged, and only with a minimum share: LiteLLM's counts alone are for a short window.
     """
     if not limits.share or limits.deployments > 1:
         return WindowVerdict()
@@ -57,7 +58,8 @@ def judge_sparse(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
 def may_be_sparse(buckets: Iterable[Bucket], *, since: int, end: int) -> bool:
     """Return whether a failure from the epoch second ``since`` on may end a stretch at little traffic.
 
-    ``buckets`` are those from `LONG_SECONDS` before ``since`` until ``end``. If calls go on then, later ones may.
+    ``buckets`` are those from `LONG_SECONDS` before ``since`` until ``end``. If calls go on after ``end``, later
+    failures may do so.
     """
     rows = sorted(buckets, key=lambda bucket: bucket.start)
     starts = sorted({row.start for row in rows})

@@ -74,7 +74,7 @@ class OutageSums:
         self._window(event)  # causes are read with the row of their bucket
         named = _cause(event)
         if named is None or event.first_on_deployment is False:
-            return  # a call that is retried on a deployment is one failed call
+            return  # a call that is retried on a deployment counts as one failed call
         key = CauseKey(*_window_key(event), named)
         sums = self.causes.setdefault(key, CauseSums())
         sums.attempts += 1

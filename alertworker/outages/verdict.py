@@ -22,7 +22,7 @@ from alertworker.outages.windows import Bucket, Limits, calls_before
 DEAD_REACH: Final = 6 * 3_600
 #: The minimum time between the first and the last failure of a dead target, in seconds.
 _DEAD_SECONDS: Final = 60
-#: Rate limits have a break if calls succeed for longer than this, in seconds.
+#: Rate limits have a break if calls succeed for longer than this, in seconds, and no rate limit is reported.
 _BREAK_SECONDS: Final = 60
 #: The cause of failures by rate limits.
 RATE_LIMIT: Final = "429"
@@ -80,7 +80,7 @@ def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
 
 
 def worst_from(rows: Sequence[Bucket], stretches: Sequence[tuple[int, int]], limits: Limits) -> WindowVerdict:
-    """Return the verdict on the first of two stretches, which begins with the second one, the earliest."""
+    """Return the verdict on the worst stretch, with the start of the earliest one."""
     worst, earliest = (_within(rows, *stretch, limits) for stretch in stretches)
     return replace(worst, since=earliest.since, first_failure=earliest.first_failure)
 
@@ -97,8 +97,8 @@ def _within(rows: Sequence[Bucket], begin: int, end: int, limits: Limits) -> Win
 def may_be_dead(buckets: Iterable[Bucket], verdict: WindowVerdict, limits: Limits) -> bool:
     """Return whether a target may be dead by the buckets of its windows: no call succeeded after the last failure.
 
-    If the windows are an outage already, no call may have succeeded within the longest window before it, either.
-    Successes before that do not count, so the result does not depend on how events were cut into batches.
+    If the windows are an outage already, no call may have succeeded within the longest window before the outage,
+    either. Earlier successes do not count, so the result does not depend on how events were cut into batches.
     """
     rows = list(buckets)
     failed = max((row.last_failure or row.start * 1_000 for row in rows if row.failed), default=0)
@@ -115,7 +115,7 @@ def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
     """
     rows = sorted(buckets, key=lambda bucket: (bucket.start, bucket.deployment_id))
     success = max((row.last_success for row in rows), default=0)
-    # How many calls of the last success' own bucket failed after it is unknown, so they are left out.
+    # The bucket of the last success does not show how many of its calls failed later, so its failures are left out.
     since = [row for row in rows if row.failed and row.last_failure > success and row.failed_since >= success]
     if not since or (limits.deployments > 1 and not limits.most):
         return None
@@ -165,10 +165,10 @@ class _Sums:
         return limits.deployments == 1 or self._is_spread(first, last)
 
     def _is_spread(self, first: int, last: int) -> bool:
-        """Return whether enough deployments fail a stretch, of a model most of them, and different calls prove it.
+        """Return whether enough deployments fail in a stretch: of a model most of them. Different calls must prove it.
 
-        A call that is retried fails on several deployments of its model. So of each model only the deployment with the
-        most failed calls counts as evidence.
+        A call that is retried fails on several deployments of its model. So only one deployment of each model counts as
+        evidence: the one with the most failed calls.
         """
         limits, failing, distinct = self._limits, 0, dict[str, tuple[int, int]]()
         answering = limits.answering
@@ -187,7 +187,7 @@ class _Sums:
         return failed >= limits.minor and calls >= limits.traffic and is_evident(failed, calls, limits.tolerated)
 
     def _fails(self, failed: int, calls: int) -> bool:
-        """Return whether one of several deployments fails. If most of a model do, chance must be unlikely for each."""
+        """Return whether one of several deployments fails. Of a model, chance must be unlikely for each."""
         limits = self._limits
         if failed < self._least or failed < limits.share * calls:
             return False

@@ -1,12 +1,12 @@
 """Windows: the sums of calls by event time, and the limits from which failed calls are an outage.
 
-Pure. The verdict is a function of the sums alone, so it does not depend on how events were cut into batches, nor on the
-order of batches. Sums are kept in buckets of `WINDOW_SECONDS`. A window is as many buckets as the configured time can
-overlap (`Limits.span`), so it misses no burst that fits into that time.
+Pure. The verdict is a function of the sums alone. So neither the order of batches nor how events were cut into them
+changes it. Sums are kept in buckets of `WINDOW_SECONDS`. A window is as many buckets as the configured time can overlap
+(`Limits.span`), so it misses no burst that fits into that time.
 
-An outage needs the counts of LiteLLM's settings. With a minimum share the counts are not enough: the failures must also
-be that share of the calls, and more than chance explains (`evidence`). For errors that are too rare for the short
-window, `LONG_SECONDS` are judged, too. A deployment on which no call succeeds is judged by `verdict.is_dead`.
+An outage needs at least the counts of LiteLLM's settings. With a minimum share, the failures must also be that share of
+the calls, and more than chance explains (`evidence`). For errors that are too rare for the short window, `LONG_SECONDS`
+are judged, too. A deployment on which no call succeeds is judged by `verdict.is_dead`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from alertworker.outages.evidence import TOLERATED
 WINDOW_SECONDS: Final = 10
 #: The length of the long window, in seconds.
 LONG_SECONDS: Final = 900
-#: The part of `Outage.state` that is the rank, and the bits that stand beside it.
+#: The bits of `Outage.state`: first those of the rank, then the flags.
 _RANK: Final = 7
 _DEAD, _FLAPPING, _UP = 8, 16, 32
 #: HTTP statuses that count as failures of the deployment. All 5xx count, too.
 _STATUSES: Final = frozenset({401, 403, 404, 408, 429})
 _SERVER_ERRORS: Final = range(500, 600)
-#: How the class of the error begins that LiteLLM's router raises when no deployment of a model group is available.
+#: The start of the error class that LiteLLM's router reports when no deployment of a model group is available.
 NO_DEPLOYMENTS: Final = "RouterRateLimit"
 #: The causes by which a provider refuses a credential.
 UNAUTHORIZED: Final = "401"
@@ -44,8 +44,8 @@ class Limits:
     ``minor`` and ``major`` are minimum counts of failed calls. ``share`` is the minimum share of failed calls (0 to 1).
     0 means that the counts alone decide, as in LiteLLM. ``tolerated`` is the error rate up to which failures may be
     chance. ``traffic`` is the minimum number of calls. ``deployments`` is the minimum number of failing deployments: 2
-    for a region or a model group. With ``most`` these must be more than those that answer normally: a model group.
-    ``answering`` is how many answer beside those that are judged.
+    for a region or a model group. With ``most``, as for a model group, more deployments must fail than answer normally.
+    ``answering`` is how many deployments answer that are not among those that are judged.
     """
 
     seconds: int
@@ -73,7 +73,7 @@ class Limits:
         """The window's length in seconds: ``seconds`` rounded up to whole buckets, and one bucket more.
 
         Failures within ``seconds`` of each other always count together. Failures that are ``span`` or more apart never
-        do. In between, the edges of the buckets decide: the tolerance is less than `WINDOW_SECONDS` if ``seconds`` is
+        do. In between, the edges of the buckets decide. This tolerance is less than `WINDOW_SECONDS` if ``seconds`` is
         a multiple of it, else less than twice that.
 
         >>> Limits(seconds=60, minor=5, major=10).span, Limits(seconds=15, minor=5, major=10).span
@@ -176,8 +176,8 @@ class Bucket:
     """One deployment's sums over the `WINDOW_SECONDS` from epoch second ``start`` on.
 
     ``causes`` counts failed calls by cause. ``last_success`` and ``last_failure`` are epoch milliseconds, 0 for never.
-    So is ``first_failure``, 0 if it is unknown, too. ``model`` is the model group; rows of the previous version have
-    none.
+    So is ``first_failure``, which is also 0 if it is unknown. ``model`` is the model group; rows of the previous
+    version have none.
     """
 
     start: int
@@ -210,7 +210,8 @@ def without_refusals(row: Bucket) -> Bucket:
 def calls_before(rows: Sequence[Bucket]) -> int:
     """Return how many calls of one bucket succeeded before its first failure, as far as its sums show.
 
-    They are none of an outage's calls. If a deployment's call succeeded after the first failure, all its calls count.
+    These calls came before the outage. If a deployment's call succeeded after the first failure, all its calls in the
+    bucket count for the outage.
     """
     first = min((row.failed_since for row in rows if row.failed), default=None)
     if first is None:
@@ -232,7 +233,7 @@ class Calls:
         return Calls(self.by_fallback + other.by_fallback, self.by_retry + other.by_retry, lost)
 
     def at_least(self, other: Calls) -> Calls:
-        """Return the higher number of each: both count the same calls, and each may lack some."""
+        """Return the higher of each two numbers. Both count the same calls, and each may lack some."""
         lost = Counter(self.lost) | Counter(other.lost)
         return Calls(max(self.by_fallback, other.by_fallback), max(self.by_retry, other.by_retry), lost)
 
@@ -240,7 +241,7 @@ class Calls:
 def cause(error_class: str, status: int | None, origin: Origin) -> str | None:
     """Return the cause of a failed attempt, ``None`` if the deployment is not to blame.
 
-    The origin decides first: a provider's 401 counts although LiteLLM raises ``BadRequestError`` for it. A caller's
+    The origin decides first. A provider's 401 counts, although LiteLLM raises ``BadRequestError`` for it. A caller's
     mistake does not count.
     """
     if origin is not Origin.PROVIDER:

@@ -24,7 +24,7 @@ from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 
 #: The maximum number of reported budgets, and of entities with a configured budget, that one transaction judges. Each
-#: may raise or resolve an alert. That takes about 3 ms, and other transactions wait meanwhile.
+#: may raise or resolve an alert. That takes about 3 ms, in which other transactions wait.
 PIECE: Final = 500
 
 

@@ -25,7 +25,8 @@ from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, Transaction
 from alertworker.text.format import spell
 
-#: How long no failures may point to a key alone before its problem is over. Single failures of it do not count.
+#: A key's problem is over if no failures pointed to the key alone for this long. Single failures of the key do not
+#: count.
 QUIET: Final = timedelta(minutes=15)
 _PROBLEMS: Final = frozenset({AlertType.CALLER_ERRORS})
 
@@ -117,7 +118,7 @@ class CallerProblems:
         return [event for event in blamed if event.key_hash == key_hash and event.deployment_id in deployments]
 
     def _keys_of_outages(self) -> set[str]:
-        """Return the keys that are part of an outage now and no suspects."""
+        """Return the keys that are part of an outage now and are not suspects."""
         keys = {
             row.key_hash
             for target, verdict in sorted(self._outages.items())

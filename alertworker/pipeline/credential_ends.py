@@ -64,7 +64,7 @@ def _ends(
     rows: Mapping[CredentialKey, Sequence[Refusals]],
     until: int,
 ) -> dict[CredentialKey, End]:
-    """Return how credentials ended, of those that did."""
+    """Return the ends of the credentials' conditions that are over."""
     names = {row.deployment_id for own in rows.values() for row in own}
     first = min((row.since for own in rows.values() for row in own), default=0)
     successes = tx.credentials.last_successes(sorted(names), start=first) if names else {}

@@ -1,4 +1,4 @@
-"""Reads refused credentials from the store: as many statements for many of them as for one."""
+"""Reads refused credentials from the store. The number of statements does not depend on the number of credentials."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alertworker.ports import Transaction
 def read_reports(
     tx: Transaction, states: Mapping[CredentialKey, CredentialState], at: Mapping[CredentialKey, datetime]
 ) -> dict[CredentialKey, Report]:
-    """Return what is known of refusals since each credential's last success, within the reach of the dead rule."""
+    """Return the reports on refusals since each credential's last success, within the reach of the dead rule."""
     starts = {key: max(state.over_until, bucket_of(at[key].timestamp()) - DEAD_REACH) for key, state in states.items()}
     since = {key: max(start, states[key].last_success + WINDOW_SECONDS) for key, start in starts.items()}
     rows = tx.credentials.refusals(since)
@@ -33,12 +33,12 @@ def read_reports(
 
 
 def reports_since(tx: Transaction, starts: Mapping[CredentialKey, int]) -> dict[CredentialKey, Report]:
-    """Return what is known of each credential's refusals from its own epoch second on."""
+    """Return the reports on each credential's refusals since its own epoch second."""
     return _reports(tx, tx.credentials.refusals(starts))
 
 
 def _reports(tx: Transaction, refusals: Mapping[CredentialKey, Sequence[Refusals]]) -> dict[CredentialKey, Report]:
-    """Return the refusals with how calls ended that the deployments failed meanwhile.
+    """Return the refusals, and how the calls ended that their deployments failed since.
 
     A call that is retried on several deployments of a credential counts once. A call that found no deployment counts if
     no other credential serves its model.

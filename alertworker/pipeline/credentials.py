@@ -42,7 +42,9 @@ def judge_credentials(context: BatchContext) -> None:
 
 
 def count_credentials(context: BatchContext) -> int:
-    """Return the number of credentials that the batch may raise an alert about, those of lost calls left out."""
+    """Return the number of refused credentials that the batch may raise an alert about. Those of lost calls do not
+    count.
+    """
     return len({key[:2] for key in context.folded.outages.refusals})
 
 

@@ -148,8 +148,9 @@ def _inhibitor(alert: OpenAlert | None) -> str | None:
 def _lasts(outage: Outage, buckets: Sequence[Bucket], limits: Limits, *, until: int) -> bool:
     """Return whether the last window alone is an outage, or a dead target has answered no call since.
 
-    If it is not, an outage ends with the outage that suppressed it. Few calls may reach the deployment, so its own
-    proof may come much later, and no channel was notified of it. If calls keep failing, they open it again.
+    An outage that does not last ends with the outage that suppressed it. No channel was notified of it. Few calls may
+    reach the deployment, so the proof of its own recovery may come much later. If calls keep failing, they open the
+    outage again.
     """
     if outage.is_dead and not any(row.succeeded for row in buckets):
         return True

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import AlertType, Kind
+from alertworker.alerts.catalogue import AlertKind, AlertType
 from alertworker.alerts.suppression import Suppression
 from alertworker.outages.hold import held_until, may_rise, most_fail, rising_until
 from alertworker.outages.model_alert import is_about_model
@@ -18,18 +18,19 @@ from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 from alertworker.routing.inhibitions import OpenCondition
 
-#: How much longer an alert waits than the condition that explains it: until the sweep has notified of that.
+#: How much longer an alert waits than the condition that explains it. In that time the sweep notifies channels of the
+#: condition.
 _GRACE: Final = timedelta(seconds=10)
 
 
 def find_hold(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> Suppression | None:
     """Return why the first message about an outage waits, ``None`` if it does not.
 
-    A deployment's waits while most deployments of its model fail. One at Medium waits while no failed call was saved.
-    Where LiteLLM's counts alone decide, models have no outages, and the severity follows the counts. An outage that
-    LiteLLM's own alerting reports is a notice and does not wait.
+    The message about a deployment's outage waits while most deployments of its model fail. A message at Medium waits
+    while no failed call was saved. Where LiteLLM's counts alone decide, models have no outages, and the severity
+    follows the counts. An outage that LiteLLM's own alerting reports is a notice and does not wait.
     """
-    if alert.kind is Kind.NOTICE or not runtime.policy.outages.model.share:
+    if alert.kind is AlertKind.NOTICE or not runtime.policy.outages.model.share:
         return None
     until = held_until(alert, now=now)
     if until is not None and now < until and _model_fails(tx, alert):
@@ -43,12 +44,12 @@ def find_hold(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datet
 def find_held_source(
     alert: OpenAlert, channels: Collection[str], sources: Iterable[OpenCondition], runtime: Runtime, *, now: datetime
 ) -> Suppression | None:
-    """Return that an alert waits for a condition that waits itself and will mute it, ``None`` if there is none.
+    """Return the suppression of an alert by a condition that waits and will mute it, ``None`` if there is none.
 
-    All of the alert's channels must be those of the condition. A condition of which channels were notified waits no
-    more.
+    All of the alert's channels must be those of the condition. A condition does not wait after channels were notified
+    of it.
     """
-    if not channels or (alert.kind is Kind.CONDITION and alert.notified_at is not None):
+    if not channels or (alert.kind is AlertKind.CONDITION and alert.notified_at is not None):
         return None
     for source in sources:
         if source.waits_until is None or now >= source.waits_until + _GRACE:

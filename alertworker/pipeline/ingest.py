@@ -51,9 +51,9 @@ REJECTED_PER_BYTE: Final = 16
 #: A parked batch that is larger than this, in bytes, is stored compressed.
 _MAX_PLAIN: Final = 64 * 1024
 #: How many alerts one batch may raise, without those of budgets, which are judged in pieces (`budget_pieces`). Each
-#: takes 2 to 4 ms of CPU, and an outage twice as much. On SQLite all other transactions wait meanwhile. An event
-#: raises at most three: a failed attempt may be an outage of its deployment, its region and its model. So a publisher's
-#: batch of 500 events never exceeds the bound, not even in an outage of 300 deployments or when each call hangs.
+#: takes 2 to 4 ms of CPU, and an outage twice as much. On SQLite all other transactions wait for it. An event raises at
+#: most three: a failed attempt may be an outage of its deployment, its region and its model. So a publisher's batch of
+#: 500 events never exceeds the bound, not even in an outage of 300 deployments or when each call hangs.
 MAX_ALERTS: Final = 1_500
 #: How many budgets one batch may report, and how many rows of windows it may change: twice what 500 calls need.
 MAX_READINGS: Final = 2_000

@@ -1,4 +1,4 @@
-"""Isolation: a periodic task runs its steps one by one, so that one that fails does not stop the others."""
+"""Isolation: a periodic task runs each step by itself, so that a failing step does not stop the others."""
 
 from __future__ import annotations
 

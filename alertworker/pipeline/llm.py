@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Final
 
 from alertworker.alerts.alert import Alert, OpenAlert
-from alertworker.alerts.catalogue import RELAYED, AlertType, Kind, Severity
+from alertworker.alerts.catalogue import RELAYED, AlertKind, AlertType, Severity
 from alertworker.outages.evidence import evidence
 from alertworker.outages.grade import HARM, hurts_users
 from alertworker.outages.windows import LONG_SECONDS, Bucket, Limits, Target, bucket_of
@@ -55,8 +55,9 @@ def _hurts(context: BatchContext, alert: Alert) -> bool:
 def find_by_chance(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtime) -> set[str]:
     """Return the ids of those alerts of severity Low whose deployment's calls since the last message show no trouble.
 
-    A healthy deployment fails a few calls, too. They need no summary, unless the type has a digest of its own. Nor do
-    its cooldowns, if it failed a smaller share of its calls than an outage has: other deployments answered them.
+    A healthy deployment fails a few calls, too. They need no summary, unless the type has a digest of its own. The same
+    holds for its cooldowns, if it failed a smaller share of its calls than an outage has: other deployments answered
+    them.
     """
     limits = runtime.policy.outages.deployment
     judged = {one.id: one for one in alerts if _is_judged(one) and one.type not in runtime.router.digests}
@@ -73,7 +74,7 @@ def find_by_chance(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtim
 
 
 def _is_by_chance(alert: OpenAlert, rows: Sequence[Bucket], limits: Limits) -> bool:
-    """Return whether the calls of a deployment show no trouble. Cooldowns of which no call is known may be trouble."""
+    """Return whether the calls of a deployment show no trouble. Cooldowns without a known call may be trouble."""
     calls = sum(row.failed + row.succeeded for row in rows)
     if alert.type is AlertType.COOLDOWN_DEPLOYMENT:
         return calls > 0 and sum(row.failed for row in rows) < limits.share * calls
@@ -103,7 +104,7 @@ def find_hung(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtime) ->
 
 def _is_judged(alert: OpenAlert) -> bool:
     """Return whether the calls of a deployment decide about the next summary of an alert."""
-    is_low = alert.type in _JUDGED and alert.severity is Severity.LOW and alert.kind is Kind.NOTICE
+    is_low = alert.type in _JUDGED and alert.severity is Severity.LOW and alert.kind is AlertKind.NOTICE
     has_more = alert.count > alert.notified_count
     return is_low and has_more and bool(alert.labels.get("deployment")) and RELAYED not in alert.labels
 

@@ -152,7 +152,7 @@ def _never_answered(tx: Transaction, model: str, since: int) -> bool:
 def model_still_fails(
     tx: Transaction, alert: OpenAlert, runtime: Runtime, *, after: datetime | None, now: datetime
 ) -> bool:
-    """Return whether a model's outage continues by all calls that are known, although more may come.
+    """Return whether the calls that are known so far show that a model's outage continues.
 
     If ``after`` is given, a call must have failed after it.
     """
@@ -184,7 +184,7 @@ def model_is_over(context: BatchContext, one: ModelJudgement, counted: CountedCa
 def _judge(
     context: BatchContext, counted: CountedCalls, models: Mapping[str, Outage], moments: Mapping[str, Sequence[int]]
 ) -> dict[str, JudgedModel]:
-    """Judge the windows of models that hold the buckets ``moments``, by as many statements for many as for one."""
+    """Judge the windows of models that hold the buckets ``moments``. One set of statements reads all of them."""
     tx, limits = context.tx, context.runtime.policy.outages.model
     windows = _Windows.read(
         tx, counted, {model: max(old.over_until, min(moments[model]) - limits.reach) for model, old in models.items()}
@@ -227,7 +227,7 @@ class _Windows:
 
     @classmethod
     def read(cls, tx: Transaction, counted: CountedCalls, starts: Mapping[str, int]) -> _Windows:
-        """Read the windows of each model from an epoch second of its own on."""
+        """Read the windows of each model since its own epoch second."""
         found, calls = tx.models.model_buckets(starts), tx.models.ended_calls(starts)
         counted.learn(row for rows in found.values() for row in rows)
         return cls(

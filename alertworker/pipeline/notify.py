@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from alertworker.alerts.advice import Annotations, annotate
 from alertworker.alerts.alert import Alert, OpenAlert
-from alertworker.alerts.catalogue import COVERED_BY, MAX_MEMBERS, AlertType, Kind
+from alertworker.alerts.catalogue import COVERED_BY, MAX_MEMBERS, AlertKind, AlertType
 from alertworker.alerts.compose import compose
 from alertworker.alerts.intervals import interval_grows, reminder_interval, summary_interval
 from alertworker.alerts.message import Message, Step, StepKey
@@ -60,7 +60,7 @@ def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> 
         tx.occurrences.attach(claimed.id, alert.attachments)
     rose = claimed.rose and claimed.type not in _RISES_QUIETLY
     if claimed.opened or rose or _is_unannounced(claimed):
-        notify(tx, claimed, Step.FIRING if alert.kind is Kind.CONDITION else Step.NOTICE, runtime, now=now)
+        notify(tx, claimed, Step.FIRING if alert.kind is AlertKind.CONDITION else Step.NOTICE, runtime, now=now)
     else:
         if claimed.suppression is None and claimed.type not in WITHOUT_SUMMARIES:
             _count_if_suppressed(tx, claimed, runtime, now=now)
@@ -70,7 +70,7 @@ def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> 
 
 def _is_unannounced(alert: OpenAlert) -> bool:
     """Return whether all messages about a notice were suppressed."""
-    return alert.kind is Kind.NOTICE and alert.notified_at is None
+    return alert.kind is AlertKind.NOTICE and alert.notified_at is None
 
 
 def _count_if_suppressed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
@@ -187,7 +187,7 @@ def enqueue(
         tx.alerts.record_suppressed(alert.id, Suppression(SuppressionReason.NOT_TAKEN))
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
     _write(tx, message, StepKey(step, alert.summaries), takers, decision, now=now)
-    if alert.kind is Kind.CONDITION:
+    if alert.kind is AlertKind.CONDITION:
         tx.inhibitions.forget_sources()  # it inhibits others on these channels
     return message, takers
 
@@ -244,7 +244,7 @@ def _record(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runt
 
 
 def _remind_later(tx: Transaction, alert: OpenAlert, decision: Decision, *, now: datetime) -> None:
-    if alert.kind is Kind.CONDITION:
+    if alert.kind is AlertKind.CONDITION:
         tx.alerts.remind_at(alert.id, now + reminder_interval(alert, decision.repeat_interval, now=now))
 
 
@@ -294,5 +294,5 @@ def _sources(
     if not on.types:
         return
     yield from tx.inhibitions.open_conditions(on, channels=channels, shadow=runtime.shadow)
-    if alert.kind is Kind.NOTICE and now - alert.last_at > _MAY_BE_PAST:
+    if alert.kind is AlertKind.NOTICE and now - alert.last_at > _MAY_BE_PAST:
         yield from tx.inhibitions.conditions_at(on, alert.last_at, shadow=runtime.shadow)

@@ -67,7 +67,7 @@ def judge_outages(context: BatchContext) -> None:
 
 
 def _lost(context: BatchContext) -> dict[Target, list[int]]:
-    """Return the buckets in which calls ended without an answer that a target had failed.
+    """Return the buckets in which calls that a target had failed ended without an answer.
 
     If a producer does not report the region of a failed call, windows name the regions of its deployment.
     """
@@ -104,7 +104,7 @@ def _judge_failures(
 ) -> _Failures | None:
     """Judge the windows with a target's failed calls, ``None`` if all of them began before its last end.
 
-    Attempts that time out after ten minutes show how the target was then.
+    An attempt that times out after ten minutes shows the state of the target ten minutes ago.
     """
     events = [event for event in failed if event.began_at.timestamp() >= outage.over_until]
     if not events:
@@ -125,13 +125,13 @@ def _judge_failures(
 def _judge_lost(
     context: BatchContext, target: Target, outage: Outage, buckets: Sequence[int], scope: RegionScope
 ) -> _Failures:
-    """Judge a target with an outage that failed lost calls of the batch, and no attempt."""
+    """Judge a target with an outage that failed lost calls of the batch. The batch has no failed attempt on it."""
     judged = judge_target(context, target, outage, buckets, scope)
     return _Failures(target, outage, (), judged, _credential(context, target, judged))
 
 
 def _hurting(deployments: Iterable[_Failures]) -> set[str]:
-    """Return the deployments whose outage is High and is their own."""
+    """Return the deployments that have a High outage of their own."""
     return {
         one.target.deployment_id
         for one in deployments
@@ -142,7 +142,7 @@ def _hurting(deployments: Iterable[_Failures]) -> set[str]:
 
 
 def _as_severe_as(model: ModelJudgement, deployments: Iterable[_Failures]) -> ModelJudgement:
-    """Return a model's outage, High if that of one of its deployments is: it inhibits that one."""
+    """Return a model's outage. It is High if the outage of a deployment is High, because it inhibits that outage."""
     grade, failing = model.judged.grade, {row.deployment_id for row in model.judged.buckets if row.failed}
     if grade is None or not failing & _hurting(deployments):
         return model
@@ -152,7 +152,7 @@ def _as_severe_as(model: ModelJudgement, deployments: Iterable[_Failures]) -> Mo
 def _region_as_severe_as(
     region: _Failures, deployments: Iterable[_Failures], models: Iterable[ModelJudgement]
 ) -> _Failures:
-    """Return a region's outage, High if that of a deployment is, or of a model that fails only there."""
+    """Return a region's outage. It is High if the outage of a deployment is, or of a model that fails only there."""
     grade, failing = region.judged.grade, {row.deployment_id for row in region.judged.buckets if row.failed}
     place = {(region.target.provider, region.target.region)}
     hurts_model = any(
@@ -230,7 +230,8 @@ def _outage_after(outage: Outage, verdict: WindowVerdict, worst: Grade | None) -
 
 
 def _explained(tx: Transaction, one: _Failures, opened: OpenAlert | None, alert: Alert) -> Alert:
-    """Return the alert with the label of the refused credential that explains it, which inhibits it then.
+    """Return the alert with the label of the refused credential that explains it. The credential's alert then inhibits
+    it.
 
     An open outage loses the label once other failures are an outage by themselves.
     """

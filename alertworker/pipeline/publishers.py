@@ -143,7 +143,7 @@ def _lost_calls(lost: Sequence[LostPublisher]) -> Mapping[str, str]:
 
 
 def count_crashes(lifetimes: Iterable[Lifetime]) -> int:
-    """Return how many times in a row a host crashed: the largest number of lifetimes of which no two overlap.
+    """Return how many times in a row a host crashed: the largest number of lifetimes without an overlap.
 
     Processes that ended together count once. A process without a known start counts as old.
     """

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import AlertType, Kind, OutageScope
+from alertworker.alerts.catalogue import AlertKind, AlertType, OutageScope
 from alertworker.alerts.message import Step
 from alertworker.alerts.suppression import TIMED, SuppressionReason
 from alertworker.detectors import llm
@@ -33,7 +33,7 @@ def notify_if_it_holds(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, n
     if found is None:
         tx.alerts.check_again([alert.id], at=now + _JUDGE_AGAIN)
     else:
-        notify(tx, found, Step.FIRING if alert.kind is Kind.CONDITION else Step.NOTICE, runtime, now=now)
+        notify(tx, found, Step.FIRING if alert.kind is AlertKind.CONDITION else Step.NOTICE, runtime, now=now)
 
 
 def notify_unsilenced(tx: Transaction, claimed: OpenAlert, runtime: Runtime, *, now: datetime) -> None:

@@ -40,8 +40,8 @@ class RefusedCredentials:
     def explaining_model(self, judged: JudgedModel, limits: Limits) -> str | None:
         """Return the refused credential that explains a model's outage, ``None`` if there is none.
 
-        Several refused credentials may explain it together. They do if the other failures and lost calls alone are not
-        an outage, neither of the model nor of one of its deployments.
+        Several refused credentials may explain it together. They do if, by the other failures and lost calls alone,
+        neither the model nor one of its deployments has an outage.
         """
         if not any(REFUSED & row.causes.keys() for row in judged.buckets):
             return None
@@ -53,7 +53,7 @@ class RefusedCredentials:
         return named.credential if named is not None and not is_outage_without(judged, users, limits) else None
 
     def reports(self, at: datetime, deployment_ids: Collection[str] | None = None) -> list[Report]:
-        """Return what is known of each refused credential, or of those that these deployments refused."""
+        """Return the report on each refused credential, or on those that these deployments refused."""
         states = self._tx.credentials.refused_credentials()
         if deployment_ids is not None:
             states = {key: states[key] for key in self._tx.credentials.refusing(deployment_ids, start=0)}

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Final, Protocol
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import AlertType, Kind, Severity
+from alertworker.alerts.catalogue import AlertKind, AlertType, Severity
 from alertworker.alerts.intervals import interval_grows, summary_interval
 from alertworker.alerts.message import Step
 from alertworker.alerts.next_step import NextStep, is_over, next_step
@@ -93,7 +93,7 @@ def _in_pieces(runtime: Runtime, piece: _Piece, *, now: datetime) -> None:
 
 def _send_canary(runtime: Runtime, *, now: datetime) -> None:
     if runtime.store.read_first(lambda tx: _canary_is_due(tx, now=now)):
-        # A canary that cannot be sent does not return, so no publisher is declared lost meanwhile.
+        # A canary that cannot be sent does not return, so no publisher is declared lost until then.
         with suppress(BrokerUnavailable):
             runtime.broker.publish([Canary(occurred_at=now)])
 
@@ -185,7 +185,7 @@ def _settle_piece(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
 
 
 def _settle_alone(runtime: Runtime, *, now: datetime) -> None:
-    """Settle each alert that is due in a transaction of its own. Try one that fails again later."""
+    """Settle each alert that is due in a transaction of its own. An alert that fails is tried again later."""
 
     def settle(tx: Transaction, alert_id: str) -> None:
         due = tx.alerts.due_alerts(limit=PIECE, now=now)
@@ -221,10 +221,10 @@ def _settle(tx: Transaction, due: Sequence[OpenAlert], runtime: Runtime, *, now:
 def _explains_less(alert: OpenAlert) -> tuple[bool, bool]:
     """Return a sort key: outages of regions and models come before those of deployments, and conditions before notices.
 
-    What is notified first inhibits what it explains.
+    An alert that is notified first can inhibit the alerts that it explains.
     """
     is_broad = alert.type is AlertType.REGION_OUTAGE_ALERTS or "scope" in alert.labels
-    return alert.kind is Kind.NOTICE, not is_broad
+    return alert.kind is AlertKind.NOTICE, not is_broad
 
 
 def _next_steps(
@@ -256,7 +256,7 @@ def _wait(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime)
 
 def _check_later(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     _wait(tx, alert, runtime, now=now)
-    if alert.kind is Kind.NOTICE and alert.count > alert.notified_count:  # too few for a message
+    if alert.kind is AlertKind.NOTICE and alert.count > alert.notified_count:  # too few for a message
         tx.alerts.count_as_notified(alert, next_summary_at=None, now=now)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from alertworker.alerts.catalogue import Kind
+from alertworker.alerts.catalogue import AlertKind
 from alertworker.alerts.state import AlertState, state_of
 from alertworker.routing.matchers import Matcher
 
@@ -96,7 +96,7 @@ class AlertRow:
 
         A notice has no message that waits, so it is muted while all messages about it were suppressed.
         """
-        unannounced = self.kind == Kind.NOTICE.value and self.notified_at is None
+        unannounced = self.kind == AlertKind.NOTICE.value and self.notified_at is None
         return self.suppressed_by or (self.last_suppressed_by if unannounced else None)
 
     @property

@@ -52,7 +52,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterRow:
-    """One dead letter of a list: all but its payload, of which it has the size in ``bytes``."""
+    """One dead letter of a list, without its payload. ``bytes`` is the size of the payload."""
 
     id: str
     kind: str
@@ -104,5 +104,5 @@ class Letters(Protocol):
         ...
 
     def discard_resent(self, letter: DeadLetter) -> None:
-        """Delete the letter of a message that was sent again, unless the message was parked again meanwhile."""
+        """Delete the letter of a message that was sent again, unless the message was parked again since."""
         ...

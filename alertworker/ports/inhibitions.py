@@ -18,9 +18,8 @@ class InhibitionPort(Protocol):
     ) -> Iterable[OpenCondition]:
         """Yield the open conditions that may suppress an alert, in pages, so that a match ends the reading.
 
-        Conditions of which none of these channels was notified are left out, unless another alert suppresses them,
-        or they wait for a moment.
-        Messages suppressed by ``shadow`` count only while it is on.
+        A condition is left out if none of these channels was notified of it. It is kept if another alert suppresses it,
+        or if it waits for a moment. Messages suppressed by ``shadow`` count only while it is on.
         """
         ...
 
@@ -29,7 +28,7 @@ class InhibitionPort(Protocol):
         ...
 
     def conditions_of(self, types: Collection[AlertType]) -> Iterable[OpenCondition]:
-        """Return the open conditions of these types, without channels, also those of which no channel was notified."""
+        """Return the open conditions of these types, without their channels, whether or not a channel was notified."""
         ...
 
     def conditions_at(self, wanted: SourceFilter, moment: datetime, *, shadow: bool) -> Iterable[OpenCondition]:

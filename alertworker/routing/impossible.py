@@ -11,7 +11,7 @@ from alertworker.alerts.labels import CLOSED, LABELS
 from alertworker.routing.expressions import matches
 from alertworker.routing.matchers import Matcher
 
-#: An expression that is a list of values, each of which can be checked.
+#: An expression that is a list of values. Each value can be checked.
 _VALUES: Final = re.compile(r"[\w.-]+(?:\|[\w.-]+)*")
 #: The minimum similarity of a suggestion, between 0 and 1.
 _ALIKE: Final = 0.6

@@ -29,7 +29,7 @@ class SourceFilter:
 class Inhibition:
     """While an alert that matches ``source`` is open, alerts that match ``target`` and have equal labels are muted.
 
-    With ``as_severe`` a source that is not High mutes no alert that is.
+    With ``as_severe``, only a High source mutes a High alert.
     """
 
     source: tuple[Matcher, ...]
@@ -134,7 +134,7 @@ _REFUSABLE: Final = (
 #: those of its deployments. An outage inhibits the failures, slow calls and cooldowns that it explains. A refused
 #: credential inhibits what has its label, because it explains that. A caller's problem inhibits the failed calls of its
 #: key, and the cooldowns that have the key's label. Equal places do not prove that one outage explains another, so a
-#: region's or model's outage must be High to mute one that is.
+#: region's or model's outage must be High to mute a High outage.
 DEFAULTS: Final = (
     Inhibition(_OF_REGION, _OUTAGE, ("provider", "region"), as_severe=True),
     Inhibition(_OF_MODEL, (*_OUTAGE, Matcher("scope", "=", "")), ("model",), as_severe=True),

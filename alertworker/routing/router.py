@@ -135,7 +135,9 @@ class Router:
         )
 
     def _annotations(self, places: Sequence[_Place]) -> dict[str, Annotations]:
-        """Return the annotations of each channel: those of the first place that may notify it, or else of the first."""
+        """Return the annotations of each channel: those of the first node that may notify it now, else of the first
+        node.
+        """
         ordered = sorted(places, key=lambda place: not place.is_active)
         return {
             name: place.annotations for place in reversed(ordered) for name in self.receivers.get(place.receiver, ())
@@ -164,7 +166,7 @@ class Router:
     def possible_if(self, alert_type: AlertType) -> dict[str, tuple[Condition, ...]]:
         """Return what `reachable_if` does, for the severities that our own alerts of the type can have.
 
-        A condition on the severity that none of them meets is left out, and so is one that all of them meet.
+        A condition on the severity is left out if none of them meets it, or all of them do.
         """
         severities = [one.value for one in severities_of(alert_type)]
         by_severity = [self.reachable_if(alert_type, severity=one) for one in severities]

@@ -20,7 +20,7 @@ class SilenceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """The author, matchers, reason, start and end of a silence. A maintenance window is one that starts later.
+    """The author, matchers, reason, start and end of a silence. A silence that starts later is a maintenance window.
 
     ``problem`` is the reason why a silence that an earlier version stored cannot be applied: it has no matchers and
     matches nothing.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final, Union
+from typing import TYPE_CHECKING, Annotated, Final, Union
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
@@ -20,7 +20,7 @@ _CHATS: Final = frozenset({"slack", "discord", "ms_teams"})
 
 
 def channel_name(kind: str, identity: str) -> str:
-    """Return a name that is equal for equal URLs, over restarts, and is no secret."""
+    """Return a name that is equal for equal URLs, also after a restart, and contains no secret."""
     return f"{kind}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
 
 
@@ -29,7 +29,7 @@ def is_relay(url: object) -> bool:
     return isinstance(url, str) and _RELAY in url
 
 
-def complete(fields: Mapping[str, Any], allowed: Mapping[str, Any]) -> dict[str, Any]:
+def complete(fields: Mapping[str, object], allowed: Mapping[str, object]) -> dict[str, object]:
     """Return a channel's fields with its kind, its name and the private networks that it can connect to.
 
     The kind is that of the URL if none is given. The name is made of the kind and the other fields, without ``pace``.
@@ -52,13 +52,13 @@ def complete(fields: Mapping[str, Any], allowed: Mapping[str, Any]) -> dict[str,
     return {**(allowed if issubclass(config, NetworkConfig) else {}), **fields, "kind": kind, "name": name}
 
 
-def _identity(fields: Mapping[str, Any]) -> str:
+def _identity(fields: Mapping[str, object]) -> str:
     """Return the text that an unnamed channel's name is made of; it must never change, since rows hold the names."""
     own = {str(key): value for key, value in fields.items() if key not in ("kind", "name", "pace")}
     return str(own["url"]) if set(own) == {"url"} else repr(sorted(own.items()))
 
 
-def _completed(fields: Any, info: ValidationInfo) -> Any:
+def _completed(fields: object, info: ValidationInfo) -> object:
     if not isinstance(fields, Mapping):
         return fields
     if is_relay(fields.get("url")):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from alertworker.alerts.catalogue import OURS
 from alertworker.channels import ChannelConfig
@@ -29,7 +28,7 @@ def compile_settings(config: FileConfig, sources: Sources) -> Settings:
     found.warnings += _unreached(found)
     _check_heartbeat(config, sources)
     _check_thresholds(config, found, sources)
-    fields: dict[str, Any] = {name: getattr(config, name) for name in Values.model_fields}
+    fields: dict[str, object] = {name: getattr(config, name) for name in Values.model_fields}
     if config.alert_types is not None:  # LiteLLM's list cannot name our own types, which stay on
         fields["alert_types"] = frozenset({*config.alert_types, *OURS})
     return Settings(
@@ -49,7 +48,7 @@ def compile_settings(config: FileConfig, sources: Sources) -> Settings:
 
 
 def _master_key(sources: Sources) -> str | None:
-    """Return LiteLLM's master key. A reference to a variable that is not set here is no problem of ours."""
+    """Return LiteLLM's master key. A reference to a variable that is not set here is not a problem."""
     key = sources.master_key
     return resolve(key, "master_key", Sources(environ=sources.environ)) if isinstance(key, str) and key else None
 

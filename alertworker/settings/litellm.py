@@ -92,12 +92,12 @@ class _Compiler:
         else:
             for name, variables in self.lacking.items():
                 self._warn(f"alerting names {name}, but {variables} is not set; set it, or remove {name} from alerting")
-        kind, aliases = AlertType.BUDGET_ALERTS.value, self.config.alerting_args.slack_budget_alert_key_aliases
+        alert_type, aliases = AlertType.BUDGET_ALERTS.value, self.config.alerting_args.slack_budget_alert_key_aliases
         if budgets:
-            self.found.receivers[kind] = (*typed.get(kind, chats), *budgets)
-            routes += [] if kind in typed else [_typed_route(kind)]
+            self.found.receivers[alert_type] = (*typed.get(alert_type, chats), *budgets)
+            routes += [] if alert_type in typed else [_typed_route(alert_type)]
         if aliases is not None:
-            routes = [*self._filtered(self.found.receivers.setdefault(kind, tuple(chats)), aliases), *routes]
+            routes = [*self._filtered(self.found.receivers.setdefault(alert_type, tuple(chats)), aliases), *routes]
         self.found.receivers[DEFAULT] = tuple(chats)
         self.found.route = Route(receiver=DEFAULT, routes=tuple(self._paging(pager, routes)))
         return self.found
@@ -140,7 +140,7 @@ class _Compiler:
     def _add(self, fields: dict[str, Any], origin: str, origins: Mapping[str, str] | None = None) -> list[str]:
         """Add a channel and return its name in a list, which is empty after a problem; ``origins`` are by field."""
         whole = complete(fields, self.config.allowed())
-        model = CONFIGS[whole["kind"]]
+        model = CONFIGS[str(whole["kind"])]
         try:
             return [self.found.add(model.model_validate(whole), origin)]
         except ValidationError as error:

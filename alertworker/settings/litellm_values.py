@@ -47,7 +47,7 @@ _FOR_ZERO: Final = {
     "alerting_threshold": (0.001, "every call is slow"),
     "daily_report_frequency": (3_600.0, "the report is sent every hour"),
 }
-#: Abbreviations of time zones that are no names of zones.
+#: Abbreviations of time zones that are not names of zones.
 _ZONES: Final = {
     "PST": "America/Los_Angeles",
     "PDT": "America/Los_Angeles",

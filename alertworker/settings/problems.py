@@ -70,7 +70,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def read_errors(error: ValidationError, model: type[BaseModel], values: Mapping[str, object]) -> dict[KeyPath, str]:
     """Return what is wrong, by the path of the value in ``values``; no text repeats a value that may be a secret.
 
-    A value of several possible types has one error for each of them, of which the first one is kept.
+    A value of several possible types has one error for each type. The first error is kept.
     """
     found: dict[KeyPath, str] = {}
     for one in error.errors(include_url=False):

@@ -107,7 +107,7 @@ class IntervalConfig(FileModel):
 
 
 class TimeIntervalConfig(FileModel):
-    """Named intervals, of which one must contain the moment."""
+    """Named intervals. One of them must contain the moment."""
 
     name: Name
     """Name that routes use."""

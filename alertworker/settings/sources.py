@@ -186,7 +186,7 @@ def _daily_reports(sources: Sources) -> None:
 def _misspelt(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield a warning for each ``ALERTWORKER_`` variable whose name is close to one that we read.
 
-    A service that is called alertworker has such variables, which nobody misspelt.
+    Kubernetes sets such variables for a service that is called alertworker, so they are not spelling mistakes.
     """
     known = {name for name in VARIABLES if name.startswith("ALERTWORKER_")}
     known |= {f"{name}_FILE" for name in known}

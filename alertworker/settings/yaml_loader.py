@@ -15,7 +15,7 @@ from yaml.constructor import ConstructorError
 #: The deepest value, and the most values of a file. A value counts at each place where an alias repeats it.
 _MAX_DEPTH: Final = 50
 _MAX_VALUES: Final = 1_000_000
-#: What PyYAML raises for a value that its type does not have: a 13th month, a number of 5,000 digits, ``!!int x``.
+#: The errors of PyYAML for a value that its type does not have: a 13th month, a number of 5,000 digits, ``!!int x``.
 _INVALID: Final = (ValueError, LookupError, AttributeError, OverflowError)
 
 

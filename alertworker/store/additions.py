@@ -29,7 +29,8 @@ def addition(
 ) -> Insert:
     """Return the statement that inserts rows with these columns, and adds their sums to the rows that exist.
 
-    Of the columns ``latest`` the greater value stays. Of the column ``earliest`` the smaller one stays, and NULL.
+    In the columns ``latest`` the greater value stays. In the column ``earliest`` the smaller value stays, and so does
+    NULL.
     """
     keys = [column.key for column in table.primary_key]
     insert = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import case, func, select, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
-from alertworker.alerts.catalogue import Kind, Severity
+from alertworker.alerts.catalogue import AlertKind, Severity
 from alertworker.ports.admin import AttemptRow
 from alertworker.ports.alert_search import AlertFilter, AlertLabels, AlertPage, AlertRow, StateFilter
 from alertworker.routing.matchers import all_pass
@@ -27,7 +27,9 @@ _AHEAD: Final = timedelta(hours=1)
 _ACKED: Final = ALERTS.c.acked_at.is_not(None)
 #: As `AlertRow.muted_by`.
 _MUTED: Final = ALERTS.c.suppressed_by.is_not(None) | (
-    (ALERTS.c.kind == Kind.NOTICE.value) & ALERTS.c.notified_at.is_(None) & ALERTS.c.last_suppressed_by.is_not(None)
+    (ALERTS.c.kind == AlertKind.NOTICE.value)
+    & ALERTS.c.notified_at.is_(None)
+    & ALERTS.c.last_suppressed_by.is_not(None)
 )
 _SELECTED: Final = select(*columns_of(AlertRow, ALERTS))
 

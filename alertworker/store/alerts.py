@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Executable, bindparam, func, select, union_al
 from typing_extensions import override
 
 from alertworker.alerts.alert import Alert, OpenAlert, Subject
-from alertworker.alerts.catalogue import AlertType, Kind, Severity
+from alertworker.alerts.catalogue import AlertKind, AlertType, Severity
 from alertworker.alerts.stored import StoredReader
 from alertworker.alerts.suppression import Suppression
 from alertworker.events.base import new_id
@@ -65,7 +65,7 @@ class AlertStatements(Statements, AlertPort):
         statement = open_or_count(self.connection.dialect.name, has_metadata=bool(alert.metadata))
         (found,) = self._rows(statement, fitted(ALERTS, row))
         raised = self._open_alert(found, opened_as=own_id)
-        if raised.opened and raised.kind is Kind.CONDITION:  # a notice inhibits nothing
+        if raised.opened and raised.kind is AlertKind.CONDITION:  # a notice inhibits nothing
             self._inhibitions.forget_sources()
         return raised if raised.level >= alert.level else self._rise(raised, alert)
 
@@ -198,7 +198,7 @@ class AlertStatements(Statements, AlertPort):
         # The condition is on the outcome and not on the end: without statistics a planner would use the end's index for
         # every alert.
         running = select(CALLS.c.call_id).where(CALLS.c.alert_id == ALERTS.c.id, CALLS.c.outcome.is_(None)).exists()
-        hanging = (ALERTS.c.type == AlertType.LLM_REQUESTS_HANGING.value) & (ALERTS.c.kind == Kind.CONDITION.value)
+        hanging = (ALERTS.c.type == AlertType.LLM_REQUESTS_HANGING.value) & (ALERTS.c.kind == AlertKind.CONDITION.value)
         due, known = select(ALERTS.c.id), OPEN & KNOWN_TYPE
         # One query per reason, so that each uses its own index of open alerts.
         reasons = (
@@ -214,7 +214,7 @@ class AlertStatements(Statements, AlertPort):
     @override
     def upcoming_summaries(self, *, until: datetime, limit: int, now: datetime) -> list[OpenAlert]:
         """Return open notices of severity Low whose next summary is due after ``now`` and until then, locked."""
-        low = (ALERTS.c.kind == Kind.NOTICE.value) & (ALERTS.c.severity == Severity.LOW.value)
+        low = (ALERTS.c.kind == AlertKind.NOTICE.value) & (ALERTS.c.severity == Severity.LOW.value)
         upcoming = (ALERTS.c.next_summary_at > now) & (ALERTS.c.next_summary_at <= until)
         statement = (
             select(*ROW)

@@ -36,8 +36,9 @@ class CallerStatements(Statements, CallerPort):
     def add_failing_keys(self, failures: Mapping[FailingKey, KeyFailures]) -> None:
         """Add a batch's failures.
 
-        A key that once falls out of the smallest ones of a bucket never gets back. So the sums of the keys that count
-        are exact, in any order of batches. Two workers may store a few more at once; readers leave these out.
+        Only the smallest keys of a bucket count. A key that is once too large for them never counts again. So the sums
+        of the keys that count are exact, in any order of batches. Two workers at the same time may store a few more
+        keys. Readers leave these out.
         """
         stored = self._stored({key[:4] for key in failures})
         kept: dict[FailingKey, KeyFailures] = {}

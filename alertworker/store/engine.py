@@ -45,7 +45,8 @@ _SETUP = {
         "GRANT CREATE, USAGE ON SCHEMA, or name another schema in the address as ?schema=NAME"
     ),
 }
-#: Why a server lets nobody in, by a part of its message, which has names of the address: they are not repeated.
+#: Why a server refuses connections, by a part of its message. The message names parts of the address, so it is not
+#: repeated.
 _REFUSALS = (
     (r'database ".*" does not exist', "the database that the address names does not exist; create it"),
     (

@@ -124,9 +124,9 @@ def _publishers(connection: Connection, now: datetime) -> tuple[dict[str, int], 
 def _write_problem(connection: Connection) -> str | None:
     """Return why the database cannot be written, with the remedy; ``None`` if nothing speaks against it.
 
-    A full disk or a standby answers every query, so reading does not tell. SQLite's disk is tried with a file without a
-    name, which takes no lock and is gone at once. PostgreSQL says whether it is read-only. Its full disk shows only
-    when a worker writes.
+    A database with a full disk and a standby answer every query, so reading proves nothing. SQLite's disk is tried with
+    a file without a name, which takes no lock and is gone at once. PostgreSQL says whether it is read-only. Its full
+    disk shows only when a worker writes.
     """
     if connection.dialect.name != "sqlite":
         is_read_only = connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "on"

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select
 from typing_extensions import override
 
-from alertworker.alerts.catalogue import AlertType, Kind
+from alertworker.alerts.catalogue import AlertKind, AlertType
 from alertworker.alerts.suppression import WAITING, Suppression, SuppressionReason
 from alertworker.ports.alert_search import AlertLabels
 from alertworker.ports.inhibitions import InhibitionPort
@@ -42,7 +42,7 @@ class _Source(AlertLabels):
         return Suppression.parse(self.suppressed_by or "").until
 
 
-#: How the row of a condition begins that an alert suppresses, or that waits for a moment.
+#: The starts of ``suppressed_by`` of conditions that an alert suppresses, or that wait for a moment.
 _UNNOTIFIED: Final = [str(Suppression(reason)) for reason in (SuppressionReason.ALERT, *sorted(WAITING))]
 #: The number of open conditions that are read at once.
 _PAGE: Final = 100
@@ -86,7 +86,7 @@ class InhibitionStatements(Statements, InhibitionPort):
     def conditions_of(self, types: Collection[AlertType]) -> list[OpenCondition]:
         statement = (
             select(*columns_of(AlertLabels, ALERTS))
-            .where(OPEN, ALERTS.c.kind == Kind.CONDITION.value, ALERTS.c.type.in_(sorted(types)))
+            .where(OPEN, ALERTS.c.kind == AlertKind.CONDITION.value, ALERTS.c.type.in_(sorted(types)))
             .order_by(ALERTS.c.id)
         )
         return [OpenCondition(row.id, row.matched) for row in read_rows(self.connection, AlertLabels, statement)]
@@ -145,7 +145,9 @@ def _names(wanted: SourceFilter) -> tuple[str, ...]:
 def _values(wanted: SourceFilter) -> dict[str, object]:
     """Return the parameters of a statement for a filter."""
     labels, named = dict(wanted.labels), _names(wanted)
-    return {"types": sorted(kind.value for kind in wanted.types)} | {f"label_{name}": labels[name] for name in named}
+    return {"types": sorted(alert_type.value for alert_type in wanted.types)} | {
+        f"label_{name}": labels[name] for name in named
+    }
 
 
 def _sources(labels: tuple[str, ...], alert_type: ColumnElement[str]) -> Select[*tuple[object, ...]]:
@@ -153,7 +155,7 @@ def _sources(labels: tuple[str, ...], alert_type: ColumnElement[str]) -> Select[
     columns = (ALERTS.c.severity if name == "severity" else LabelValue(ALERTS.c.labels, name) for name in labels)
     named = (column == bindparam(f"label_{name}") for column, name in zip(columns, labels, strict=True))
     types = alert_type.in_(bindparam("types", expanding=True))
-    return select(*_SOURCE).where(ALERTS.c.kind == Kind.CONDITION.value, types, *named).limit(_PAGE)
+    return select(*_SOURCE).where(ALERTS.c.kind == AlertKind.CONDITION.value, types, *named).limit(_PAGE)
 
 
 @lru_cache(maxsize=_KEPT)

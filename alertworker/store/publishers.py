@@ -24,7 +24,8 @@ from alertworker.store.upsert import Statements, insert_or
 _PAUSE: Final = timedelta(minutes=5)
 #: How many of a lost publisher's calls are returned by name.
 _CALL_NAMES: Final = 5
-#: A publisher's integration, "" if it names none. The literal is no parameter, so that it can stand in GROUP BY.
+#: A publisher's integration, "" if it names none. The value is a literal and not a parameter, so that GROUP BY can have
+#: it.
 _INTEGRATION: Final = func.coalesce(PUBLISHERS.c.integration, literal_column("''"))
 
 

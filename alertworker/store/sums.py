@@ -80,9 +80,9 @@ def fitted_rows(table: Table, rows: Rows) -> Rows:
     """Return rows with each sum cut to the largest one. Hardly any is larger, so whole columns are compared."""
     columns = list(zip(*rows.values, strict=True))
     for place, name in enumerate(rows.names):
-        kind, values = table.c[name].type, columns[place]
-        if isinstance(kind, Summed) and max(numbers := cast("tuple[int, ...]", values)) > kind.most:
-            columns[place] = tuple(min(number, kind.most) for number in numbers)
+        column_type, values = table.c[name].type, columns[place]
+        if isinstance(column_type, Summed) and max(numbers := cast("tuple[int, ...]", values)) > column_type.most:
+            columns[place] = tuple(min(number, column_type.most) for number in numbers)
     return Rows(rows.names, list(zip(*columns, strict=True)))
 
 

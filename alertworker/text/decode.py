@@ -1,4 +1,4 @@
-"""The forms of a text without its encodings: percent-encoding, escapes of JSON and Python, HTML, invisible characters.
+"""A text without its encodings: percent-encoding, escapes of JSON and Python, HTML entities, invisible characters.
 
 Uses only the standard library: a proxy loads this module.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from html.entities import html5
 from typing import Final
 
-#: How many times a text is decoded: a page may show an error that prints JSON in which a URL is a string.
+#: How many times a text is decoded. For example, an HTML page shows an error that has JSON with a URL in a string.
 _ROUNDS: Final = 4
 _ENCODED: Final = re.compile(
     r"""(?x)
@@ -29,7 +29,7 @@ _ENCODED: Final = re.compile(
     "| [\xad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]"
 )
 _ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-#: What is not a digit in an encoding of several bytes.
+#: The characters that are not digits in an encoding of several bytes.
 _BYTES: Final = {
     "percent": re.compile("%"), "bytes": re.compile(r"\\?x"), "pair": re.compile(r"\\?u"),
 }  # fmt: skip
@@ -38,7 +38,7 @@ _UNKNOWN: Final = "\ufffd"
 
 
 def decodings(text: str) -> Iterator[tuple[str, list[int]]]:
-    """Yield the text decoded once, twice and so on, while it is encoded.
+    """Yield the text decoded once, twice and so on, until nothing is encoded.
 
     Each comes with the places of its characters, and of its end, in the original text.
     """
@@ -62,7 +62,7 @@ def _decoded(text: str) -> tuple[str, list[int]]:
         starts += range(at, match.start())
         shown = _character(match)
         pieces.append(shown)
-        # An unknown name of HTML stays; anything else becomes one character or none.
+        # An unknown HTML entity stays. Anything else becomes one character or none.
         starts += range(match.start(), match.start() + len(shown))
         at = match.end()
     pieces.append(text[at:])
@@ -71,7 +71,7 @@ def _decoded(text: str) -> tuple[str, list[int]]:
 
 
 def _character(match: re.Match[str]) -> str:
-    """Return what an encoded character stands for; a character without width stands for none."""
+    """Return the decoded character. A character without width becomes none."""
     kind, value = match.lastgroup, match[match.lastgroup or 0]
     if kind is None:
         return ""

@@ -8,7 +8,7 @@ from typing import Final
 
 #: The longest key, in characters: the width of the columns that hold ids and names.
 MAX_ID: Final = 256
-#: Characters that PostgreSQL, a log or a terminal does not take: control characters, and halves of surrogate pairs.
+#: Characters that PostgreSQL, a log or a terminal does not accept: control characters, and halves of surrogate pairs.
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -27,8 +27,8 @@ def safe_id(value: str | float) -> str:
 def unstorable(text: str) -> str | None:
     r"""Return which character no database stores, with the remedy; ``None`` if every character can be stored.
 
-    The forms are those that people can pass: Python reads a byte of an argument or a variable that is not UTF-8 as half
-    of a surrogate pair.
+    People can pass such characters: Python reads a byte that is not UTF-8, in an argument or a variable, as half of a
+    surrogate pair.
 
     >>> unstorable("a\0")
     'character 2 is NUL; remove it'

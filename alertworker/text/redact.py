@@ -1,4 +1,4 @@
-"""Text without what looks like a secret. Needs the standard library alone: a proxy loads it."""
+"""Removes what looks like a secret from a text. Uses only the standard library: a proxy loads this module."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from alertworker.text.shorten import CUT, boundary, fingerprint, shorten
 
 #: Replaces a secret.
 REMOVED: Final = "[removed]"
-#: In how many searches the keys that touch each other are found one by one, and how many searches there are at most.
+#: In the first searches, keys that touch each other are found one by one. The second number is the maximum of searches.
 _ONE_BY_ONE: Final = 3
 _SEARCHES: Final = 12
-#: The characters of keys that touch each other.
+#: The characters that keys can consist of.
 _GLUED: Final = re.compile(r"[\w.~+/*=|:-]*")
 #: How many names the cache holds, and how long they are, in characters at most.
 _REMEMBERED: Final = 10_000
 _SHORT: Final = 256
-#: How much is dropped at the end of a long text without blanks, in characters: more than a password in a URL has.
+#: How many characters are dropped at the end of a long text without blanks: more than a password in a URL has.
 _LAST_WORD: Final = 600
 #: Replaces each character of a secret while the search goes on; no format contains it.
 _TAKEN: Final = "]"
 _SPACE: Final = re.compile(r"\s")
 _DIGIT: Final = re.compile("[0-9]")
-#: The query of an address begins behind this.
+#: The characters before the query of an address.
 _ADDRESS: Final = re.compile(r"/[^\s?/]*\?")
 #: Characters that follow "Basic" and are not part of a name.
 _GENERATED: Final = re.compile(r"(?=.*[0-9=])[A-Za-z0-9+/]{8,}={0,2}")
@@ -44,7 +44,7 @@ _Span = tuple[int, int]
 
 
 def without_secrets(text: str, *, sure: bool = False) -> str:
-    """Return a text without everything that looks like a secret; ``sure`` keeps long ids, which only may be secrets."""
+    """Return a text without what looks like a secret. With ``sure``, long ids stay: they may or may not be secrets."""
     return (_redacted if len(text) <= _SHORT else _redacted.__wrapped__)(text, sure)
 
 
@@ -55,21 +55,21 @@ def _redacted(text: str, sure: bool) -> str:  # noqa: FBT001 - a cache knows pla
 
 
 def without_certain_secrets(text: str) -> str:
-    """Return a text without certain secrets; the digest by which events and alerts name a credential stays."""
+    """Return a text without certain secrets. The digest by which events and alerts name a credential stays."""
     return _replaced(text, _no_digests, lambda _: REMOVED)
 
 
 def without_keys(text: str) -> str:
-    """Return a text without certain secrets; labelled figures ("output token: 0.002") stay."""
+    """Return a text without certain secrets. Labelled figures ("output token: 0.002") stay."""
     return _replaced(text, _no_figures, lambda _: REMOVED)
 
 
 def pseudonymous(identity: str, *, sure: bool = True) -> str:
     """Return an id or a name in which ``secret-`` and 12 digits of its SHA-256 replace each secret.
 
-    So entities whose names are secrets stay distinct. A labelled value is replaced only where it looks generated:
-    "Credential: my-azure-east" is a name. Without ``sure`` each labelled value is replaced, and each string that only
-    resembles a secret.
+    So entities whose names are secrets stay distinct. A labelled value is replaced only if it looks generated:
+    "Credential: my-azure-east" is a name. Without ``sure``, every labelled value is replaced, and every string that
+    only resembles a secret.
 
     >>> pseudonymous("team sk-proj-abcdefgh12345678")
     'team secret-6bffd991d6a3'
@@ -86,14 +86,14 @@ def _pseudonymous(identity: str) -> str:
 
 
 def pseudonym(identity: str) -> str:
-    """Return the same as `pseudonymous`, from a cache: a proxy sees the same names again and again."""
+    """Return the result of `pseudonymous`, from a cache: a proxy sees the same names again and again."""
     if len(identity) > _SHORT or _UUID.fullmatch(identity):
         return pseudonymous(identity)
     return _pseudonymous(identity)
 
 
 def within(text: str, limit: int, redact: Callable[[str], str] = without_secrets, mark: str = CUT) -> str:
-    """Return a text of any length without secrets and of at most ``limit`` characters; a cut one ends with ``mark``.
+    """Return a text without secrets, of at most ``limit`` characters. A text that was cut ends with ``mark``.
 
     The text is redacted before it is cut, so no piece of a secret stays at its end. Of a long text only four times the
     limit is read, and the last word of that is dropped, since it may be half a secret.
@@ -144,7 +144,7 @@ def _no_digests(text: str) -> Iterator[_Span]:
 
 
 def _in_identity(text: str) -> Iterator[_Span]:
-    """Yield the secrets in a name, in which a colon, "=" or "&" need not announce a value."""
+    """Yield the secrets in a name. In names, a colon, "=" or "&" need not announce a value."""
     if any(hint in text.lower() for hint in KEY_HINTS):
         for match in _keys_of_identity(text):
             sent = match[match.lastgroup] if match.lastgroup == "sent" else None
@@ -195,9 +195,10 @@ def _replaced(
 
 
 def _found(text: str, find: Callable[[str], Iterator[_Span]]) -> list[_Span]:
-    """Return the places of all secrets, including a secret that begins right where another ends.
+    """Return the places of all secrets. One secret may begin where another ends.
 
-    Each search finds one more of the keys that touch each other. After a few, the rest of such a string counts as one.
+    Each search finds one more of several keys that touch each other. After a few searches, the rest of such a string
+    counts as one secret.
     """
     spans: list[_Span] = []
     for search in range(_SEARCHES):

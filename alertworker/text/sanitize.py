@@ -38,7 +38,7 @@ _LONGEST_CHARACTER: Final = 12
 
 
 def clean(text: str) -> str:
-    """Remove what a reader cannot see, what reverses or covers other text, and what a terminal obeys."""
+    """Remove characters that a reader cannot see, that reverse or cover other text, or that a terminal obeys."""
     seen = _UNSAFE.sub("", _BREAKS.sub("\n", _TERMINAL.sub("", text)))
     if seen.isascii():
         return seen
@@ -51,7 +51,7 @@ def one_line(text: str) -> str:
 
 
 def units(text: str) -> int:
-    """Return the length in UTF-16 code units. No vendor counts more characters than that."""
+    """Return the length in UTF-16 code units. No vendor counts a higher length."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
@@ -94,7 +94,7 @@ def fit(head: list[str], body: Iterable[str], foot: list[str], limit: int) -> li
 
 
 def take_fitting(parts: Iterable[_T], room: int, size: Callable[[_T], int]) -> tuple[list[_T], bool]:
-    """Return the parts before the first one for which there is no room, and whether these are all."""
+    """Return the parts before the first one that does not fit, and whether these are all parts."""
     kept: list[_T] = []
     for part in parts:
         room -= size(part)

@@ -85,14 +85,14 @@ _KEYS: Final = r"""
 ADDRESSES: Final = re.compile(f"(?x) {_ADDRESSES}")
 QUERIES: Final = re.compile(f"(?x) {_QUERY}")
 KEYS: Final = re.compile(f"(?x) {_KEYS}")
-#: Keys without a prefix or with an ordinary one: Discord's bots, Airtable, Resend, and Zhipu or Ollama.
+#: Keys with no prefix or an ordinary prefix: those of Discord's bots, Airtable, Resend, and Zhipu or Ollama.
 BOT: Final = re.compile(
     r"[MNO](?<![A-Za-z0-9_-][MNO])[A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}"
     r"|p(?<![A-Za-z0-9]p)at[A-Za-z0-9]{14}\.[0-9a-f]{16,}"
     r"|r(?<![A-Za-z0-9_]r)e_(?=[A-Za-z]{0,60}?[0-9])[A-Za-z0-9]{8,}_(?=[A-Za-z0-9]{0,60}?[0-9A-Z])[A-Za-z0-9]{16,}"
     r"|(?<![A-Za-z0-9])[0-9a-f]{32}\.(?=[A-Za-z_-]{0,60}?[0-9A-Z])[A-Za-z0-9_-]{16,}"
 )
-#: A text that contains, in lower case, none of these has no match: looking for them takes a tenth of the time.
+#: A text whose lower case has none of these strings has no match. To look for them takes a tenth of the time.
 KEY_HINTS: Final = (
     "//", "?", "&", "slack.com/", "discord", "sk", "pk", "rk", "whsec", "hf", "fw", "r8", "npm", "dckr", "shp",
     "ntn", "lin_api", "_v1_", "figd", "sntry", "sb_secret", "rpa_", "api_org", "absk", "bedrock-api", "aq.", "llm|",
@@ -106,11 +106,11 @@ KEY_HINTS: Final = (
 LONG: Final = re.compile(
     r"(?<![A-Za-z0-9])[A-Fa-f0-9]{32,}(?![A-Za-z0-9])|(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{32,}={0,2}"
 )
-#: A part of such a string that is hexadecimal digits alone, for example in a path.
+#: A part of such a string that has only hexadecimal digits, for example in a path.
 HEX: Final = re.compile(r"(?<![A-Za-z0-9])[A-Fa-f0-9]{32,}(?![A-Za-z0-9])")
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9]+")
 _CHANGE: Final = re.compile(r"(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
-#: Amazon's secret keys: forty characters, of which some are capital, some small, and some digits.
+#: Amazon's secret keys: 40 characters, with upper case, lower case and digits.
 _AMAZON: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Z])(?=.*[a-z])[A-Za-z0-9+/]{40}")
 _HEX: Final = re.compile(r"[A-Fa-f0-9]{32,}")
 
@@ -118,8 +118,8 @@ _HEX: Final = re.compile(r"[A-Fa-f0-9]{32,}")
 def is_random(text: str) -> bool:
     """Return whether a long string looks generated, unlike a path, a name with a version or a UUID.
 
-    Letters and digits must alternate. From 40 characters on the string must also have one long piece or both cases; a
-    shorter one must have both.
+    Letters and digits must alternate. A string of 40 characters or more must also have one long piece or both cases. A
+    shorter string must have both.
     """
     if _HEX.fullmatch(text) or _AMAZON.fullmatch(text):
         return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-#: Words before "key" or "tokens" in the name of a secret; "sort_key" and "max_tokens" are none.
+#: Words before "key" or "tokens" in the name of a secret. "sort_key" and "max_tokens" are not such names.
 KINDS: Final = r"""(?:
         api|access|account|private|subscription|signing|signature|encryption|decryption|master|auth|client|secret|virtual
       | salt|publish|fernet
@@ -27,8 +27,8 @@ SESSIONS: Final = "(?:php|[aj])"
 #: Suffixes of the name of a secret: a number, a version or an environment ("api_key_prod").
 _SUFFIX: Final = r"""(?:[-_]?(?:v?[0-9]{1,3}|prod(?:uction)?|dev(?:elopment)?|stag(?:e|ing)|test|live|primary|secondary
       |default|old|new|backup|value|string|json|eu|us|pem|confirm(?:ation)?|west|east|north|south|central)(?![A-Za-z])){0,3}"""
-#: The last part of a name whose value is a secret. A look-ahead for its end saves most of the time that it takes to try
-#: all its beginnings at each place.
+#: The last part of a name whose value is a secret. Looking ahead for its end saves most of the time, because the
+#: beginnings then need not be tried at each place.
 LABEL: Final = rf"""(?:(?:
         (?=[a-z_\ -]{{2,13}}?key){KINDS}[-_\ ]?keys? | secrets?
       | (?<!output\ )(?<!input\ )token  # LiteLLM's "Latency per output token"
@@ -42,15 +42,15 @@ LABEL: Final = rf"""(?:(?:
         {PASSES}[-_]?pass
       | (?:passwort|kennwort|contrase[nñ]a|mot[-_\ ]?de[-_\ ]?passe|senha)
       ){_SUFFIX})"""
-#: The same in languages that put no blanks between words: only a value in letters of a keyboard is a secret.
+#: The same in other scripts. There, only a value of ASCII characters is a secret.
 LABEL_ASIAN: Final = (
     r"""(?:密码|密碼|口令|密钥|密鑰|パスワード|비밀번호|пароль)(?=["'`]?\s?[:=：＝]\s?["'`]?[!-~]{4})"""
 )
-#: The same, of names that are also ordinary words: they count at the begin of a word only.
+#: The same for names that are also ordinary words. These count only at the beginning of a word.
 WORD: Final = rf"""(?:(?:
         (?:(?<![A-Za-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:pass|pw|jwt|auth|bearer|t?otp|pin|creds?)
       | (?:(?<![\w-])|(?=[a-z_\ -]{{2,13}}?tokens){KINDS}[-_\ ]?)tokens
       ){_SUFFIX})"""
 
-#: The name of a field whose value is a secret. In a text the id of a session is mostly that of a trace.
+#: The name of a field whose value is a secret. A session id counts only here: in a text it is mostly the id of a trace.
 SECRET_NAME: Final = re.compile(rf"(?xi) (?:{LABEL}|{WORD}|(?<![A-Za-z])session[-_\ ]?id)\s*\Z")

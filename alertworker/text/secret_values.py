@@ -13,7 +13,7 @@ from typing import Final
 from alertworker.text.secret_names import CODES, KINDS, LABEL, LABEL_ASIAN, PASSES, SESSIONS, WEBHOOKS, WORD
 
 _QUOTE: Final = r"""\\{0,3}+["'`]"""
-#: The separators between a name and its value, also in an index (`x["token"] = …`), in XML and in a property list.
+#: The separators between a name and its value, including an index (`x["token"] = …`), XML and property lists.
 _IS: Final = rf"""(?>(?:\s+provided)?(?:\[[^\]\n]{{0,40}}\])?(?:{_QUOTE})?+\]?(?:
         \s*+(?::=|[=-]>|[:=：＝→])\s*+ | > | </\w{{1,40}}>\s*<\w{{1,40}}>
       | (?:\s+[\w:.-]{{1,60}}=(?:"[^"<>\n]{{0,100}}"|'[^'<>\n]{{0,100}}')){{1,6}}\s*>
@@ -27,8 +27,8 @@ _REMOVED: Final = r"\[removed\]"
 _NO_SECRET: Final = rf"""(?!{_REMOVED}(?![A-Za-z0-9])|secret-[0-9a-f]{{12}}(?![A-Za-z0-9])
           |\\?["'`]?(?i:[\w-]*{LABEL})\\?["'`]?\s*[:=])"""
 
-#: Punctuation within a value without quotes: the value ends only before a blank, more punctuation, the next name with
-#: "=", or a tag of HTML.
+#: Punctuation within a value without quotes. The value ends only before a blank, more punctuation, the next name with
+#: "=", or an HTML tag.
 _JOINT: Final = r"""(?:(?:[,;&]+|["')}\]<])(?=[^\s"',;&)}\]<>])
       (?!(?:[A-Za-z_][\w.-]{0,60}|[A-Za-z]{1,30}(?:\ [A-Za-z]{1,30}){1,2})\s{0,3}(?:=|:\s|["']\s{0,3}[:=]))
       (?!(?<=<)/?[A-Za-z][\w-]{0,60}\s{0,3}/?>|(?<=<)/))"""
@@ -57,7 +57,7 @@ _LINES: Final = r"""(?:(?:\"{3}|'{3})(?P<triple>(?:(?!\"{3}|'{3})[\s\S]){4,2000}
       | (?P<block>[|>][-+0-9]{0,2}[ \t]*(?:\r?\n[ \t]+[^\r\n]+){1,200}+))"""
 _ITEMS: Final = r"""(?:["'])?:[ \t]*\r?\n
       (?P<items>[ \t]*-[ \t]+(?!\[removed\])\S+[ \t]*(?:\r?\n[ \t]*-[ \t]+\S+[ \t]*(?=\r?\n|\Z)){0,200}+)(?=\r?\n|\Z)"""
-#: What a bracket holds: a list or a mapping, which may be nested once.
+#: The content of a bracket: a list or a mapping, which may have one more level.
 _INSIDE: Final = rf"""[\[{{(](?!removed\]|\s*+{_REMOVED})(?=\s*+(?:{_QUOTE}|[\[{{(]|[\w-]+\s*[:=]))(?P<inside>
         (?:"[^"\n]{{0,500}}+"|'[^'\n]{{0,500}}+'|[^\[\]{{}}()]
           |[\[{{(][^\[\]{{}}()]{{0,500}}+[\]}})]){{1,2000}}+)"""
@@ -89,15 +89,15 @@ _OPTION: Final = rf"""
         |(?P<option>[^\s"',;&)}}\]-][^\s"',;&)}}\]]{{3,}}))
     | (?<![\w-])(?:-u|--user)[\s=]+["']?[^\s:"']{{1,100}}:(?P<login>(?![0-9]+\b)[^\s"']{{4,}})      # curl"""
 
-#: Words that only look generated, right behind a name or at the end of a sentence with it ("the token is a1b2c3d4").
+#: Words that only look generated, directly after a name or at the end of a sentence with it ("the token is a1b2c3d4").
 _MENTIONED: Final = re.compile(rf"""(?x)
       (?i:{LABEL}|(?<![A-Za-z])(?:bearer|authentication))
       (?:["'`]?\s*[|,;:=(]\s*|\s*<-\s*|\s+(?:(?i:for\s[^\n]{{0,40}}?\s)?(?i:is|was)\s+)?
         |\s+(?i:(?:is\s+)?(?:not\s+valid|invalid|wrong|incorrect|expired)\s*:\s*))["'`]?
       (?P<mentioned>(?=[A-Za-z+=~!@\#$%^*]{{0,60}}[0-9])(?=[0-9+=~!@\#$%^*]{{0,60}}[A-Za-z])
         [A-Za-z0-9+=~!@\#$%^*]{{8,}})(?![-./_]?\w)""")
-#: Values whose notation shows where they are, without a look at each place of the text. Searches of their own are
-#: faster than one for all.
+#: Values that their notation shows, so that not each place of the text must be searched. Separate searches are faster
+#: than one for all.
 _APART: Final = tuple(
     re.compile(f"(?x){pattern}")
     for pattern in (
@@ -113,17 +113,17 @@ _APART: Final = tuple(
     )
 )
 
-#: What names contain, in lower case. A text without these has no value behind a name; most texts have none.
+#: Strings in names, in lower case. A text without any of them has no value after a name, and most texts have none.
 _HINTS: Final = (
     "key", "secret", "token", "pass", "pw", "auth", "cred", "cookie", "webhook", "sess", "conn", "code", "jwt",
     "bearer", "otp", "pin", "kennwort", "contrase", "senha", "mot", "密", "口令", "パスワード", "비밀번호", "пароль",
 )  # fmt: skip
-#: The same, of which some stand at the end of a name.
+#: The same strings as a pattern. Those of the group ``late`` need a word before them.
 _PARTS: Final = re.compile(
     "secret|token(?!s)|passw|pwd|pw|auth|cred|cookie|conn|jwt|bearer|t?otp|pin|kennwort|contrase|senha|mot.?de"
     "|密|口令|パスワード|비밀번호|пароль|(?P<late>key|pass|code|tokens|webhook|sess)"
 )
-#: What then stands before them, and how long that is at most.
+#: The words before them, and their maximum length.
 _BEFORE: Final = {
     part: re.compile(rf"(?x){kinds}[-_\ ]?\Z")
     for part, kinds in (
@@ -134,7 +134,7 @@ _LONGEST: Final = 16
 
 
 def _names(text: str) -> Iterator[int]:
-    """Yield the places where a name may begin. To look for one at each place would take five times as long."""
+    """Yield the places where a name may begin. To search for a name at each place would take five times as long."""
     lower = text.replace("İ", "i").lower()  # the only letter whose lower case is longer
     if not any(hint in lower for hint in _HINTS):
         return
@@ -168,5 +168,5 @@ def announced(text: str) -> Iterator[tuple[int, int]]:
 
 
 def mentioned(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the places of words that only may be secrets: behind a name, without a separator, and not in prose."""
+    """Yield the places of words that may or may not be secrets: after a name, without a separator, and not in prose."""
     return (match.span("mentioned") for match in _behind_names(_MENTIONED, text))

@@ -104,7 +104,8 @@ class TimedProtocol(H11Protocol):
         return any(address.version == network.version and address in network for network in self.trusted)
 
     def waits(self) -> tuple[bool, float] | None:
-        """Return how dispensable the connection is, the least value first; ``None`` if it waits for no client.
+        """Return the place of the connection in the order of closing, the lowest first; ``None`` if it waits for no
+        client.
 
         A connection without a request in progress goes before one whose body has not arrived.
         """

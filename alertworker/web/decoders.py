@@ -25,7 +25,7 @@ class Decoders:
         self._threads = ThreadPoolExecutor(MAX_DECODING, thread_name_prefix="alertworker-decode")
 
     async def run(self, work: Callable[[threading.Event], T]) -> T:
-        """Return what ``work`` returns. The event that it gets is set when nobody waits for its result any more.
+        """Return what ``work`` returns. The event that it gets is set when no request waits for its result any more.
 
         Raises:
             Refusal: 503 if it takes too long. Work that has not started is cancelled.

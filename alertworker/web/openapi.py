@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -34,7 +35,7 @@ async def openapi(_request: Request) -> Response:
 def document() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document. The schemas of events are generated from their models."""
     schema = TypeAdapter(PublishedEvent).json_schema(ref_template="#/components/schemas/{model}")
-    schemas: dict[str, Any] = schema.pop("$defs")
+    schemas = schema.pop("$defs")
     return {
         "openapi": "3.1.0",
         "info": {"title": "alertworker", "version": __version__},
@@ -71,7 +72,7 @@ def document() -> dict[str, Any]:
     }
 
 
-def _events() -> dict[str, Any]:
+def _events() -> dict[str, object]:
     one = {"$ref": "#/components/schemas/Event"}
     many = {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_EVENTS}
     error = _object({"index": {"type": "integer"}, "error": {"type": "string"}}, "index", "error")
@@ -109,7 +110,7 @@ def _events() -> dict[str, Any]:
     }
 
 
-def _relay(summary: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+def _relay(summary: str, *parameters: Mapping[str, object]) -> dict[str, object]:
     """Return the operation of a relay URL. LiteLLM defines the body; an unrecognized one becomes an alert `unknown`."""
     taken = _content("The broker has confirmed the alert", "text/plain", {"type": "string", "const": "ok"})
     return {
@@ -125,8 +126,8 @@ def _relay(summary: str, *parameters: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _services() -> dict[str, Any]:
-    text: dict[str, Any] = {"type": "string"}
+def _services() -> dict[str, object]:
+    text = {"type": "string"}
     sent = _object(dict.fromkeys(("channel", "alert_type", "status", "answer", "reason"), text) | {"sent": {}})
     fields = {
         "status": {"enum": ["success", "shadow", "error"]},
@@ -135,36 +136,36 @@ def _services() -> dict[str, Any]:
         "results": {"type": "array", "items": sent | {"required": ["channel", "alert_type", "status", "answer"]}},
     }
     result = _json("The answer of each receiver, and the event of a budget webhook", _object(fields, *fields))
-    operation = _get("Send test messages", {"200": result, "502": result})
-    operation["responses"] |= dict.fromkeys(("401", "422", "503"), _REASON)
+    responses = {"200": result, "502": result, **dict.fromkeys(("401", "422", "503"), _REASON)}
+    operation = _get("Send test messages", responses)
     service = {"type": "string", "enum": list(SERVICES)}
     parameter = _parameter("service", "query", service) | {"required": True}
     return operation | {"security": [{"adminKey": []}], "parameters": [parameter]}
 
 
-def _get(summary: str, responses: dict[str, Any]) -> dict[str, Any]:
+def _get(summary: str, responses: Mapping[str, object]) -> dict[str, object]:
     return {"summary": summary, "responses": dict(responses)}
 
 
-def _ready(text: str) -> dict[str, Any]:
+def _ready(text: str) -> dict[str, object]:
     texts = {"type": "array", "items": {"type": "string"}}
     properties = {"status": {"type": "string"}, "reasons": texts, "failing_steps": texts}
     return _json(text, _object(properties, "status", "reasons", "failing_steps"))
 
 
-def _json(text: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _json(text: str, schema: Mapping[str, object]) -> dict[str, object]:
     return _content(text, "application/json", schema)
 
 
-def _content(text: str, media_type: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _content(text: str, media_type: str, schema: Mapping[str, object]) -> dict[str, object]:
     return {"description": text, "content": {media_type: {"schema": schema}}}
 
 
-def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+def _object(properties: Mapping[str, object], *required: str) -> dict[str, object]:
     return {"type": "object", "properties": properties, "required": list(required)}
 
 
-def _parameter(name: str, place: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _parameter(name: str, place: str, schema: Mapping[str, object]) -> dict[str, object]:
     return {"name": name, "in": place, "schema": schema}
 
 

@@ -55,14 +55,15 @@ def explain(service: str, tests: Sequence[ChannelTest]) -> dict[str, Any]:
         "shadow": "alertworker.shadow is on: nothing was sent",
         "success": f"{service} accepted {len(tests)} test messages; verify that they are visible there",
     }[status]
-    answer: dict[str, Any] = {
+    results = [_result(test, is_json=CHANNELS[service].for_programs) for test in tests]
+    answer: dict[str, object] = {
         "status": status,
         "alert_types": list(dict.fromkeys(test.type.value for test in tests)),
         "message": message,
-        "results": [_result(test, is_json=CHANNELS[service].for_programs) for test in tests],
+        "results": results,
     }
-    sent = (result.get("sent", {}) for result in answer["results"])
-    return next((event for event in sent if "event_group" in event), {}) | answer
+    sent = (result.get("sent") for result in results)
+    return next((event for event in sent if isinstance(event, dict) and "event_group" in event), {}) | answer
 
 
 def _result(test: ChannelTest, *, is_json: bool) -> dict[str, object]:

@@ -15,7 +15,7 @@ EVERY: Final = 30.0
 #: The same for all addresses together.
 TOTAL_BURST: Final = 100
 TOTAL_EVERY: Final = 1.0
-#: How long a key that was right needs no turn at its address, in seconds.
+#: How long a right key is not limited at its address, in seconds.
 PROVEN_SECONDS: Final = 3_600.0
 _MOST_ADDRESSES: Final = 10_000
 
@@ -66,7 +66,7 @@ class Throttle:
 
 
 def _note(times: OrderedDict[_Name, float], name: _Name, time: float) -> None:
-    """Set a time, and forget the one that was set longest ago if there are too many."""
+    """Set a time. If there are too many, forget the oldest."""
     times[name] = time
     times.move_to_end(name)
     if len(times) > _MOST_ADDRESSES:

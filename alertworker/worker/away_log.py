@@ -79,7 +79,7 @@ class LibraryFilter(logging.Filter):
         task = _task_of(record)
         settle_message(record)
         if record.name == "py.warnings" and "CPendingDeprecationWarning" in record.getMessage():
-            return False  # it is about a setting that is set, and takes eight lines for each lost connection
+            return False  # it advises a setting that we have, in eight lines for each lost connection
         if record.name.partition(".")[0] not in _LOGGERS or record.levelno <= logging.DEBUG:
             return True
         error = type(record.exc_info[1]).__name__ if record.exc_info else ""

@@ -1,4 +1,4 @@
-"""Messages from RabbitMQ: make a message that can be parked of any properties and any body."""
+"""Messages from RabbitMQ. Any properties and any body become a message that can be parked."""
 
 from __future__ import annotations
 

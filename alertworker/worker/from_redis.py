@@ -1,4 +1,4 @@
-"""Messages from Redis and Valkey: make a message that can be parked of any bytes on one of our lists."""
+"""Messages from Redis and Valkey. Any bytes on one of our lists become a message that can be parked."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _read(item: bytes) -> dict[str, Any] | None:
 
 
 def _parse(item: bytes) -> Any:
-    """Return an item as JSON, ``None`` if it is none.
+    """Return an item that is JSON, ``None`` for any other item.
 
     Celery puts the start of the arguments into a header, with half of a surrogate pair if an event has one. Only
     Python's own parser reads that.

@@ -1,4 +1,4 @@
-"""kombu's notes of messages that a worker has and did not acknowledge, on Redis and Valkey.
+"""kombu's notes of messages that a worker has not acknowledged yet, on Redis and Valkey.
 
 A note is an entry of a hash, and its time is in an index. A note that is not renewed is restored: its worker died.
 

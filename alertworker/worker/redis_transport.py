@@ -164,7 +164,7 @@ class Channel(_Channel):  # type: ignore[misc]
     def _note(self, entry: bytes, envelope: dict[str, Any]) -> bool:
         """Replace an entry of `TAKING` by a note under a tag that no other message has.
 
-        Return false if the entry went to another worker meanwhile.
+        Return false if another worker has taken the entry.
         """
         properties = envelope["properties"]
         producers_tag, properties["delivery_tag"] = properties["delivery_tag"], str(uuid4())
@@ -175,7 +175,9 @@ class Channel(_Channel):  # type: ignore[misc]
         return bool(noted)
 
     def _key(self, name: str) -> str:
-        """Return a key with the prefix that kombu's client adds to the commands it knows, but not to these."""
+        """Return a key with the operator's prefix. kombu's client adds it to the commands that it knows, and these are
+        not among them.
+        """
         return f"{self.global_keyprefix}{name}"
 
 

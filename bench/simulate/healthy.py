@@ -176,7 +176,7 @@ def _is_false(members: Sequence[Attempts], start: int, limits: Limits) -> bool:
         return False
     if not limits.most or verdict.is_dead:
         return True
-    # A deployment of a model that answers by then has recovered; one that answers later has not yet.
+    # A deployment of a model that answers by then has recovered. A deployment that answers later has not recovered yet.
     around = range(start - limits.reach, start + WINDOW_SECONDS, WINDOW_SECONDS)
     return bool(judge_model([one.bucket(at) for at in around for one in members], (), limits).crossed)
 

@@ -72,7 +72,7 @@ class Must:
     #: By how many seconds the incident may seem older than it is: one failure by chance before a part of the calls fail
     #: looks like its start.
     older_by: float = MINUTE
-    #: It may end and open again meanwhile.
+    #: It may end and open again in that time.
     comes_and_goes: bool = False
     #: How many conditions there are, each with its own messages: three hosts that are lost.
     conditions: int = 1

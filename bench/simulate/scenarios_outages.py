@@ -121,7 +121,7 @@ def ramp(traffic: Traffic) -> Scenario:
 
 
 def dead(traffic: Traffic) -> Scenario:
-    """Seven calls an hour, all of which fail and are lost."""
+    """Seven calls an hour. All fail and are lost."""
     lasts = 180 * MINUTE
     rate, shares = (0.1, {}) if traffic is Traffic.LOW else (2.0, {"llama-70b": 0.001})
     must = one_deployment(

@@ -188,7 +188,7 @@ def _since_right(incident: Incident, must: Must, sent: Iterable[Sent], zero: flo
 def _out_of_place(incident: Incident, sent: Iterable[Sent]) -> list[Sent]:
     """Return the messages that are sent in silence, above Low about what needs none, or that fire after the end.
 
-    The end is the incident's, or that which was sent: after the all-clear nothing fires.
+    The end is that of the incident, or the time of the resolved message: nothing may fire after that message.
     """
     must = incident.must
     ended: list[float] = []

@@ -15,7 +15,7 @@ _REPEATS, _REDIS_PORT = 2, 6379
 
 
 def measure(folder: Path) -> dict[str, float]:
-    """Return the median CPU time of each contender in microseconds per request. Nothing else may run meanwhile."""
+    """Return the median CPU time of each contender in microseconds per request. Run nothing else at that time."""
     stack = Stack(folder, "")
     stack.start_broker()
     script = Path(bench.__path__[0]) / "in_process.py"

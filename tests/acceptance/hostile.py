@@ -29,7 +29,8 @@ _EMBED: Final = {"callbacks": None, "errbacks": None, "chain": None, "chord": No
 
 @dataclass(frozen=True)
 class Hostile:
-    """One message. ``applied`` is true if its batch is good, whatever surrounds it. Otherwise it is parked.
+    """One message. ``applied`` is true if its batch is good, even if the rest of the message is not. Otherwise it is
+    parked.
 
     ``payload`` is the content of its dead letter: the body itself, unless the body could be read as far as its
     events.
@@ -269,7 +270,7 @@ def envelope(hostile: Hostile, tag: str) -> dict[str, Any]:
     }
 
 
-#: Items on a list that are not an envelope, or one that kombu cannot read.
+#: Items on a list that are not an envelope, or an envelope that kombu cannot read.
 ITEMS: Final[dict[str, bytes]] = {
     "item empty": b"",
     "item no JSON": CANARY.encode(),

@@ -20,7 +20,7 @@ from tests.acceptance.stack import Stack
 from tests.acceptance.test_faults import failed, wait_for_count
 
 ROLES = ("ingest", "deliver", "beat")
-#: How long the broker is away, in seconds, and how many lines a process may log meanwhile and when it is back.
+#: How long the broker is away, in seconds, and how many lines a process may log in that time and when it is back.
 AWAY = 8.0
 MOST_LINES = 8
 

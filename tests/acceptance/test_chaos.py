@@ -35,7 +35,7 @@ from tests.acceptance.test_faults import failed
 ROUNDS = int(os.environ.get("ALERTWORKER_CHAOS_ROUNDS", "1"))
 #: The brokers: the embedded Valkey and, with more rounds, also Redis.
 SERVERS = (None, "redis-server") if "ALERTWORKER_CHAOS_ROUNDS" in os.environ else (None,)
-#: How long the faults of a round last, in seconds, and how many failures happen meanwhile.
+#: How long the faults of a round last, in seconds, and how many failures happen in that time.
 SECONDS, FAILURES = 25.0, 150
 #: How many messages were written for each alert.
 WRITTEN = """
@@ -152,7 +152,7 @@ def _name_of(round_: tuple[str | None, int]) -> str:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("chaos", list(product(SERVERS, range(1, ROUNDS + 1))), indirect=True, ids=_name_of)
 def test_every_alert_arrives_once_through_all_failures(chaos: Chaos, tmp_path: Path) -> None:
-    """None is lost, whatever the proxies' clocks show, and none is sent twice.
+    """None is lost, even if the clocks of proxies are wrong, and none is sent twice.
 
     A message is repeated, with its id and text, only if its answer was lost or could not be recorded.
     """

@@ -142,7 +142,7 @@ def test_a_silence_takes_a_list_and_warns_of_labels_that_no_alert_has(tmp_path: 
 
 
 def test_a_list_is_whole_in_a_pipe(tmp_path: Path) -> None:
-    """Each row is one line below the headers, whatever the width of the terminal and of its longest cell."""
+    """Each row is one line below the headers, for every width of the terminal and of the longest cell."""
     assert alertworker(tmp_path, "db", "upgrade").returncode == 0
     reason = " ".join(f"word{number}" for number in range(200))
     for why in (reason, "short"):

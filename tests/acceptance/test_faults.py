@@ -103,7 +103,7 @@ def test_a_batch_is_taken_up_again_if_its_worker_is_killed(
     began = time.monotonic()
     stack.start("ingest")
 
-    # There may be two batches, of which the killed worker had only one.
+    # There may be two batches, and the killed worker had only one of them.
     wait_for_count(slack, 5, seconds)
     print(f"all taken up after {time.monotonic() - began:.1f} s, the start of the worker included")
 

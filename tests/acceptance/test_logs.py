@@ -93,7 +93,7 @@ def _child(pid: int, word: str) -> psutil.Process:
     ends = time.monotonic() + 40
     while time.monotonic() < ends:
         for child in psutil.Process(pid).children():
-            with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            with suppress(psutil.NoSuchProcess):  # it has ended
                 if word in child.cmdline():
                     return child
         time.sleep(0.1)

@@ -81,7 +81,7 @@ def wait_for_rows(stack: Stack, query: str, wanted: list[tuple[Any, ...]], secon
 
 @ON_EVERY_BROKER
 def test_the_same_batches_three_times_to_two_workers_count_once(stack: Stack, slack: Receiver) -> None:
-    """Spend is exact to the nano-dollar and every failure is counted once, whichever worker gets which copy."""
+    """Spend is exact to the nano-dollar and every failure is counted once, no matter which worker gets which copy."""
     stack.start("ingest", "another")
     batches = [batch_of([failed(number * 20 + index) for index in range(20)]) for number in range(10)]
     send(stack.broker_url, [batch for batch in batches for _ in range(3)])

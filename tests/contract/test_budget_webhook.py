@@ -232,7 +232,7 @@ def test_figures_travel_with_a_message() -> None:
 
 @pytest.mark.parametrize("alert_type", [AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS])
 def test_a_report_does_not_page(alert_type: AlertType) -> None:
-    """PagerDuty takes no report, wherever it is routed. A chat does."""
+    """PagerDuty takes no report, even if a route leads there. A chat does."""
     pager = build_channel(PagerDutyConfig(name="p", routing_key=SecretStr("canaryRoutingKey")))
 
     assert not pager.takes(message(type=alert_type))

@@ -64,7 +64,9 @@ def written_to(made: Message, config: EmailConfig = MAIL) -> list[str]:
     ],
 )
 def test_a_teams_list_and_the_keys_user_are_written_to(text: str) -> None:
-    """Each address gets one mail, whatever separates the addresses, at the domains of the sender and the recipients."""
+    """Each address at the domains of the sender and the recipients gets one mail. Any separator may be between
+    addresses.
+    """
     made = message(alert_emails=text, user_email="lead@corp.example")
 
     assert written_to(made) == ["lead@corp.example", "cfo@ops.example"]
@@ -87,7 +89,7 @@ def test_a_teams_list_and_the_keys_user_are_written_to(text: str) -> None:
     ],
 )
 def test_no_other_address_is_notified(address: str | None) -> None:
-    """Addresses at other domains, and strings that are no addresses, get nothing."""
+    """Addresses at other domains get nothing, and other strings are ignored."""
     assert written_to(message(user_email=address)) == []
 
 

@@ -62,7 +62,7 @@ def test_links_lead_to_the_proxy_and_to_the_trace_and_nowhere_else() -> None:
 
 
 def test_facts_labels_and_metadata_never_cover_our_fields() -> None:
-    """Facts, labels and metadata are separate objects, whatever their names are."""
+    """Facts, labels and metadata are separate objects, so their names may be equal."""
     details = event(message(facts={"count": "f"}, labels={"count": "l"}, metadata={"count": "m"}, total=7))["payload"]
 
     assert details["custom_details"]["count"] == 7

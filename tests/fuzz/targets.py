@@ -28,7 +28,7 @@ _SHOWN: Final = re.compile(rf"(?<![A-Za-z0-9]){KEY}")
 
 
 def slack(data: bytes) -> None:
-    """LiteLLM's text for a chat: whatever it says, it becomes an event that the pipeline takes."""
+    """LiteLLM's text for a chat: any text becomes an event that the pipeline accepts."""
     whole(read_slack(json.dumps({"text": data.decode("utf-8", "replace")}).encode(), now=NOW, host="p1"))
 
 
@@ -63,7 +63,7 @@ def batch(data: bytes) -> None:
 
 
 def _agree(body: bytes) -> None:
-    """Hold that an event is good whatever its neighbours are, and that a parser finds the same ones."""
+    """Check that other events do not change whether an event is good, and that each parser finds the same events."""
     decoded, items = decode(body, None), split_array(body, MAX_EVENTS)
     again = decode_items(items)
     assert [type(event) for event in decoded.events] == [type(event) for event in again.events]

@@ -101,8 +101,8 @@ _OWN: Final[Mapping[str, Mapping[str, Callable[[int], Any]]]] = {
 def fill_with_history(store: SqlStore, count: int) -> None:
     """Write ``count`` old rows into each table that grows.
 
-    SQLite has no statistics. PostgreSQL scans a small table whatever its indexes are, so its planner is told of a
-    thousand times as many rows.
+    SQLite has no statistics. PostgreSQL scans a small table even if it has indexes, so its planner gets a row count
+    that is a thousand times higher.
     """
     with store.engine.begin() as connection:
         for name in sorted(GROWING):

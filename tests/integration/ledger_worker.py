@@ -1,4 +1,6 @@
-"""Processes that apply batches and are killed. They are forked from one that has imported everything, to start fast."""
+"""Processes that apply batches and are killed. They are forked from a process that has imported everything, to start
+fast.
+"""
 
 from __future__ import annotations
 

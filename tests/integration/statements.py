@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event
 class Work:
     """The statements that a database executed. ``longest`` is the highest number of statements in one transaction.
 
-    ``built`` is the number of different statement objects. Only one that is kept is executed twice.
+    ``built`` is the number of different statement objects. Only a statement that is kept is executed twice.
     """
 
     statements: int = 0

@@ -197,7 +197,7 @@ def test_texts_are_stored_with_a_replacement(store: SqlStore, runtime: Runtime) 
 def test_a_batch_that_would_hold_the_database_for_long_is_parked(
     store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, kind: str, bound: str, limit: int
 ) -> None:
-    """Few bytes can mean many alerts, budgets or rows, each of which takes time in one transaction."""
+    """Few bytes can mean many alerts, budgets or rows. Each takes time in one transaction."""
     monkeypatch.setattr(import_module("alertworker.pipeline.ingest"), bound, limit)  # the package exports its function
     budget = Budget(scope=BudgetScope.TEAM, entity_id="t", spend_nanos=2, max_nanos=1)
     many: dict[str, list[Event]] = {

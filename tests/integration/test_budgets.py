@@ -136,7 +136,7 @@ def test_each_limit_is_notified_once_as_one_alert_that_rises(runtime: Runtime, o
 
 
 def test_a_hundred_keys_of_one_team_in_one_batch_are_one_message(runtime: Runtime, outbox: Outbox) -> None:
-    """The budget is the team's, whichever key reports it. The jump is notified as the highest limit."""
+    """The budget is the team's, no matter which key reports it. The jump is notified as the highest limit."""
     ingest(batch(*(spent(80 + n / 4, key=f"key-{n}") for n in range(100))), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
 

@@ -177,7 +177,7 @@ def used(start: int, deployment: str, region: str, count: int = 12) -> list[Even
 
 
 def test_a_key_that_fails_everywhere_is_its_own_problem_without_other_calls(runtime: Runtime, outbox: Outbox) -> None:
-    """At little traffic no other key calls the deployment meanwhile. Other regions answer other keys."""
+    """At little traffic no other key calls the deployment in that time. Other regions answer other keys."""
     ingest_at(runtime, *used(0, "d1", "eastus"), at=55)
     ingest_at(runtime, *used(30, "d2", "westeurope"), *used(30, "d3", "japaneast"), *timed_out("d1", "d2", "d3"), at=90)
     run_until_quiet(runtime, after(90))

@@ -73,7 +73,7 @@ FIELDS = (
 
 
 def test_no_number_out_of_bounds_is_booked(runtime: Runtime, store: SqlStore) -> None:
-    """Each such event is rejected alone, whatever its field is."""
+    """Each such event is rejected alone. This holds for every field."""
     wrong = [call(**{name: value}) for name in FIELDS for value in NUMBERS]
     reports = {"boot_id": "b", "host": "h", "pid": 1, "version": "1"}
     wrong += [

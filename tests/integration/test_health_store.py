@@ -71,7 +71,7 @@ def test_a_lane_is_described_with_the_reason_for_its_wait() -> None:
 
 
 def test_a_database_that_answers_and_cannot_be_written_is_named(store: SqlStore) -> None:
-    """At once: the canary would tell a minute later. It is over when there is room again."""
+    """Health shows it at once. The canary would show it a minute later. It is over when there is room again."""
     gauges = HealthStore(store.engine)
     assert gauges.read(now=NOW).write_problem is None
     doctor = Doctor(load_settings(environ={}), lambda: 0, gauges, store, AdminStore(store.engine))

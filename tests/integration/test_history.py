@@ -98,7 +98,7 @@ def sqlite(tmp_path: Path) -> Iterator[SqlStore]:
 
 
 def test_an_idle_sweep_executes_no_more_with_history(sqlite: SqlStore) -> None:
-    """The number of SQLite's instructions tells, even where an index leads to many rows."""
+    """The number of SQLite's instructions shows it, even if an index leads to many rows."""
     pipeline = Pipeline(sqlite)
 
     def work(seconds: float) -> int:
@@ -136,7 +136,7 @@ def test_pages_and_idle_sweeps_need_no_write_lock(sqlite: SqlStore) -> None:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[None]:
-    """Hold SQLite's write lock. Who waits for it gives up at once."""
+    """Hold SQLite's write lock. Commands that wait for it fail at once."""
     other = make_engine(engine.url.render_as_string(hide_password=False))
     with other.begin():
         yield

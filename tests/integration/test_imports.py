@@ -39,7 +39,7 @@ CALL = """INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, api_key, spend
 
 @pytest.fixture
 def litellm(postgresql_url: str) -> Iterator[Engine]:
-    """Return LiteLLM's spend log with 250 calls before the cut-over, one after it, and one that is impossible."""
+    """Return LiteLLM's spend log with 250 calls before the cut-over, one after it, and an impossible call."""
     engine = make_engine(postgresql_url)
     try:
         with engine.begin() as connection:
@@ -100,7 +100,7 @@ def keep_spend(folder: Path, days: int) -> None:
 
 
 def importing(store: SqlStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the command import into the test's store, whatever today's date is."""
+    """Let the command import into the test's store, on every date."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("ALERTWORKER_CONFIG", str(folder / "config.yaml"))
     keep_spend(folder, 10_000)
@@ -196,7 +196,7 @@ def test_a_cut_over_that_litellm_has_not_written_up_to_is_refused(
 def test_another_file_of_the_same_name_is_refused_and_one_that_grew_is_not(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fingerprint identifies the rows that were taken, whatever their line endings."""
+    """A fingerprint identifies the rows that were taken. Line endings do not change it."""
     importing(store, tmp_path, monkeypatch)
     row = '{{"day": "2025-11-1{}", "requests": 1, "spend": {}}}'
     contents = {

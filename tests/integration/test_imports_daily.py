@@ -41,7 +41,7 @@ UNKNOWN = {"deployment"}
 
 
 def calls() -> list[RequestSucceeded | RequestFailed]:
-    """Return calls over four days, the last of which is already in our ledger. Costs are odd whole nano-dollars."""
+    """Return calls over four days. The last day is already in our ledger. Costs are odd whole nano-dollars."""
     source = random.Random(11)
     made: list[RequestSucceeded | RequestFailed] = []
     for number in range(400):

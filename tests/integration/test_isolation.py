@@ -29,9 +29,9 @@ from tests.integration.harness import NOW, Outbox, answered, batch, run_until_qu
 
 #: The fixture of the store allows failed steps in this module alone.
 STEPS_FAIL = True
-#: What an error may repeat of an event.
+#: The part of an event that an error may repeat.
 SECRET = "a text of a prompt"
-#: What the steps call, other than the canary and the ping.
+#: The functions that the steps call, except for the canary and the ping.
 FUNCTIONS = (
     "end_credentials",
     "end_outages",

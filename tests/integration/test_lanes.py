@@ -124,7 +124,7 @@ def test_a_resolved_message_is_in_no_digest_before_its_firing_one_is_sent(runtim
 
 
 def test_a_clock_that_is_set_back_does_not_turn_an_alerts_messages_round(runtime: Runtime, outbox: Outbox) -> None:
-    """A message that was written later is sent later, whatever the clock said, also inside a digest."""
+    """A message that was written later is sent later, even if the clock went back. This also holds inside a digest."""
     outbox.digest_size = 100
     ingest(batch(announced("a")), runtime, now=NOW)
     ingest(batch(answered("a", announced=True)), runtime, now=after(-20))

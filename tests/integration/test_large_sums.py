@@ -57,7 +57,7 @@ def fill(store: SqlStore, teams: Iterable[int] = range(TEAMS)) -> None:
 
 
 def test_a_budget_of_an_entity_with_a_huge_spend_is_judged(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
-    """SQLite failed to sum the user's rows for ever. PostgreSQL refused to store the sum."""
+    """SQLite could never sum the user's rows again. PostgreSQL refused to store the sum."""
     fill(store)
     ingest(batch(answered("c1", user_id="u1")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)

@@ -41,7 +41,7 @@ _PATIENCE = 60.0
 
 
 def is_free(store: SqlStore, which: Select[Any]) -> bool:
-    """Return whether nobody has locked the row."""
+    """Return whether the row is not locked."""
     with store.engine.begin() as connection:
         assert len(connection.execute(which).all()) == 1
         return bool(connection.execute(which.with_for_update(skip_locked=True)).all())

@@ -1,4 +1,4 @@
-"""A caller's metadata is on every alert of its call, whatever the batch and the call's place in it."""
+"""A caller's metadata is on every alert of its call, in every batch and at every place in it."""
 
 from __future__ import annotations
 

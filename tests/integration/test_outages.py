@@ -401,7 +401,7 @@ def test_the_level_rises_when_calls_are_lost(runtime: Runtime, outbox: Outbox) -
 
 
 def test_a_share_of_0_counts_as_litellm_does(runtime: Runtime, outbox: Outbox) -> None:
-    """Five failures in a minute are minor and ten major, whatever else succeeds."""
+    """Five failures in a minute are minor and ten are major, even if other calls succeed."""
     policy = runtime.policy
     limits = replace(policy.outages.deployment, share=0.0)
     runtime = replace(runtime, policy=replace(policy, outages=replace(policy.outages, deployment=limits)))
@@ -535,7 +535,7 @@ def test_the_list_size_bounds_details_and_not_the_count(
 def test_calls_that_an_outage_of_the_same_batch_explains_are_muted(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """Outages are judged before single calls, whatever the order of the events."""
+    """Outages are judged before single calls, for every order of the events."""
     ingest_at(runtime, lost(1), *(attempt(n) for n in range(10)))
     for at in (10, 20, 22):
         pass_time(runtime, at)
@@ -690,7 +690,9 @@ def test_an_outage_begins_with_its_first_failure_and_so_do_its_counts(runtime: R
 
 
 def test_a_bucket_of_the_previous_version_fails_from_its_start_on(runtime: Runtime, store: SqlStore) -> None:
-    """The first failure of a bucket that the previous version began is not known, whatever this version adds."""
+    """The first failure of a bucket that the previous version began stays unknown, also if this version adds to the
+    bucket.
+    """
     target = Target(deployment_id="d1")
     ingest_at(runtime, attempt(5))
     with store.engine.begin() as connection:

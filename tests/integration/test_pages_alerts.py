@@ -87,7 +87,7 @@ def shown_with_health(store: SqlStore, runtime: Runtime, state: CheckState) -> B
 
 
 def test_the_first_page_is_not_all_clear_above_open_alerts(store: SqlStore, runtime: Runtime) -> None:
-    """A healthy pipeline says nothing about the model that is down. A muted alert needs nobody now."""
+    """A healthy pipeline says nothing about the model that is down. A muted alert needs no person now."""
     browser = shown_with_health(store, runtime, CheckState.OK)
     assert "All systems operational" in browser.get("/").text
 
@@ -193,7 +193,7 @@ def test_alerts_are_found_by_state_severity_type_labels_and_time(
 def test_a_long_list_has_pages_and_each_alert_is_on_one(
     store: SqlStore, runtime: Runtime, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This holds if only some alerts match, and if new ones are raised meanwhile."""
+    """This holds if only some alerts match, and if new ones are raised in the meantime."""
     monkeypatch.setattr("alertworker.web.pages.alerts.PER_PAGE", 8)
     quiet = replace(runtime, router=replace(runtime.router, types=frozenset()))
     ids = raise_alerts(store, quiet, *(alert(number) for number in range(30)))

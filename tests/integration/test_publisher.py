@@ -1,4 +1,4 @@
-"""The publisher with real brokers: events arrive in order and once, whatever happens to the broker."""
+"""The publisher with real brokers: events arrive in order and once, also if the broker fails."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_events_arrive_in_batches_in_order(broker: Broker, tmp_path: Path) -> No
 
 
 def test_a_call_that_hangs_is_announced_before_anything_was_published(broker: Broker, tmp_path: Path) -> None:
-    """The first call of a process may be the one that hangs."""
+    """The first call of a process may hang."""
     with publishing(broker, tmp_path / "spool", threshold_seconds=1.0) as publisher:
         publisher.inflight.start("00001", lambda: {"model": "gpt-4o"})
         wait_for(lambda: publisher.stats().sent >= 1)

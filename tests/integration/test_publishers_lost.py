@@ -71,7 +71,7 @@ def live(runtime: Runtime, seconds: int, *processes: Process, start: int = 0, st
 
 
 def loop(host: str, until: int, *, every: int, start: int = 0) -> Iterable[Process]:
-    """Return the processes of a host that crashes, and one that stays."""
+    """Return the processes of a host that crashes, and a process that stays."""
     for born in range(start, until, every):
         yield host, born, born + every - STEP
     yield host, until, FOREVER

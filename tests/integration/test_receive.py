@@ -1,4 +1,4 @@
-"""Messages that cannot be applied are parked, on every database, whatever their ids and events."""
+"""Messages that cannot be applied are parked, on every database, with any ids and events."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_no_id_keeps_a_message_from_its_end(runtime: Runtime, admin: AdminStore)
 
 
 def test_a_batch_with_any_id_can_be_parked(runtime: Runtime, admin: AdminStore) -> None:
-    """Parking must accept whatever made everything before it fail."""
+    """Parking must accept a message that made every earlier step fail."""
     texts = [odd for odd in ODD if isinstance(odd, str)]
     for odd in texts:
         for number, events in enumerate((b"\xff\0", f"\ud800{odd}", [odd, float("nan"), object()], deep(400))):
@@ -115,7 +115,7 @@ def test_no_task_reads_a_message_before_it_is_counted(
 def test_an_expired_task_is_skipped_only_if_it_can_be_read(
     name: str, runtime: Runtime, admin: AdminStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An unreadable message is parked, whatever its headers are."""
+    """An unreadable message is parked, with any headers."""
 
     def fail(*_: Any, **__: Any) -> None:
         raise AssertionError("a late task did its work")

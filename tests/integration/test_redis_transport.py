@@ -447,7 +447,7 @@ def test_a_workers_wrong_clock_neither_keeps_its_batches_nor_gives_them_away(
 def test_a_note_with_a_time_that_cannot_be_is_restored(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], score: float
 ) -> None:
-    """It would stay on the broker for ever otherwise."""
+    """Otherwise it would stay on the broker forever."""
     publish(tmp_path, "b1")
     dead = start()
     assert dead.work(1) == ["b1"]

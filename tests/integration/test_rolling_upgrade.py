@@ -194,7 +194,7 @@ def test_rows_of_the_first_schema_are_upgraded_and_used(runtime: Runtime, outbox
 
 
 def test_outages_of_a_schema_without_parts_of_headlines_go_on_after_the_upgrade(store: SqlStore) -> None:
-    """An open outage keeps its headline. So does one that a worker of that version opens or changes afterwards."""
+    """An open outage keeps its headline. So does an alert that a worker of that version opens or changes afterwards."""
     headline = "Minor Service Outage: d2 (gpt-4o)"
     alerts = {
         "1": Alert(AlertType.OUTAGE_ALERTS, Severity.MEDIUM, {"deployment": "d2"}, headline, NOW, NOW),

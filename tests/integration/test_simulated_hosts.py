@@ -52,7 +52,7 @@ def failures_of(*happenings: object) -> Truth:
 
 
 def test_a_failure_that_a_host_cannot_send_is_known_when_it_can() -> None:
-    """No message is due about what nobody could know."""
+    """No message is due about an incident that the events do not show."""
     usual, delayed = failures_of().failures[ONE], failures_of(Delay(0, 300, "proxy-0")).failures[ONE]
     held = [moment for moment in delayed if moment >= 120]
 

@@ -137,7 +137,7 @@ def test_an_earlier_callback_sets_no_new_fields() -> None:
 
 
 def test_the_router_cools_down_as_litellms_does() -> None:
-    """429 at once where there are others, 401 always, other errors from five requests on of which most failed."""
+    """429 at once if there are others, 401 always, other errors after five requests if most failed."""
     world = make_world()
     one, only = world.deployments[ONE], world.deployments["o3-openai"]
 

@@ -125,7 +125,7 @@ def test_an_outage_of_the_database_is_notified_once_for_each_host_and_resolves(h
 
 
 def test_an_outage_and_its_end_are_one_alert_and_each_outage_its_own(host: Host, outbox: Outbox) -> None:
-    """A pager's incident is then resolved, also by a beat that was restarted meanwhile."""
+    """A pager's incident is then resolved, also by a beat that was restarted in the meantime."""
     host.run(0, 120, away=True)
     host.watches = [host.beat()]
     host.run(120, 200, away=False)

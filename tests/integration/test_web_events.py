@@ -308,7 +308,9 @@ def test_a_publisher_loses_nothing_while_the_http_side_is_killed(broker: Broker,
 
 
 def test_health_names_the_missing_service(broker: Broker, web: Web, tmp_path: Path) -> None:
-    """A process is live whatever is down. It is ready if broker and database answer and a canary has returned."""
+    """A process is live even if everything else is down. It is ready if broker and database answer and a canary has
+    returned.
+    """
     assert web.get("/health/liveliness") == web.get("/health/liveness") == (200, '"I\'m alive!"')
     assert web.get("/health/readiness")[0] == 503
 

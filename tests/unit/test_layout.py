@@ -160,7 +160,7 @@ def test_every_path_that_a_document_names_exists(document: Path) -> None:
 
 
 def test_the_architecture_names_every_folder() -> None:
-    """A folder that the map lacks is one that a newcomer does not find."""
+    """A newcomer does not find a folder that the map lacks."""
     text = (ROOT / "docs" / "architecture.md").read_text()
     folders = {path.parent.relative_to(ROOT) for path in PACKAGE.rglob("*.py")} - {Path("alertworker")}
     inner = {Path("alertworker/channels/email"), Path("alertworker/integrations/litellm")}

@@ -68,7 +68,7 @@ def test_a_channel_is_one_short_file(kind: str) -> None:
 
 
 def test_every_event_has_a_type_of_its_own() -> None:
-    """Types tell events apart on the wire."""
+    """Types distinguish events on the wire."""
     assert len(EVENTS) == len(set(EVENTS))
 
 

@@ -6,10 +6,8 @@ is made when it is first asked for: its class needs LiteLLM, which is installed 
 
 from __future__ import annotations
 
-from typing import Any
 
-
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Return the callback when LiteLLM asks for ``callback``. Every later call returns the same object."""
     if name != "callback":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

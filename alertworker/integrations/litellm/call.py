@@ -1,4 +1,4 @@
-"""A running call and what is known of it, without a reference to its prompt."""
+"""A running call and its known facts, without a reference to its prompt."""
 
 from __future__ import annotations
 

@@ -125,11 +125,11 @@ def moment(value: object) -> datetime | None:
     A naive datetime is local time, as LiteLLM makes them. Return ``None`` for anything else, and for a time outside
     this century: the wire contract refuses those.
     """
-    found = _moment(value)
+    found = _read_moment(value)
     return found if found is not None and MIN_MOMENT <= found < MAX_MOMENT else None
 
 
-def _moment(value: object) -> datetime | None:
+def _read_moment(value: object) -> datetime | None:
     try:
         if isinstance(value, str):
             value = datetime.fromisoformat(value)

@@ -183,7 +183,7 @@ def _around(run: re.Match[str], length: int) -> range:
 
 
 def _heavy_windows(piece: str) -> Iterator[Iterable[int]]:
-    """Yield the places of windows of which every piece that weighs `MIN_PIECE`, and is shorter, holds one."""
+    """Yield places of windows, so that every shorter piece that weighs `MIN_PIECE` contains one of these windows."""
     for run in _HEAVY_RUN.finditer(piece):
         start, end = run.span()
         yield max(0, start - _HEAVY_WINDOW + 1), end - 1

@@ -1,13 +1,13 @@
-"""What the callback needs of a publisher. Tests have one that keeps the events."""
+"""The part of a publisher that the callback uses. Tests use a publisher that keeps the events."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 
 class _InFlight(Protocol):
-    def start(self, call_id: str, describe: Callable[[], Mapping[str, Any]], /) -> None: ...
+    def start(self, call_id: str, describe: Callable[[], Mapping[str, object]], /) -> None: ...
     def progress(self, call_id: str, /) -> None: ...
     def finish(self, call_id: str, /) -> bool: ...
 
@@ -17,13 +17,13 @@ class EventPublisher(Protocol):
 
     threshold_seconds: float
     #: Applied to each mapping in the publisher's thread, before it is validated.
-    prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    prepare: Callable[[Mapping[str, object]], Mapping[str, object]]
 
     @property
     def inflight(self) -> _InFlight:
         """Return the running calls."""
         ...
 
-    def publish(self, event: Mapping[str, Any], /) -> None:
+    def publish(self, event: Mapping[str, object], /) -> None:
         """Append an event and return."""
         ...

@@ -21,7 +21,7 @@ _STRING: Final = 200
 _SHORTEST: Final = 4
 #: How many parts of a nested value are checked for a secret. A value with more under a secret's name is removed.
 _PARTS: Final = 200
-#: How a header or a variable is written as a mapping: {"name": "x-api-key", "value": "…"}.
+#: A header or a variable as a mapping: {"name": "x-api-key", "value": "…"}.
 _NAME_FIELDS: Final = ("name", "key", "header")
 _VALUE_FIELD: Final = "value"
 

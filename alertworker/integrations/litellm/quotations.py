@@ -16,7 +16,7 @@ _SPEAKS: Final = "message|msg|errors?|details?|reason|title|description|error_de
 _TEXTS: Final = (
     "content|text|inputs?|prompt|instructions|system|query|documents?|parts|arguments|transcript|body|caption"
 )
-#: A quoted string, with the name before it. A quote opens a string before a word, and closes it behind one.
+#: A quoted string, with the name before it. A quote before a word opens a string, and a quote after a word closes it.
 _QUOTED: Final = re.compile(
     rf"""(?x)
       (?:

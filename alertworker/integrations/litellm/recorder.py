@@ -136,8 +136,8 @@ class Recorder:
         gone = status_code(error) == CLIENT_GONE
         attempted = call is not None and call.attempts > 0
         key = call.deployment.get("api_key") if call is not None else None
-        kind = call.call_type if call is not None else None
-        failure = describe(error, request, attempted=attempted, started=call is not None, key=key, call_type=kind)
+        call_type = call.call_type if call is not None else None
+        failure = describe(error, request, attempted=attempted, started=call is not None, key=key, call_type=call_type)
         if call is not None and call.brings_key:
             blame_client(failure)
         if call is not None and call.trying and not call.answered and not gone and failure["origin"] is Origin.PROVIDER:
@@ -259,7 +259,7 @@ class Recorder:
     def _give_up(self, call: Call, ended: float, cancelled: bool) -> None:  # noqa: FBT001 - call_later passes positions
         if call.ended:
             return
-        if call.answered:  # LiteLLM never logged it; only a hanging alert needs its end
+        if call.answered:  # LiteLLM never logged it; only an alert about a hanging call needs its end
             self._end_unlogged(call)
             return
         reason = AbandonReason.CANCELLED if cancelled else AbandonReason.DISCONNECTED

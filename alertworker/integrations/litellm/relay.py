@@ -40,7 +40,7 @@ _FIGURES: Final = frozenset(
     )
 )
 
-#: The link to the call's trace, behind the message.
+#: The link to the call's trace, after the message.
 _TRACE: Final = re.compile(r"\n\n\W{1,4}Langfuse Trace: `(https?://[^`\s]{1,1000})`\Z")
 #: The first line of the daily report: when it was made, in seconds since 1970.
 _MADE_AT: Final = re.compile(r"\ATime: `[0-9.]{1,20}`s\n")
@@ -91,8 +91,8 @@ def read_slack(
     count = max(1, min(_number(fields.get("Count")) * times, MAX_COUNT))
     digest = {
         "count": count,
-        "digest_from": _moment(fields.get("Start")),
-        "digest_until": _moment(fields.get("End")),
+        "digest_from": _digest_time(fields.get("Start")),
+        "digest_until": _digest_time(fields.get("End")),
     }
     if alert_type in MANAGEMENT:
         change = entity_changed(alert_type, message, now=now, host=host)
@@ -221,7 +221,7 @@ def _number(text: str | None) -> int:
     return min(int(text), MAX_COUNT) if text and text.isascii() and text.isdigit() else 1
 
 
-def _moment(text: str | None) -> datetime | None:
+def _digest_time(text: str | None) -> datetime | None:
     """Return the time of a digest. LiteLLM writes it without a zone."""
     try:
         return moment(datetime.strptime(text or "", "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC))

@@ -17,7 +17,8 @@ from alertworker.store.rows import Rows
 from alertworker.store.schema.ledger import ALIASES
 from alertworker.store.upsert import Statements, insert_or
 
-#: How stale the end of an alias's span may be, so that a name that every batch brings is not written for each of them.
+#: How outdated the end of a name's span may be. Every batch brings the same names, and this keeps most from being
+#: written.
 _STALE: Final = timedelta(days=1)
 #: How many entities one statement names.
 _CHUNK: Final = 500
@@ -55,7 +56,7 @@ class AliasStatements(Statements, AliasPort):
         return ids
 
     def keep_names(self, aliases: Mapping[AliasKey, AliasSpan]) -> None:
-        """Store the names that entities were seen under; only news is written."""
+        """Store the names that entities were seen under. Write only what changed."""
         known = self._names(key[:2] for key in aliases)
         newest = {key[:2]: span for key, span in sorted(known.items(), key=_age)}
         news = {key: span for key, span in aliases.items() if _is_news(span, known.get(key), newest.get(key[:2]))}
@@ -93,7 +94,7 @@ def _age(named: tuple[AliasKey, AliasSpan]) -> tuple[object, ...]:
 
 
 def _is_news(seen: AliasSpan, known: AliasSpan | None, newest: AliasSpan | None) -> bool:
-    """Return whether a name is new, has become the current one again, or has an outdated span."""
+    """Return whether a name is new, is the current one again, or has an outdated span."""
     if known is None or newest is None:
         return True
     renamed = newest.last_at > known.last_at and seen.last_at > newest.last_at

@@ -1,4 +1,4 @@
-"""Which entities an entity's spend comes from, such as the keys and models of a team, with the most expensive first."""
+"""The contributors to an entity's spend, such as the keys and models of a team, the most expensive first."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from alertworker.store.ledger.months import Rows, read_sums, summed
 from alertworker.store.schema.base import NAME
 from alertworker.text.shorten import shorten_id
 
-#: How many queries a process keeps.
+#: How many queries a process caches.
 _KEPT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The place of a ``dimension``'s contributors: the ledger's ``rows`` of a dimension, and one column of these.
+    """Where contributors of a ``dimension`` are found: in one ``column`` of the ledger's ``rows``.
 
-    ``of`` is the column of the entity whose contributors are asked for; ``None`` means the whole proxy.
+    ``rows`` is a dimension. ``of`` is the column of the entity to which they contribute, ``None`` for the whole proxy.
     """
 
     dimension: str
@@ -67,7 +67,7 @@ def contributors(
 
 @lru_cache(maxsize=_KEPT)
 def _ranking(source: _Source, days: Days, limit: int) -> Select[str, *tuple[int, ...]]:
-    """Return the query of a source. The alerts of a batch are about many entities and few periods."""
+    """Return the query of a source, from a cache: the alerts of a batch are about many entities and few periods."""
     wanted = bindparam("wanted", type_=NAME, expanding=True)
     rows = Rows(source.rows, {source.of: wanted} if source.of else {}).over(days)
     column, sums = rows.c[source.column], summed(rows)
@@ -77,7 +77,7 @@ def _ranking(source: _Source, days: Days, limit: int) -> Select[str, *tuple[int,
 def _ranked(
     connection: Connection, source: _Source, entities: Iterable[str], days: Days, *, limit: int
 ) -> list[SpendRow]:
-    # A part is stored shortened, because PostgreSQL indexes no longer key.
+    # A part is stored shortened, because PostgreSQL cannot index a longer key.
     wanted = [shorten_id(entity, MAX_PART) if source.of == "part" else entity for entity in entities]
     statement = _ranking(source, days, limit)
     found = {row[0]: read_sums(row[1:]) for row in connection.execute(statement, {"wanted": wanted})}

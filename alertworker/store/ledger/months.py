@@ -1,4 +1,4 @@
-"""The ledger's rows of a range of days. Whole months come from their own table, so a year is not 365 rows an entity."""
+"""The ledger's rows of a range of days. Whole months have their own table: a year is 12 rows an entity, not 365."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from alertworker.store.schema.ledger import LEDGER_START, MONTHLY, SPEND, SPEND_
 from alertworker.store.sums import capped_sum
 
 _ONE_DAY: Final = timedelta(days=1)
-#: The end of the last month after which a date still exists: no date follows December 9999.
+#: The last day of the last month that a date can follow. No date follows December 9999.
 _LAST: Final = date(9999, 11, 30)
 
 
@@ -65,7 +65,7 @@ def read_sums(values: Iterable[int]) -> SpendSums:
 
 
 def within(at: Column[date], days: Days) -> ColumnElement[bool]:
-    """Return the condition that a day, or a month's first day, is one of these and not of a month that is pruned."""
+    """Return the condition that a day, or a month's first day, is in the range and its month was not deleted."""
     start = select(func.max(LEDGER_START.c.month)).scalar_subquery()
     return at.between(days.first, days.last) & (at >= func.coalesce(start, literal(date.min, Date)))
 

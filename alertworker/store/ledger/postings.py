@@ -42,14 +42,16 @@ from alertworker.store.schema.ledger import (
 from alertworker.store.sums import fitted_rows
 from alertworker.store.upsert import Statements
 
-#: The dimension without a cap: operators create teams, and totals are its sums.
+#: The dimension without a cap: operators create teams, and the totals are the sums of teams.
 _UNCAPPED: Final = "team"
 #: A row's key, or the first columns of one.
 _Key = tuple[object, ...]
 
 
 class PostingStatements(Statements, PostingPort):
-    """Adds batches to the ledger. Tables are written in the order of this module, keys sorted, to avoid deadlocks."""
+    """Adds batches to the ledger. To avoid deadlocks, tables are written in the order of this module, and keys are
+    sorted.
+    """
 
     def __init__(self, connection: Connection, aliases: AliasStatements) -> None:
         super().__init__(connection)
@@ -71,10 +73,10 @@ class PostingStatements(Statements, PostingPort):
         self._aliases.keep_names(ledger.aliases)
 
     def _within(self, ledger: Postings, most: int, exempt: CapExemptions) -> dict[SpendKey, SpendSums]:
-        """Return the batch's sums with the entities beyond the cap added up under "(other)".
+        """Return the batch's sums. Those of entities beyond the cap are added up under "(other)".
 
-        Batches that are applied at the same moment do not see each other's rows, so a day may exceed the cap by as
-        many. The sums stay exact.
+        Batches that are applied at the same moment do not see each other's rows. So a day may exceed the cap by the
+        number of these rows. The sums stay exact.
         """
         spend = ledger.spend()
         asked = Counter((key.day, key.dimension) for key in spend if key.dimension != _UNCAPPED)
@@ -108,7 +110,7 @@ class PostingStatements(Statements, PostingPort):
         return {entity for entity in asked if exempt.covers(*entity, names.get(entity, ()))}
 
     def _outcomes(self, outcomes: Mapping[OutcomeKey, OutcomeSums]) -> dict[OutcomeKey, OutcomeSums]:
-        """Return the outcomes with a deployment's classes of errors beyond the cap of a day added up in one."""
+        """Return the outcomes. A deployment's error classes beyond the cap of a day are added up in one."""
         errors = [key for key in outcomes if key.outcome != SUCCEEDED]
         known, room = self._room(OUTCOMES, errors, MAX_OUTCOMES, width=2)
         return capped(
@@ -151,7 +153,7 @@ class PostingStatements(Statements, PostingPort):
                 yield tuple(row._mapping[name] for name in fields)  # noqa: SLF001 - the public name of the mapping
 
     def _post_days(self, rows: Rows) -> None:
-        """Add rows to `SPEND`, and count the new ones, so that no statement has to count the rows of a day."""
+        """Add rows to `SPEND`, and count the new rows, so that no statement must count the rows of a day."""
         if not rows.values:
             return
         rows = fitted_rows(SPEND, rows)

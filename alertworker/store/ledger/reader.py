@@ -84,7 +84,8 @@ class SqlLedgerReader(ConnectionRunner, LedgerReader):
 
     @override
     def dropped(self, days: Days) -> dict[str, int]:
-        # Each publisher's total at the end of the days, less its total before them. Both are equal without a report.
+        # The total of each publisher at the end of the days, less its total before them. Without a report both are
+        # equal.
         end = func.max(DROPS.c.total)
         start = func.max(case((DROPS.c.day < days.first, DROPS.c.total), else_=0))
         reported = select(DROPS.c.boot_id).where(within(DROPS.c.day, days))
@@ -107,7 +108,7 @@ class SqlLedgerReader(ConnectionRunner, LedgerReader):
 
 
 def _of_team(team_id: str | None) -> Mapping[str, Collection[str]]:
-    """Return the restriction to one team's rows; "" is no team, and ``None`` all of them."""
+    """Return the restriction to one team's rows. "" means calls without a team, and ``None`` means all rows."""
     return {} if team_id is None else {"team_id": [team_id]}
 
 

@@ -1,4 +1,4 @@
-"""The time zones that the ledger's days are, and were, cut in."""
+"""The time zone of the ledger's days, and the earlier ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alertworker.store.upsert import Statements, insert_or
 
 
 class TimeZoneStatements(Statements, TimeZonePort):
-    """Time zones by the moment from which days were cut in them."""
+    """Time zones, each with the moment since which days begin and end in it."""
 
     @override
     def keep_zone(self, zone: str, *, now: datetime) -> ZoneChange | None:
@@ -31,10 +31,10 @@ class TimeZoneStatements(Statements, TimeZonePort):
         return ZoneChange(latest[1][0], latest[0][0], latest[0][1]) if len(latest) > 1 else None
 
     def zone(self) -> str | None:
-        """Return the time zone that days are cut in, ``None`` before the first sweep."""
+        """Return the time zone in which days begin and end, ``None`` before the first sweep."""
         return next((zone for zone, _ in self._zones()), None)
 
     def _zones(self) -> list[tuple[str, datetime]]:
-        """Return the two latest ones, the current one first."""
+        """Return the two latest time zones, the current one first."""
         statement = select(ZONES.c.zone, ZONES.c.since).order_by(ZONES.c.since.desc(), ZONES.c.zone).limit(2)
         return [(row.zone, row.since) for row in self.connection.execute(statement)]

@@ -24,7 +24,7 @@ from alertworker.store.upsert import Statements
 
 #: How many entities one statement names.
 _CHUNK: Final = 500
-#: How many contributors an alert names.
+#: The maximum number of contributors that an alert names.
 _TOP: Final = 3
 
 

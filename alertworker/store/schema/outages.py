@@ -145,8 +145,8 @@ CREDENTIALS = Table(
     Column("last_success", BigInteger, nullable=False),
 )
 
-#: Few targets have an outage, and few credentials are refused. The sweep and each batch look at these. The zero is no
-#: parameter: with one, no database uses the index.
+#: Few targets have an outage, and few credentials are refused. The sweep and each batch look at these. The zero is not
+#: a parameter: with a parameter, no database uses the index.
 HAS_OUTAGE: Final = OUTAGES.c.level > literal_column("0")
 MODEL_HAS_OUTAGE: Final = MODEL_OUTAGES.c.state > literal_column("0")
 REFUSED: Final = CREDENTIALS.c.level > literal_column("0")

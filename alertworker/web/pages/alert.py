@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from alertworker import pipeline
 from alertworker.alerts.advice import Annotations, advise
-from alertworker.alerts.catalogue import AlertType, Kind
+from alertworker.alerts.catalogue import AlertKind, AlertType
 from alertworker.alerts.stored import StoredReader
 from alertworker.channels.text_tables import cells
 from alertworker.ports.admin import AttemptRow, NotificationRow
@@ -71,7 +71,7 @@ def _row(visit: Visit) -> AlertRow:
 
 def _advice(visit: Visit, row: AlertRow) -> list[Annotations]:
     """Return what to do: one entry for each route with its own annotations, none for a condition that has ended."""
-    ended = row.kind == Kind.CONDITION.value and row.open_fingerprint is None
+    ended = row.kind == AlertKind.CONDITION.value and row.open_fingerprint is None
     if ended or row.type not in set(AlertType):
         return []
     alert_type, severity = AlertType(row.type), StoredReader().severity(row.severity)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from alertworker.alerts.catalogue import AlertType
 from alertworker.ledger.reader import Days, DeploymentDays
 from alertworker.ledger.rows import SUCCEEDED
-from alertworker.ports.admin import PublisherRow
+from alertworker.ports.admin import PublisherRow, PublisherState
 from alertworker.ports.alert_search import AlertLabels
 from alertworker.web.pages.views import Visit, page
 
@@ -22,7 +22,8 @@ _OUTAGES: Final = frozenset({AlertType.OUTAGE_ALERTS.value, AlertType.COOLDOWN_D
 _PERIODS: Final = {"today": 1, "7 days": 7, "30 days": 30}
 #: How many publishers the page shows.
 _MOST: Final = 100
-_STATES: Final = ("lost", "silent", "live", "stopped")
+#: The order in which publishers are shown.
+_STATES: Final = (PublisherState.LOST, PublisherState.SILENT, PublisherState.LIVE, PublisherState.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,14 @@ class Publisher:
     """A publisher with its state, and the number of events that it dropped, by reason."""
 
     row: PublisherRow
-    state: str
+    state: PublisherState
 
 
 @dataclass(frozen=True, slots=True)
 class Others:
     """The sum of the publishers that the page does not show: how many there are by state, and their counters."""
 
-    states: Mapping[str, int]
+    states: Mapping[PublisherState, int]
     published: int
     backlog: int
     dropped: Mapping[str, int]

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from alertworker import __version__
-from alertworker.alerts.catalogue import AlertType, Kind
+from alertworker.alerts.catalogue import AlertKind, AlertType
 from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.budgets.readings import NEAR_LIMIT
 from alertworker.channels.plain_text import symbol_of
@@ -88,5 +88,5 @@ _ENVIRONMENT.filters |= {
 del _ENVIRONMENT.filters["safe"]  # Nothing is exempt from escaping.
 _ENVIRONMENT.globals |= {"version": __version__, "marks": _MARKS, "symbol_of": symbol_of, "near_limit": NEAR_LIMIT}
 #: Templates compare values with members of these, so that a wrong name is an error.
-_ENUMS: Final = (AlertType, CheckState, Kind, NotificationStatus, SilenceState, SuppressionReason)
+_ENUMS: Final = (AlertType, CheckState, AlertKind, NotificationStatus, SilenceState, SuppressionReason)
 _ENVIRONMENT.globals |= {enum.__name__: enum for enum in _ENUMS}

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from alertworker.alerts.catalogue import Kind
+from alertworker.alerts.catalogue import AlertKind
 from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.delivery.status import NotificationStatus
 from alertworker.ports.admin import AttemptRow, NotificationRow
@@ -94,7 +94,7 @@ def _own(alert: AlertRow) -> Iterator[TimelineEntry]:
         yield TimelineEntry(
             alert.closed_at,
             EntryClass.END,
-            "Resolved" if alert.kind == Kind.CONDITION.value else "Closed: no further occurrence",
+            "Resolved" if alert.kind == AlertKind.CONDITION.value else "Closed: no further occurrence",
         )
 
 

@@ -77,7 +77,7 @@ def test_a_runbook_alone_keeps_our_line() -> None:
 
 
 def test_a_digest_has_the_advice_of_its_most_urgent_alert() -> None:
-    """An alert that has ended needs nothing, whatever its severity."""
+    """An alert that has ended needs nothing. This holds for every severity."""
     low = made(type=AlertType.LLM_TOO_SLOW, severity=Severity.LOW)
     medium = made(type=AlertType.COOLDOWN_DEPLOYMENT, severity=Severity.MEDIUM)
     digest = compose_digest([low, medium, made(Step.RESOLVED)], since=NOW, alert_id="2", now=NOW)

@@ -119,7 +119,7 @@ def timed() -> Iterable[Alert]:
 
 
 def said() -> Iterable[Alert]:
-    """Return what LiteLLM's own alerting says: of every type, of one that nobody knows, and copies."""
+    """Return alerts of LiteLLM's own alerting: of every type, of an unknown type, and copies of ours."""
     facts = {"Request Model": "gpt-4o", "Provider": "azure", "Team": "search"}
     events = [
         AlertRelayed(occurred_at=NOW, alert_type=alert_type, headline="said", facts=facts)
@@ -153,7 +153,7 @@ def test_a_relayed_alert_is_identified_by_its_text() -> None:
 
 
 def test_a_window_is_a_setting() -> None:
-    """Its name is one that people can set."""
+    """People can set its name."""
     settings = {*Settings.model_fields, *AlertingArgs.model_fields}
 
     assert {spec.window for spec in CATALOGUE.values() if spec.window is not None} <= settings

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import CATALOGUE, RELAYED, AlertType, Kind, Severity
+from alertworker.alerts.catalogue import CATALOGUE, RELAYED, AlertKind, AlertType, Severity
 from alertworker.alerts.next_step import NextStep, next_step
 from alertworker.alerts.suppression import Suppression, SuppressionReason
 
@@ -25,8 +25,8 @@ LATER: dict[str, Any] = {"repeat_at": NOW + timedelta(seconds=1)}
 
 
 def alert(alert_type: AlertType, **other: Any) -> OpenAlert:
-    """Make an alert of which messages have counted all two occurrences."""
-    kind = Kind.NOTICE if RELAYED in other.get("labels", {}) else CATALOGUE[alert_type].kind
+    """Make an alert with two occurrences that messages have counted."""
+    kind = AlertKind.NOTICE if RELAYED in other.get("labels", {}) else CATALOGUE[alert_type].kind
     own = {
         "id": "1",
         "kind": kind,
@@ -66,7 +66,7 @@ def alert(alert_type: AlertType, **other: Any) -> OpenAlert:
         (alert(BROKEN, **DUE), NextStep.REMIND),
         (alert(LOST, **MORE), NextStep.CHECK_LATER),
         (alert(LOST, **DUE), NextStep.REMIND),
-        (alert(LOST, kind=Kind.NOTICE), NextStep.CLOSE),
+        (alert(LOST, kind=AlertKind.NOTICE), NextStep.CLOSE),
         (alert(HANGING, running=1, **DUE), NextStep.REMIND),
         (alert(OUTAGE, **MORE, **LATER), NextStep.CHECK_LATER),
         (alert(BUDGET, **LATER), NextStep.CHECK_LATER),

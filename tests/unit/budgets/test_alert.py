@@ -152,7 +152,7 @@ def test_a_period_that_has_ended_or_was_forgotten_is_none_that_was_cut_short() -
 def test_within_five_minutes_the_later_period_counts_in_any_order(
     made: list[tuple[int, int, int]], random: Any
 ) -> None:
-    """Processes' old copies of a period change nothing, whatever comes first and however it is cut."""
+    """Old copies of a period in processes change nothing, in every order and in every cut into batches."""
     readings = [
         reading(spend, reset_at=NOW + timedelta(days=days), at=NOW + timedelta(seconds=seconds))
         for spend, days, seconds in made

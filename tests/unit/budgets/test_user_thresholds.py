@@ -28,12 +28,12 @@ def user(day: float, month: float = 0, before: float = 0) -> UserSpend:
     [(10, 0, True), (9.99, 0, False), (30, 70, False), (30.01, 70, True), (12, 28, False), (300, 700, False)],
 )
 def test_a_day_is_unlike_the_others_by_ratio_and_not_below_the_floor(day: float, before: float, unusual: bool) -> None:
-    """LiteLLM's rule: from ten dollars on, more than three times the mean of seven days, or after none at all."""
+    """LiteLLM's rule: ten dollars or more, and more than three times the mean of seven days or no spend before."""
     assert is_anomaly(user(day, before=before), UserPolicy(anomalies=True)) is unusual
 
 
 def test_thresholds_are_notified_for_the_day_and_the_month() -> None:
-    """Each under an identity of its own, with the amounts; what is off tells nothing."""
+    """Each has its own identity and the amounts. A threshold that is off raises nothing."""
     policy = UserPolicy(daily_nanos=50 * DOLLAR, monthly_nanos=500 * DOLLAR)
     alerts = list(judge_users([user(50, 600), user(49.99, 499)], policy, LOOK))
 

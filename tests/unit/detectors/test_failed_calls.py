@@ -1,4 +1,4 @@
-"""Failed calls: the headline of a notice tells it from the others."""
+"""Failed calls: the headline of a notice distinguishes it from other notices."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ NO_DEPLOYMENT = {"error_class": "RouterRateLimitError", "status_code": 429, "ori
 def test_the_severity_of_a_failure_depends_on_its_origin_and_deployment(
     failure: dict[str, object], deployment: str | None, expected: Severity
 ) -> None:
-    """An outage judges what a deployment failed. A program without deployments wakes nobody with one timeout."""
+    """An outage judges what a deployment failed. Without deployments, one timeout is not urgent."""
     event = EVENT.validate_python(
         {
             "type": "llm.request.failed",

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import RELAYED, AlertType, Kind, Severity
+from alertworker.alerts.catalogue import RELAYED, AlertKind, AlertType, Severity
 from alertworker.detectors import Policy
 from alertworker.detectors.llm import summarize_slow, too_slow
 from alertworker.events import EVENT, RequestSucceeded
@@ -21,7 +21,7 @@ SLOW = OpenAlert(
     id="1",
     type=AlertType.LLM_TOO_SLOW,
     severity=Severity.LOW,
-    kind=Kind.NOTICE,
+    kind=AlertKind.NOTICE,
     headline="Responses are slow - 312.00s response time > Alerting threshold: 300s (gpt-4o)",
     labels={"model": "gpt-4o"},
     first_at=NOW,

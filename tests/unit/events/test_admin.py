@@ -47,7 +47,7 @@ def test_no_field_keeps_a_raw_key(key: str) -> None:
 
 
 def test_litellms_short_form_of_a_key_stays() -> None:
-    """It tells keys apart and opens nothing."""
+    """The text distinguishes keys and gives no access."""
     event = AlertRelayed(alert_type="virtual_key_updated", headline="sk-...7890 was updated")
 
     assert event.headline == "sk-...7890 was updated"

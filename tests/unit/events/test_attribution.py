@@ -69,7 +69,7 @@ def test_a_call_is_in_every_dimension_of_the_ledger() -> None:
 def test_no_tag_is_an_entity_and_unknown_tags_are_not(
     tags: tuple[str, ...] | None, expected: list[tuple[str, str, str]]
 ) -> None:
-    """A source that cannot tell tags adds nothing to them."""
+    """A source that does not know the tags adds none."""
     assert list(Attribution(tags=tags).ledger_entities()) == expected
 
 

@@ -190,7 +190,7 @@ def test_unknown_arguments_are_skipped() -> None:
 
 @given(st.text(st.sampled_from(' ,:"\\{}') | st.characters(exclude_categories=["Cs"]), max_size=33))
 def test_a_text_is_read_in_pieces_as_it_is_whole(text: str) -> None:
-    """Wherever it is cut."""
+    """This holds for every place of the cut."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_cursor, "_PIECE", 100)
         for ascii_only in (True, False):

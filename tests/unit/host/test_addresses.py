@@ -372,7 +372,7 @@ def test_blanks_around_an_address_are_no_part_of_it() -> None:
 def test_an_error_of_a_client_reaches_neither_the_host_nor_its_log(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The batch is spooled, whatever kombu makes of the address when it connects."""
+    """The batch is spooled, for every error that kombu raises about the address when it connects."""
 
     def refuse(*_args: object, **_options: object) -> None:
         raise ValueError("Database is int between 0 and limit - 1, not :canary@h")

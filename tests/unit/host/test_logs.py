@@ -1,9 +1,11 @@
-"""Log lines: one format, whichever process writes them and whichever library made the record."""
+"""Log lines have one format, for every process and for the records of every library."""
 
 from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -83,3 +85,11 @@ def test_a_traceback_follows_its_line() -> None:
     assert more[-1] == "RuntimeError: boom"
     assert read["message"] == "not sent: 503"
     assert read["exc_info"].endswith("RuntimeError: boom")
+
+
+def test_a_process_that_starts_writes_no_line_about_the_plugins_of_alembic() -> None:
+    """Alembic writes them when it is imported, after the log is set up."""
+    start = "from alertworker.host.logs import set_up_logs; set_up_logs('text', 'INFO'); import alembic.command"
+    run = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, check=True, timeout=60)
+
+    assert run.stderr == ""

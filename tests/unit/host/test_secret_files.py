@@ -51,8 +51,8 @@ VALUES = {
     "SMTP_USE_SSL": "true",
     "WEBHOOK_URL": HOOK,
 }
-#: Variables that are no secret and have no form in a file: the path of the settings, a link for people, and those that
-#: publishers read.
+#: Variables that are not secrets and cannot be set by a file: the path of the settings, a link for people, and those
+#: that publishers read.
 PLAIN = variables.PLAIN
 #: A mail server that is complete, so that each of its other variables counts.
 MAIL = {"SMTP_HOST": "localhost", "SMTP_SENDER_EMAIL": "a@b.example", "ALERTWORKER_EMAIL_RECIPIENTS": "c@d.example"}
@@ -150,7 +150,7 @@ def test_a_reference_may_stand_in_a_file(config: Path, tmp_path: Path) -> None:
 
 
 def test_the_files_variables_beat_the_environment_in_either_form(config: Path, tmp_path: Path) -> None:
-    """They are one variable: what the file sets wins, as in LiteLLM, and is no second setting of it."""
+    """They are one variable. The value in the file wins, as in LiteLLM, and does not count as a second setting."""
     (tmp_path / "hook").write_text("https://other.example/x")
     config.write_text(f"{CONFIG}environment_variables: {{SLACK_WEBHOOK_URL: '{HOOK}'}}\n")
     alone = load(config, MAIL)

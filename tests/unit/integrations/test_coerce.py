@@ -19,7 +19,7 @@ def test_a_time_in_another_century_is_invalid(value: object) -> None:
 
 
 def test_a_moment_of_this_century_is_kept() -> None:
-    """In whatever form it comes."""
+    """This holds for every form."""
     first = datetime(2000, 1, 1, tzinfo=UTC)
     assert moment("2000-01-01T00:00:00Z") == moment(first) == moment(946_684_800) == first
 

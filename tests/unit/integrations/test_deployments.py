@@ -39,7 +39,7 @@ def test_a_model_without_a_provider_has_the_one_that_litellm_finds() -> None:
 
 
 def test_litellm_is_not_queried_for_fields_of_the_deployment() -> None:
-    """Nor for a model that is no text; what LiteLLM does not know either is unknown."""
+    """The same holds for a model that is not a string. A provider that LiteLLM does not know is unknown."""
 
     def never(_model: str, _api_base: str | None) -> str | None:
         raise AssertionError

@@ -53,7 +53,7 @@ def test_the_own_words_of_an_error_in_chinese_stay() -> None:
     after=st.text(st.sampled_from("xyz ()"), max_size=10),
 )
 def test_no_piece_of_the_least_weight_survives(prompt: str, begin: int, length: int, before: str, after: str) -> None:
-    """Wherever it begins, and however the scripts are mixed."""
+    """This holds for every place of its start and for every mix of scripts."""
     echoed = prompt[begin : begin + length]
     shown = remove_prompt(f"{before}{echoed}{after}", [prompt])
     pieces = (prompt[start:end] for start in range(len(prompt)) for end in range(start + 1, len(prompt) + 1))
@@ -97,7 +97,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     ],
 )
 def test_an_encoded_prompt_is_removed(prompt: str, encode: Callable[[str], str]) -> None:
-    """No word of it is left, whichever program printed it, also if only its middle is shown."""
+    """No word of it is left, for the notation of every program, also if only its middle is shown."""
     echoed = encode(prompt)
     shown = remove_prompt(f"invalid body: {echoed}", [prompt])
     assert REMOVED in shown

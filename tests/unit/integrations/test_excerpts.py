@@ -1,4 +1,4 @@
-"""The first characters of a call's messages leave the proxy where somebody said so, whatever form they have."""
+"""The first characters of a call's messages leave the proxy if an operator allows it. This holds for every form."""
 
 from __future__ import annotations
 

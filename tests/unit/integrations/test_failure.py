@@ -52,7 +52,7 @@ def test_a_database_away_while_a_caller_is_let_in_is_the_proxys() -> None:
 
 @pytest.mark.parametrize("broken", [ImportError, ModuleNotFoundError, NameError])
 def test_a_broken_proxy_is_the_proxys_even_before_a_caller_is_let_in(broken: type[Exception]) -> None:
-    """A callback that cannot be imported is no wrong key."""
+    """A callback that cannot be imported does not count as a wrong key."""
     assert failure.origin(broken("no module"), attempted=False, started=False) == "proxy"
 
 
@@ -68,7 +68,7 @@ def raised_in(module: str, code: str, file: str = "/app/custom_auth.py") -> Base
 
 @pytest.mark.parametrize("code", ["None.key", "{}['user']", "len(None)", "[][0]", "import json; json.loads(None)"])
 def test_a_broken_hook_is_the_proxys_and_an_odd_request_the_callers(code: str) -> None:
-    """A custom authentication may be broken. LiteLLM's own code stumbles over a body that is no object."""
+    """A custom authentication may be broken. LiteLLM's own code raises an error for a body that is not an object."""
     hook = raised_in("custom_auth", code)
     assert failure.origin(hook, attempted=False, started=False) == "proxy"
     stumble = raised_in("litellm.proxy.auth.user_api_key_auth", code)

@@ -135,7 +135,7 @@ def test_an_id_that_may_be_a_secret_stays_an_id() -> None:
     ],
 )
 def test_metadata_is_printed_without_secrets(value: object, shown: Mapping[str, str] | None) -> None:
-    """Names and values, nested ones, and values that are no strings."""
+    """Names and values, nested ones, and values that are not strings."""
     treated = outgoing({"alerting_metadata": value})["alerting_metadata"]
 
     assert SECRET not in str(treated)

@@ -1,4 +1,4 @@
-"""What an error quotes is removed where the request does not have the caller's text."""
+"""Quoted text in an error is removed if the request does not have the caller's text."""
 
 from __future__ import annotations
 

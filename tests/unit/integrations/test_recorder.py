@@ -1,4 +1,4 @@
-"""From hooks to events: one end per call, whatever happens."""
+"""From hooks to events: each call has one end."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def in_loop(act: Callable[[], Any]) -> None:
 
 
 def test_a_success_carries_what_alerting_and_the_ledger_need(publisher: RecordingPublisher) -> None:
-    """A success tells call, caller, deployment, tokens, cost and times, and counts from the client's request on."""
+    """A success has the call, caller, deployment, tokens, cost and times. Times begin with the client's request."""
     hooks = recorder(publisher, metadata_keys=("slack", "cost_center"))
 
     def act() -> None:
@@ -312,7 +312,7 @@ def test_litellm_s_health_checks_are_marked(publisher: RecordingPublisher) -> No
 
 
 def test_a_nested_attempt_is_published_once(publisher: RecordingPublisher) -> None:
-    """LiteLLM's wrappers inside wrappers tell one attempt twice."""
+    """LiteLLM's nested wrappers report one attempt twice."""
     hooks = recorder(publisher)
 
     def act() -> None:
@@ -429,7 +429,7 @@ def test_a_call_with_a_very_long_id_progresses(publisher: RecordingPublisher) ->
 
 
 def test_a_call_is_abandoned_once_if_its_task_ends_unlogged(publisher: RecordingPublisher) -> None:
-    """A client that went away fires no hook; the end of the request's task tells."""
+    """A client that went away fires no hook. The end of the request's task shows it."""
     hooks = impatient(publisher)
 
     async def proxy() -> None:
@@ -467,7 +467,7 @@ def test_a_cancelled_task_is_abandoned_as_cancelled(publisher: RecordingPublishe
 
 
 def test_an_answered_call_that_litellm_never_logs_cannot_hang(publisher: RecordingPublisher) -> None:
-    """Once its answer was complete it is not watched any more, and one that had hung is ended."""
+    """A call whose answer was complete is not watched any more. If it had hung, it is ended."""
     hooks = impatient(publisher)
     publisher.inflight.announced.add("hung")
 

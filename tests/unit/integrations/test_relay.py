@@ -23,7 +23,7 @@ def read(text: str, *, named: str | None = None, show_messages: bool = False) ->
 
 
 def relayed(text: str, *, named: str | None = None, show_messages: bool = False) -> AlertRelayed:
-    """Read a text that is no change of an entity."""
+    """Read a text that is not about a change of an entity."""
     event = read(text, named=named, show_messages=show_messages)
     assert isinstance(event, AlertRelayed)
     return event
@@ -189,7 +189,7 @@ def test_a_name_with_quotes_is_read_unchanged(alias: str) -> None:
 
 
 def test_the_link_to_a_trace_is_a_fact() -> None:
-    """LiteLLM puts it between message and metadata; ids in it are no secrets."""
+    """LiteLLM puts it between message and metadata. The ids in it are not secrets."""
     link = "https://langfuse.example/project/p1/traces/0198a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
     event = relayed(
         "Alert type: `llm_exceptions`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: LLM API call failed: `boom`"
@@ -354,7 +354,7 @@ def test_every_json_object_becomes_a_valid_event(body: dict[str, object]) -> Non
 
 
 def canaries(value: str) -> str:
-    """Write a secret wherever LiteLLM's text has room for what somebody chose."""
+    """Write a secret into each part of LiteLLM's text that a person or a program can choose."""
     return (
         "Alert type: `llm_exceptions`\nLevel: `High`\nTimestamp: `1`\n\n"
         f"Message: LLM API call failed: `wrong key {value}`\n"

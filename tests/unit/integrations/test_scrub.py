@@ -61,7 +61,7 @@ def test_litellms_own_additions_are_left_out() -> None:
     length=st.integers(12, 200),
 )
 def test_no_piece_of_the_prompt_survives(prompt: str, before: str, after: str, begin: int, length: int) -> None:
-    """Wherever a provider echoes twelve or more characters of the prompt, they are gone."""
+    """If a provider echoes twelve or more characters of the prompt, they are removed at every place."""
     begin = min(begin, len(prompt) - 12)
     echoed = prompt[begin : begin + length]
     scrubbed = scrub(f"{before}{echoed}{after}", [prompt])
@@ -83,7 +83,7 @@ def test_no_piece_of_the_prompt_survives(prompt: str, before: str, after: str, b
     ],
 )
 def test_a_secret_is_known_by_its_shape(secret: str) -> None:
-    """Keys, tokens and webhook addresses are masked wherever they stand."""
+    """Keys, tokens and webhook addresses are masked at every place."""
     assert scrub(f"provider said: {secret}, sorry", ()) == f"provider said: {REMOVED}, sorry"
 
 
@@ -147,7 +147,7 @@ def test_nul_surrogates_and_length_are_bounded() -> None:
     ids=["one letter", "sentences", "two letters", "digits"],
 )
 def test_a_prompt_made_to_be_slow_is_not(letters: str) -> None:
-    """A long or repeated prompt costs a bounded time, and no piece of it is shown, from wherever it comes."""
+    """A long or repeated prompt costs a bounded time, and no piece of it is shown, from any part of it."""
     echoed = letters[-1_200:]
     began = time.process_time()
     text = scrub("error: " + echoed, [letters])
@@ -163,7 +163,7 @@ def test_a_prompt_made_to_be_slow_is_not(letters: str) -> None:
     ],
 )  # fmt: skip
 def test_every_field_of_a_prompt_is_hidden(field: str) -> None:
-    """Whichever provider's form the request has."""
+    """This holds for the request form of every provider."""
     request = {field: [{"parts": [{"text": "Mein Codewort ist Zaunkönig-4711, bitte"}]}]}
     assert scrub("no (Codewort ist Zaunkönig-4711)", prompt_pieces(request)) == f"no ({REMOVED})"
 

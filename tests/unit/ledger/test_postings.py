@@ -1,4 +1,4 @@
-"""The ledger's arithmetic: additive whatever the cutting, exact to the nano-dollar, percentiles within 10 %."""
+"""The ledger's arithmetic: additive for every cut into batches, exact to the nano-dollar, percentiles within 10 %."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def merged(ledgers: list[Postings]) -> tuple[object, ...]:
 
 @given(st.lists(st.tuples(calls(), st.integers(0, 3)), max_size=30))
 def test_any_cutting_of_the_same_calls_adds_up_to_the_same(cut: list[tuple[Event, int]]) -> None:
-    """Four batches, in whatever order, are one batch."""
+    """Four batches in any order add up to one batch."""
     batches = [ledger_of([call for call, part in cut if part == number]) for number in range(4)]
 
     assert merged(list(reversed(batches))) == merged([ledger_of([call for call, _ in cut])])
@@ -124,7 +124,7 @@ def test_a_cap_moves_sums_and_loses_none(events: list[Event], room: int) -> None
 
 @given(st.lists(st.integers(1, 60_000_000), min_size=1, max_size=200), st.floats(0.01, 1))
 def test_a_percentile_is_within_a_tenth_and_a_mean_is_exact(durations: list[int], share: float) -> None:
-    """Buckets a tenth wide, of which the mean is known; bounds are whole microseconds."""
+    """Buckets are a tenth wide and have an exact mean. Their bounds are whole microseconds."""
     latency = latency_of(durations)
     wanted = share * len(durations)
     exact = next(value for rank, value in enumerate(sorted(durations), 1) if rank >= wanted)
@@ -135,7 +135,7 @@ def test_a_percentile_is_within_a_tenth_and_a_mean_is_exact(durations: list[int]
 
 @given(st.integers(0, 10**13), st.integers(1, 40), st.floats(0.01, 1))
 def test_no_percentile_of_equal_durations_is_below_their_mean(duration: int, count: int, share: float) -> None:
-    """A report shows both side by side. Durations beyond the last bound are no exception."""
+    """A report shows both side by side. This includes durations beyond the last bound."""
     latency = latency_of([duration] * count)
 
     assert latency.percentile(share) == latency.longest == latency.mean == duration / 1e6

@@ -141,7 +141,7 @@ def test_a_brownout_with_a_dominant_key_is_an_outage(seed: int, part: float) -> 
 @SEEDS
 @pytest.mark.parametrize("share", [0.4, 1.0])
 def test_two_failing_callers_are_an_outage(seed: int, share: float) -> None:
-    """What they have in common is the deployment."""
+    """They have the deployment in common."""
     rates = dict.fromkeys(OTHERS, 0.5) | {OWN: 6.0, "second": 6.0}
     bad = {OWN, "second"}
     assert play(Random(seed), rates, lambda key, name: share * (key in bad and name == "d1"), USED) == "outage"

@@ -1,4 +1,4 @@
-"""The sums of outages: additive whatever the cutting, and one failed call counts once on a deployment."""
+"""The sums of outages: additive for every cut into batches, and one failed call counts once on a deployment."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _merge(name: str, one: Any, other: Any) -> object:
 
 @given(st.lists(st.tuples(calls(), st.integers(0, 3)), max_size=30))
 def test_any_cutting_of_the_same_calls_adds_up_to_the_same(cut: list[tuple[Event, int]]) -> None:
-    """Four batches, in whatever order, are one batch."""
+    """Four batches in any order add up to one batch."""
     batches = [sums_of(call for call, part in cut if part == number) for number in range(4)]
 
     assert merged(batches[::-1]) == merged([sums_of(call for call, _ in cut)])

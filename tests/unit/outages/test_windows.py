@@ -1,4 +1,4 @@
-"""Windows: what counts as an outage, whatever the order and the cutting."""
+"""Windows: the order of events and the cut into batches do not change what counts as an outage."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ def test_every_burst_that_fits_into_the_window_is_an_outage(ttl: int, first: flo
 
 @given(ttl=st.integers(1, 200), first=st.floats(0, 1_000), more=st.floats(0, 50))
 def test_failures_a_span_apart_do_not_add_up(ttl: int, first: float, more: float) -> None:
-    """A window is less than one bucket longer than configured; less than two where that is no whole tens."""
+    """A window is less than one bucket longer than configured, or less than two if the configured time is not a
+    multiple of ten.
+    """
     limits = Limits(ttl, 5, 10)
     assert limits.span - ttl <= (10 if ttl % 10 == 0 else 19)
     four = [first] * 4

@@ -252,7 +252,7 @@ def test_a_problem_is_logged_once_until_publishing_works_again(
 def test_an_unexpected_error_spools_the_batches_in_memory(
     outbox: Outbox, transport: FakeTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It must outlive the process, whatever was raised."""
+    """It must outlive the process, for every exception."""
 
     def fail(_: SealedBatch) -> None:
         raise RuntimeError("a bug")

@@ -1,4 +1,4 @@
-"""Periods: every day is in exactly one, whatever the zone's clocks do, and each is due once."""
+"""Periods: every day is in exactly one, in every time zone, and each period is due once."""
 
 from __future__ import annotations
 

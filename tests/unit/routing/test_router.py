@@ -285,7 +285,7 @@ def test_a_muted_route_names_its_channels() -> None:
 
 
 def test_the_channels_that_a_type_can_reach_are_known_without_labels() -> None:
-    """Routes about other labels and muted routes count. Routes behind one that takes the whole type do not."""
+    """Routes about other labels and muted routes count. Routes after a route that takes the whole type do not."""
     routes = (
         Route((parse('team="search"'),), "oncall", mute=(TimeInterval(((time(14), time(15)),)),)),
         Route((parse('alert_type="daily_reports"'),), ""),
@@ -301,7 +301,7 @@ def test_the_channels_that_a_type_can_reach_are_known_without_labels() -> None:
 
 
 def test_a_channel_is_reachable_under_the_conditions_of_its_routes() -> None:
-    """Matchers of all levels count, each path on its own. A matcher of the type alone is no condition."""
+    """Matchers of all levels count, each path on its own. A matcher of the type alone is not a condition."""
     inner = Route((parse('severity="High"'),), "oncall")
     routes = (
         Route((parse('team="search"'), parse('alert_type=~".*"')), "", (inner,)),
@@ -319,7 +319,7 @@ def test_a_channel_is_reachable_under_the_conditions_of_its_routes() -> None:
 
 
 def test_a_condition_that_no_alert_of_the_type_meets_is_left_out() -> None:
-    """The severity of most types never differs. A condition that all of them meet is no condition."""
+    """The severity of most types never differs. A condition that all of them meet is left out."""
     routes = (Route((parse('severity="High"'),), "oncall"), Route((parse('team="search"'),), "search"))
     receivers = {"a": ("desk",), "oncall": ("pager",), "search": ("chat",)}
     router = replace(ROUTER, root=Route(receiver="a", routes=routes), receivers=receivers)

@@ -1,4 +1,4 @@
-"""What LiteLLM starts with, we start with; where no alert would be sent, one warning names the remedy."""
+"""Every configuration that LiteLLM accepts is accepted. If no alert would be sent, one warning names the remedy."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from tests.unit.settings.test_settings import load, problems
     ],
 )
 def test_a_section_that_is_not_read_is_a_warning(tmp_path: Path, text: str, words: str) -> None:
-    """Otherwise nothing would tell why its settings have no effect."""
+    """Otherwise nothing would show why its settings have no effect."""
     (warning,) = load(tmp_path, text).warnings
 
     assert warning.startswith("config.yaml:1 ")

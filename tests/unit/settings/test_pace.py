@@ -28,7 +28,7 @@ def load(tmp_path: Path, text: str) -> Settings:
 
 
 def paces(tmp_path: Path, first: str, second: str = "") -> list[Pace]:
-    """Return the paces of all channels, one of which two receivers name with these."""
+    """Return the paces of all channels. Two receivers name one of the channels with these paces."""
     settings = load(tmp_path, TEXT % tuple(f", pace: {given}" if given else "" for given in (first, second)))
     return [build_channel(config).pace for config in settings.channels]
 

@@ -66,7 +66,7 @@ def test_channels_of_litellms_keys_can_be_named_in_routes(tmp_path: Path) -> Non
 
 
 def test_only_a_receiver_that_is_marked_can_be_chosen_by_tenants(tmp_path: Path) -> None:
-    """A channel that only they can reach is no mistake."""
+    """A channel that only they can reach is not a mistake."""
     theirs = f"{{name: theirs, selectable: true, channels: [{{kind: slack, url: '{OTHER}'}}]}}"
     receivers = f"[{theirs}, {{name: ours, channels: []}}]"
     settings = load(tmp_path, f"alertworker: {{receivers: {receivers}, route: {{receiver: ours}}}}\n")

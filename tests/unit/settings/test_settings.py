@@ -47,7 +47,7 @@ def test_nothing_configured_goes_to_the_terminal(tmp_path: Path) -> None:
 
 
 def test_slack_with_the_default_webhook(tmp_path: Path) -> None:
-    """Every type goes there; the channel's name tells nothing of its address."""
+    """Every type goes there. The channel's name does not show its address."""
     settings = load(tmp_path, 'general_settings: {alerting: ["slack"]}', {"SLACK_WEBHOOK_URL": HOOK})
 
     [channel] = settings.channels
@@ -88,7 +88,7 @@ def test_without_slack_in_alerting_slack_stays_silent(tmp_path: Path) -> None:
     ],
 )
 def test_the_budget_webhook_gets_budgets_beside_the_chats(tmp_path: Path, text: str, environ: dict[str, str]) -> None:
-    """Only budgets, whatever chat they also go to; and its address is nowhere to be seen."""
+    """Only budgets go there, besides any chat. The address is not shown."""
     url = "https://receiver.example/canary"
     settings = load(tmp_path, f"general_settings: {text}", {"WEBHOOK_URL": url, **environ})
     name = channel_name("budget_webhook", url)

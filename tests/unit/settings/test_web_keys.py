@@ -1,4 +1,4 @@
-"""What the web server needs from the environment: keys that cannot be guessed, names and trusted proxies."""
+"""The web server's settings from the environment: keys that cannot be guessed, names and trusted proxies."""
 
 from __future__ import annotations
 

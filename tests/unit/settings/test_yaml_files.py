@@ -12,7 +12,7 @@ from alertworker.settings.yaml_files import read_sections
 
 
 def write(folder: Path, **files: str) -> Path:
-    """Write YAML files; gives the one that is named ``config``."""
+    """Write YAML files, and return the file that is named ``config``."""
     for name, text in files.items():
         path = folder / f"{name.replace('__', '/')}.yaml"
         path.parent.mkdir(exist_ok=True)

@@ -81,7 +81,7 @@ def test_every_primary_result_of_sqlite_is_decided() -> None:
     ],
 )
 def test_an_error_that_data_causes_does_not_wait(statement: str) -> None:
-    """A batch that causes it is delivered a few times and then parked with its bytes. It waited for ever."""
+    """A batch that causes it is delivered a few times and then parked with its bytes. It waited forever."""
     assert classify(raised_by(statement)) == "broken"
 
 

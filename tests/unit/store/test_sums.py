@@ -1,4 +1,4 @@
-"""Each sum in SQL is one that cannot overflow: this reads the source of every statement."""
+"""No sum in SQL can overflow. This test reads the source of every statement."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ async def until(event: threading.Event) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    """Also one that drips; its room is free again."""
+    """So is a slow body, and its memory is free again."""
     monkeypatch.setattr(bodies, "READ_SECONDS", 0.05)
     app, context = web(lambda _batch: None)
 

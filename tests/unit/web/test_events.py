@@ -62,7 +62,7 @@ def test_any_bytes_are_read_or_refused(body: bytes, encoding: str) -> None:
 
 @given(st.lists(st.binary(max_size=5_000), min_size=1, max_size=3), st.data())
 def test_a_compressed_body_is_read_whole_or_not_at_all(parts: list[bytes], data: st.DataObject) -> None:
-    """Also from several members or frames, and never from one that was cut."""
+    """A body may have several members or frames. A member that was cut is refused."""
     whole = b"".join(parts)
     for encoding, compress in (("gzip", gzip.compress), ("zstd", zstandard.compress)):
         packed = [compress(part) for part in parts]

@@ -1,4 +1,4 @@
-"""Readiness says at once what stops the pipeline. Steps that fail are no reason to send a process no requests."""
+"""Readiness says at once what stops the pipeline. Failing steps do not make a process unready."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def record(name: str, text: Any, *arguments: object, error: Exception | None = N
 
 
 def test_each_kind_of_line_comes_once_a_minute_on_one_line(limit: LibraryFilter, moments: list[float]) -> None:
-    """The kind is the text before its arguments, so that growing waits are no new kind."""
+    """The template is the text before its arguments, so a longer wait is not a new message."""
     first = record(CONSUMER, "Cannot connect to %s.\nTrying again in %s\n", "redis", 2)
     assert limit.filter(first)
     assert first.getMessage() == "Cannot connect to redis. Trying again in 2"
@@ -83,7 +83,7 @@ def test_a_line_with_arguments_that_do_not_fit_is_logged(
 
 
 def test_failures_of_two_tasks_are_two_kinds(limit: LibraryFilter) -> None:
-    """Celery has one text for all tasks, so one that fails each second must not hide another one's failure."""
+    """Celery has one text for all tasks, so a task that fails each second must not hide the failure of another task."""
     text = "Task %(name)s raised: %(exc)s"
     for name, error, logged in (
         ("alertworker.sweep", KeyError(), True),
@@ -97,7 +97,7 @@ def test_failures_of_two_tasks_are_two_kinds(limit: LibraryFilter) -> None:
 
 @pytest.mark.parametrize("error", [ConnectionRefusedError(), OperationalError("gone"), ResponseError("OOM")])
 def test_an_error_of_the_broker_has_no_traceback(limit: LibraryFilter, error: Exception) -> None:
-    """Nor has one that was raised from it."""
+    """An error that was raised from it has none either."""
     outer = ValueError("cannot send")
     outer.__context__ = error
     for number, raised in enumerate((error, outer)):

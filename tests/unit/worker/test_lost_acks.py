@@ -48,5 +48,5 @@ def test_the_acknowledgement_is_checked_later(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("task", [tasks.ingest, tasks.deliver, tasks.sweep, tasks.report])
 def test_every_task_is_looked_after(task: Any) -> None:
-    """Whichever worker runs it."""
+    """This holds for every worker."""
     assert symbol_by_name(task.Request) is Request

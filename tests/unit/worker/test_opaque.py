@@ -1,4 +1,4 @@
-"""Messages as Celery sees them: a call of one of our tasks, whatever they say."""
+"""Messages as Celery sees them: each is a call of one of our tasks, with any content."""
 
 from __future__ import annotations
 
@@ -104,7 +104,9 @@ DEATHS = [{"queue": QUEUE, "reason": "rejected", "count": 99, "exchange": QUEUE,
     ],
 )
 def test_no_header_about_deliveries_decides_anything(queue: str, redelivered: bool, headers: dict[Any, Any]) -> None:
-    """A producer can set all of them: a good batch would be parked, or one that ends workers tried again for ever."""
+    """A producer can set all of them: a good batch would be parked, or a batch that ends workers would be delivered
+    again forever.
+    """
     plain = _of(sealed(queue, {"id": "1"}, redelivered=redelivered))
     assert _of(sealed(queue, {"id": "1", **headers}, redelivered=redelivered)) == plain
     assert plain.redelivered is redelivered
