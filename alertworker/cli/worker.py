@@ -50,8 +50,7 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
         _log.warning("%s", warning)
 
     events = [QUEUE, *([DEAD_QUEUE] if is_amqp(broker_url) else [])]
-    deliveries = [DELIVERIES, PERIODIC]
-    queues = {"ingest": events, "deliver": deliveries, "all": [*events, *deliveries]}[role]
+    queues = {"ingest": events, "deliver": [DELIVERIES, PERIODIC], "all": [*events, DELIVERIES, PERIODIC]}[role]
     pool = "threads" if role == "deliver" else "prefork"
     size = concurrency or {"ingest": 2, "deliver": 8, "all": 4}[role]
     warnings.filterwarnings("ignore", category=SecurityWarning)  # The warning is about pickle, which we do not accept.

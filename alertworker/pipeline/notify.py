@@ -108,19 +108,17 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
         tx.alerts.suppress(alert.id, suppression, check_again_at=now + CHECK_AGAIN)
         runtime.watch(outcome)
         return
-    if suppression is None:
-        message, takers = enqueue(tx, alert, step, channels, runtime, now=now)
-        outcome = replace(outcome, channels=takers, message=message)
-        tx.count(CounterName.MUTED, SuppressionReason.TIME.value, len(decision.mute))
-        tx.count(CounterName.MUTED, SuppressionReason.ALERT.value, len(inhibited))
-    else:
-        # The suppressed occurrences are counted as notified, and so are their parts.
+    if suppression is not None:
+        # The suppressed occurrences are counted as notified, and so are their parts. Intervals grow only with messages.
         tx.occurrences.take_parts(alert.id)
-    runtime.watch(outcome)
-    if suppression is not None:  # intervals grow only with messages
+        runtime.watch(outcome)
         tx.alerts.count_as_notified(alert, next_summary_at=now + timedelta(seconds=decision.group_interval), now=now)
         _remind_later(tx, alert, decision, now=now)
         return
+    message, takers = enqueue(tx, alert, step, channels, runtime, now=now)
+    tx.count(CounterName.MUTED, SuppressionReason.TIME.value, len(decision.mute))
+    tx.count(CounterName.MUTED, SuppressionReason.ALERT.value, len(inhibited))
+    runtime.watch(replace(outcome, channels=takers, message=message))
     deferred = (*decision.mute, *inhibited)
     if step is Step.FIRING and deferred != alert.deferred_channels:
         tx.alerts.defer_channels(alert.id, deferred)

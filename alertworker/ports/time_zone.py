@@ -9,7 +9,7 @@ from alertworker.ledger.time_zone import ZoneChange
 
 
 class TimeZonePort(Protocol):
-    """The time zone that days are cut in."""
+    """The time zone in which days begin."""
 
     def keep_zone(self, zone: str, *, now: datetime) -> ZoneChange | None:
         """Store the time zone in which days are cut; return the change if it is another one than before."""

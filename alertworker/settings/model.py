@@ -49,7 +49,7 @@ class Settings(Values):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone that days are cut in and times are shown in."""
+        """The time zone in which days begin and times are shown."""
         return ZoneInfo(self.time_zone)
 
     def users(self) -> UserPolicy:

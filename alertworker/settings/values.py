@@ -238,7 +238,7 @@ class Values(LiteLLMValues, Allowed):
     langfuse_host: Annotated[HostUrl | None, Field(examples=["https://cloud.langfuse.com"])] = None
     """URL of Langfuse. Alerts about calls link to the call's trace there."""
     time_zone: Annotated[ZoneName, ENVIRONMENT] = "UTC"
-    """Time zone that days are cut in and times are shown in. LiteLLM's litellm_settings.timezone is the default."""
+    """Time zone in which days begin and times are shown. LiteLLM's litellm_settings.timezone is the default."""
     log_format: Annotated[Literal["text", "json"], ENVIRONMENT] = "text"
     """Form of the log lines."""
     group_interval: Annotated[Interval, ENVIRONMENT] = 300.0

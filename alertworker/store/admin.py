@@ -41,7 +41,7 @@ class AdminStore(ConnectionRunner):
         self.dead_letters = DeadLetters(engine)
 
     def ledger_zone(self) -> tuple[str | None, ZoneChange | None]:
-        """Return the time zone that days are cut in, ``None`` before the first sweep, and its last change."""
+        """Return the time zone in which days begin, ``None`` before the first sweep, and its last change."""
 
         def work(connection: Connection) -> tuple[str | None, ZoneChange | None]:
             zones = TimeZoneStatements(connection)

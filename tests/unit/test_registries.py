@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from typing import Final, get_args
 
@@ -81,23 +82,23 @@ def test_every_command_is_there() -> None:
         assert line.endswith("."), name
 
 
-#: Everything that must be documented: the names, the form in which a document has them, and the document.
+#: Everything that must be documented: the names, the form in which a document has them, and the documents.
 DOCUMENTED: Final = {
     "setting": (FileConfig.model_fields, "`{}`", "docs/configuration.md"),
     "label": (sorted(LABELS), "`{}`", "docs/configuration.md"),
     "variable": (VARIABLES, "| `{}` |", "docs/configuration.md"),
     "event": ([name for name in EVENTS if not name.startswith("system.")], "`{}`", "docs/events.md"),
     "channel": (CHANNELS, "| `{}` |", "docs/channels.md"),
-    "command": (COMMANDS, "`{}", "README.md"),
+    "report": ([kind.value for kind in ReportKind], "| `{}` |", "docs/reports.md"),
+    "command": (COMMANDS, "alertworker {}", "docs/*.md"),
 }
 
 
 @pytest.mark.parametrize("what", DOCUMENTED)
 def test_every_name_that_people_use_is_documented(what: str) -> None:
-    """Settings, variables, event types, channel kinds and commands stand in the documents."""
-    names, form, document = DOCUMENTED[what]
-    root = Path(__file__).parents[2]
-    text = (root / document).read_text() + ((root / "CHANGELOG.md").read_text() if what == "command" else "")
-    lacks = [form.format(name) for name in names if form.format(name) not in text]
+    """Settings, labels, variables, event types, channel kinds, reports and commands stand in the documents."""
+    names, form, documents = DOCUMENTED[what]
+    text = "\n".join(document.read_text(encoding="utf-8") for document in Path(__file__).parents[2].glob(documents))
+    lacks = [form.format(name) for name in names if not re.search(rf"{re.escape(form.format(name))}(?!\w)", text)]
 
-    assert lacks == [], f"add these to {document}"
+    assert lacks == [], f"add these to {documents}"
