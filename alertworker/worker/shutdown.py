@@ -25,6 +25,8 @@ BOUND: Final = 22
 _STOPPING: Final = f"Stopping. This takes up to {BOUND} s if tasks are running.\n"
 #: Whether a signal to stop has come.
 _stopping = False
+#: Whether Celery's bounded wait for running tasks has begun: at SIGTERM and SIGQUIT. More signals change nothing.
+_is_bounded = False
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -53,16 +55,21 @@ class Bound(bootsteps.StartStopStep):
     requires = ("celery.worker.components:Pool",)
 
     def start(self, parent: object) -> None:  # noqa: ARG002 - Celery's signature
-        """Wrap Celery's own handlers, which are installed by now, and mute the lines that they print."""
-        celery_worker.safe_say = _say_nothing  # type: ignore[attr-defined]
+        """Wrap Celery's own handlers, which are installed by now.
+
+        Mute the lines that they print, which advise to press Ctrl-C again. Keep them from replacing themselves by
+        handlers that end tasks before the time limit.
+        """
+        celery_worker.safe_say = _do_nothing  # type: ignore[attr-defined]
+        celery_worker.install_worker_term_hard_handler = _do_nothing  # type: ignore[attr-defined]
         reader, writer = os.pipe()
         threading.Thread(target=_end_when_due, args=(reader,), name="shutdown", daemon=True).start()
         for number in _SIGNALS:
             _bound_before(number, writer)
 
 
-def _say_nothing(*_: object) -> None:
-    """Print nothing: Celery's lines advise to press Ctrl-C again, which ends tasks before their time limit."""
+def _do_nothing(*_: object, **__: object) -> None:
+    """Replace a function of Celery's handlers."""
 
 
 def _end_when_due(reader: int) -> None:
@@ -76,12 +83,14 @@ def _bound_before(number: signal.Signals, writer: int) -> None:
     handler = signal.getsignal(number)
 
     def handle(received: int, frame: FrameType | None) -> None:
-        global _stopping  # noqa: PLW0603 - a process has one set of signal handlers
+        global _stopping, _is_bounded
+        if _is_bounded:
+            return
         if not _stopping:  # a second signal must not extend the time limit
             if received == signal.SIGINT:
                 os.write(2, _STOPPING.encode())  # no lock, unlike a log
             os.write(writer, b"!")
-        _stopping = True
+        _stopping, _is_bounded = True, received != signal.SIGINT
         if callable(handler):
             handler(received, frame)
 
