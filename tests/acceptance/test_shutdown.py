@@ -16,10 +16,7 @@ from tests.acceptance.test_faults import failed
 from tests.acceptance.test_hostile_messages import wait_until
 
 ALERTS = 3
-_BROKERS = [
-    pytest.param({}, id="valkey"),
-    pytest.param({"ALERTWORKER_BROKER_URL": "rabbitmq_url"}, id="rabbitmq", marks=pytest.mark.rabbitmq),
-]
+_RABBITMQ = {"ALERTWORKER_BROKER_URL": "rabbitmq_url"}
 
 
 def _end_while_sending(
@@ -42,11 +39,16 @@ def _end_while_sending(
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("environ", _BROKERS, indirect=True)
 @pytest.mark.parametrize(
-    "signals",
-    [[signal.SIGTERM], [signal.SIGQUIT] * 3, [signal.SIGINT], [signal.SIGINT, signal.SIGTERM]],
-    ids=["SIGTERM", "SIGQUIT three times", "SIGINT", "SIGINT and SIGTERM"],
+    ("environ", "signals"),
+    [
+        pytest.param({}, [signal.SIGTERM], id="SIGTERM"),
+        pytest.param(_RABBITMQ, [signal.SIGTERM], id="SIGTERM on RabbitMQ", marks=pytest.mark.rabbitmq),
+        pytest.param({}, [signal.SIGQUIT] * 3, id="SIGQUIT three times"),
+        pytest.param({}, [signal.SIGINT], id="SIGINT"),
+        pytest.param({}, [signal.SIGINT, signal.SIGTERM], id="SIGINT and SIGTERM"),
+    ],
+    indirect=["environ"],
 )
 def test_a_message_that_is_being_sent_is_sent_once(
     stack: Stack, publisher: Publisher, slack: Receiver, signals: list[signal.Signals]

@@ -197,7 +197,7 @@ def test_an_entry_is_noted_although_others_of_its_size_were_taken(
     publish(tmp_path, "b1", "b2", "b3")
     worker = start(prefetch=3)
     taker = worker.channel._taker
-    entries = [broker.blmove(QUEUE, TAKING, 1, "RIGHT", "LEFT") for _ in range(3)]
+    entries = [cast("bytes | None", broker.blmove(QUEUE, TAKING, 1, "RIGHT", "LEFT")) for _ in range(3)]
     assert taker is not None
     for entry in (entries[1], entries[0], entries[2]):
         assert entry is not None
