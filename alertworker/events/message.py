@@ -24,6 +24,8 @@ from alertworker.events.msgpack_cursor import MsgpackCursor
 
 #: The maximum size of a body, in bytes: a batch of the maximum size, escaped as a string within JSON.
 MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
+#: How many bytes are kept of a body over that limit. It can never be applied, so its start and a digest are enough.
+KEPT_BYTES: Final = 1024 * 1024
 #: The maximum size of a decompressed body, in bytes: a batch of the maximum size, and 1 MiB for the rest.
 MAX_DECOMPRESSED_BYTES: Final = 33 * 1024 * 1024
 #: The maximum size of the body of one of the worker's own tasks, in bytes, before and after decompression.

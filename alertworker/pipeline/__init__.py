@@ -8,7 +8,7 @@ from alertworker.pipeline.current import current_row
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.dry_run import DryRunEvent, dry_run
 from alertworker.pipeline.ingest import ingest
-from alertworker.pipeline.receive import BrokerMessage, admit, arguments_of, log_ids, park, receive
+from alertworker.pipeline.receive import BrokerMessage, Oversize, admit, arguments_of, log_ids, park, receive
 from alertworker.pipeline.replay import replay
 from alertworker.pipeline.report import Reporter
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
@@ -21,6 +21,7 @@ __all__ = [
     "ChannelTest",
     "DryRunEvent",
     "NotifyOutcome",
+    "Oversize",
     "Reporter",
     "Runtime",
     "StoreWatchdog",

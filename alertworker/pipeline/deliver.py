@@ -36,8 +36,16 @@ UNATTEMPTED_EVERY: Final = 4
 PATIENCE: Final = timedelta(minutes=10)
 
 
-def deliver(name: str, runtime: Runtime, *, now: datetime, most: int = MAX_TURNS) -> bool:
+def _never() -> bool:
+    return False
+
+
+def deliver(
+    name: str, runtime: Runtime, *, now: datetime, most: int = MAX_TURNS, stopping: Callable[[], bool] = _never
+) -> bool:
     """Serve a channel's lane for at most ``most`` turns. Return whether more may be due now.
+
+    No turn begins while the process is ``stopping``: its message would be cut off and sent again.
 
     A wake for a lane without a due message writes nothing: many may come, also with names that no channel has.
 
@@ -56,6 +64,8 @@ def deliver(name: str, runtime: Runtime, *, now: datetime, most: int = MAX_TURNS
 
     try:
         for _ in range(most):
+            if stopping():
+                return True
             moment = clock()
             turn = runtime.store.lanes.lease(lease, until=moment + LEASE, pace=pace, now=moment)
             if turn is None:

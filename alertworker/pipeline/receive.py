@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from alertworker.events.batch import TASK
-from alertworker.events.message import Call, MessageError, read_message, read_task
+from alertworker.events.message import KEPT_BYTES, MAX_MESSAGE_BYTES, Call, MessageError, read_message, read_task
 from alertworker.pipeline.batches import BatchMessage
 from alertworker.pipeline.ingest import ingest
 from alertworker.pipeline.runtime import Runtime
@@ -26,11 +26,27 @@ MAX_REDELIVERIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Oversize:
+    """The size in bytes and the SHA-256 of a message of which only the start is kept."""
+
+    size: int
+    digest: str
+
+    @property
+    def reason(self) -> str:
+        """Return the reason for which the message is parked."""
+        return (
+            f"a message of {self.size} bytes is over the limit of {MAX_MESSAGE_BYTES}; only the first {KEPT_BYTES} "
+            f"bytes are kept; the SHA-256 of the whole message is {self.digest}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerMessage:
     """A message from one of our queues: its bytes, and the few of its properties that matter.
 
     ``task``, ``message_id`` and ``expires`` come from its headers. ``redelivered`` means that a worker may have worked
-    on it before.
+    on it before. ``oversize`` is set if the message is too large, and ``body`` is then only its start.
     """
 
     queue: str
@@ -38,12 +54,15 @@ class BrokerMessage:
     task: str | None = field(default=None, repr=False)
     message_id: str | None = field(default=None, repr=False)
     redelivered: bool = False
+    oversize: Oversize | None = None
     expires: datetime | None = None
 
     @property
     def key(self) -> str:
         """Return the message's own id, or one made of its bytes. It is the same for each delivery."""
-        return safe_id(self.message_id) if self.message_id else f"sha256-{hashlib.sha256(self.body).hexdigest()}"
+        if self.message_id:
+            return safe_id(self.message_id)
+        return f"sha256-{self.oversize.digest if self.oversize else hashlib.sha256(self.body).hexdigest()}"
 
     @property
     def letter_id(self) -> str:
@@ -115,11 +134,18 @@ def arguments_of(message: BrokerMessage) -> dict[str, object]:
     Raises:
         MessageError: the message cannot be read.
     """
-    return read_task(message.body).arguments
+    return read_task(_whole(message)).arguments
+
+
+def _whole(message: BrokerMessage) -> bytes:
+    """Return the body of a message, unless only its start was kept."""
+    if message.oversize is not None:
+        raise MessageError(message.oversize.reason)
+    return message.body
 
 
 def _batch(message: BrokerMessage) -> BatchMessage:
-    call = read_message(message.body)
+    call = read_message(_whole(message))
     if (message.task or call.task) not in (None, TASK):
         raise MessageError(f"the queue takes messages of the task {TASK} only")
     if "events" not in call.arguments:

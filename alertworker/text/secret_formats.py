@@ -20,7 +20,8 @@ _ADDRESSES: Final = r"""
     | (?<=://)(?:[^\s/:@"'<>,]{1,200}:(?![0-9]{1,5}[^A-Za-z0-9])|:)                 # with a comma or quote in it
       (?:[^\s/@"'<>,]|["'<>,](?![\s,:;}\])"'<>])){1,200}+@
     | (?<=:thin:)[^\s@"'<>,]{1,200}@                                               # Oracle's driver of JDBC
-    | (?i:hooks\.slack\.com|discord(?:app)?\.com/api/(?:v[0-9]{1,2}/)?webhooks)/[^\s'"<>,;)]+
+    | (?i:hooks\.slack(?:-gov)?\.com|/api/(?:v[0-9]{1,2}/)?webhooks/[0-9]{6,}|hc-ping\.com|api\.telegram\.org
+      |discord(?:app)?\.com/api/(?:v[0-9]{1,2}/)?webhooks|events\.pagerduty\.com/integration)/[^\s'"<>,;)]+
     | (?i:https?)://[^\s'"<>,;)]{0,500}?(?i:webhook|logic\.azure\.com|hooks\.slack\.com|hooks\.zapier\.com
       |api\.powerplatform\.com|maker\.ifttt\.com|/integrations/generic/|(?<=//)hook\.[a-z0-9.]{0,20}make\.com
       |/hooks?/(?=[^\s'"<>,;)]{0,60}?[0-9]))[^\s'"<>,;)]*
@@ -76,7 +77,8 @@ _KEYS: Final = r"""
       )
     | (?<![A-Za-z0-9_~.-])[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}           # a client of Azure
     | (?<![0-9])[0-9]{6,12}:AA[A-Za-z0-9_-]{28,}                                    # a bot of Telegram
-    | (?<![A-Za-z0-9])(?i:(?:bearer|basic|digest)(?:\s|%20|\+)+["']?)                    # followed by no ordinary word
+    | (?<![A-Za-z0-9])(?i:(?:bearer|basic|digest)(?:\s|%20|\+)+["']?                    # followed by no ordinary word
+        |basic:\s*(?=[A-Za-z+/]{0,60}[0-9=])(?=[A-Za-z0-9+/]{10}))
       (?P<sent>(?=[^\s"',;]{0,400}?(?:[0-9=]|[a-z][A-Z])|[^\s"',;.]{20})[A-Za-z0-9._~+/*=-]{6,})
     | ----[-\ ]BEGIN[ A-Z0-9]+----[\s\S]*?(?:----[-\ ]END[ A-Z0-9]+-----?|\Z)
     """
@@ -94,7 +96,8 @@ BOT: Final = re.compile(
 )
 #: A text whose lower case has none of these strings has no match. To look for them takes a tenth of the time.
 KEY_HINTS: Final = (
-    "//", "?", "&", "slack.com/", "discord", "sk", "pk", "rk", "whsec", "hf", "fw", "r8", "npm", "dckr", "shp",
+    "//", "?", "&", "slack", "/webhooks/", "hc-ping", "telegram", "pagerduty", "discord",
+    "sk", "pk", "rk", "whsec", "hf", "fw", "r8", "npm", "dckr", "shp",
     "ntn", "lin_api", "_v1_", "figd", "sntry", "sb_secret", "rpa_", "api_org", "absk", "bedrock-api", "aq.", "llm|",
     "jina", "pa-", "bsa", "ak-", "as-", "hv", "atatt", "atctt", "nr", "sbp_", "fc-", "ls__", "sq0", "q~",
     "tvly", "csk", "lsv2", "xai", "pplx", "nvapi", "gho", "ghp", "ghr", "ghs", "ghu", "github_pat", "gl", "xox", "xapp",

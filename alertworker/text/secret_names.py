@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
+#: What joins the parts of a name. Frameworks read nested settings from names with two: "API__KEY".
+JOINT: Final = r"[-_\ ]{0,2}"
 #: Words before "key" or "tokens" in the name of a secret. "sort_key" and "max_tokens" are not such names.
 KINDS: Final = r"""(?:
-        api|access|account|private|subscription|signing|signature|encryption|decryption|master|auth|client|secret|virtual
+        api\.?|access|account|private|subscription|signing|signature|encryption|decryption|master|auth|client|secret|virtual
       | salt|publish|fernet
       | ssh|hmac|shared|service|admin|root|app|application|licen[cs]e|session|security|storage|aes|rsa|pgp|gpg|tls|ssl
       | jwt|bearer|refresh|deploy|ingest|integration|server|provider|proxy|llm|recovery|bot|functions|user[-_\ ]api
@@ -30,16 +32,16 @@ _SUFFIX: Final = r"""(?:[-_]?(?:v?[0-9]{1,3}|prod(?:uction)?|dev(?:elopment)?|st
 #: The last part of a name whose value is a secret. Looking ahead for its end saves most of the time, because the
 #: beginnings then need not be tried at each place.
 LABEL: Final = rf"""(?:(?:
-        (?=[a-z_\ -]{{2,13}}?key){KINDS}[-_\ ]?keys? | secrets?
+        (?=[a-z._\ -]{{2,14}}?key){KINDS}{JOINT}keys? | secrets?
       | (?<!output\ )(?<!input\ )token  # LiteLLM's "Latency per output token"
-      | secret[-_\ ]?key[-_\ ]?base | passw(?:or)?d[-_\ ]?hash(?:es)? | auth(?:orization)?[-_\ ]?headers?
+      | secret{JOINT}key{JOINT}base | passw(?:or)?d[-_\ ]?hash(?:es)? | auth(?:orization)?[-_\ ]?headers?
       | {WEBHOOKS}[-_]?webhooks? | {SESSIONS}sess(?:ion)?id
-      | passw(?:or)?ds?|passphrases?|passcodes?|pwd|authorization|credentials?
+      | pass[-_\ ]?(?:words?|wds?|phrases?|codes?)|pwd|authorization|credentials?
       | cookies?|webhook[-_\ ]?url|conn(?:ection)?[-_\ ]?str(?:ing)?s?
-      | (?=[a-z2_\ -]{{3,14}}?code)
-        {CODES}[-_\ ]?codes?
-      | (?=[a-z]{{2,6}}[-_]?pass)
-        {PASSES}[-_]?pass
+      | (?=[a-z2_\ -]{{3,15}}?code)
+        {CODES}{JOINT}codes?
+      | (?=[a-z]{{2,6}}[-_]{{0,2}}pass)
+        {PASSES}[-_]{{0,2}}pass
       | (?:passwort|kennwort|contrase[nñ]a|mot[-_\ ]?de[-_\ ]?passe|senha)
       ){_SUFFIX})"""
 #: The same in other scripts. There, only a value of ASCII characters is a secret.
@@ -49,7 +51,7 @@ LABEL_ASIAN: Final = (
 #: The same for names that are also ordinary words. These count only at the beginning of a word.
 WORD: Final = rf"""(?:(?:
         (?:(?<![A-Za-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:pass|pw|jwt|auth|bearer|t?otp|pin|creds?)
-      | (?:(?<![\w-])|(?=[a-z_\ -]{{2,13}}?tokens){KINDS}[-_\ ]?)tokens
+      | (?:(?<![\w-])|(?=[a-z_\ -]{{2,14}}?tokens){KINDS}{JOINT})tokens
       ){_SUFFIX})"""
 
 #: The name of a field whose value is a secret. A session id counts only here: in a text it is mostly the id of a trace.

@@ -10,16 +10,22 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from alertworker.text.secret_names import CODES, KINDS, LABEL, LABEL_ASIAN, PASSES, SESSIONS, WEBHOOKS, WORD
+from alertworker.text.secret_names import CODES, JOINT, KINDS, LABEL, LABEL_ASIAN, PASSES, SESSIONS, WEBHOOKS, WORD
+from alertworker.text.secret_places import PLACES
 
 _QUOTE: Final = r"""\\{0,3}+["'`]"""
 #: The separators between a name and its value, including an index (`x["token"] = …`), XML and property lists.
-_IS: Final = rf"""(?>(?:\s+provided)?(?:\[[^\]\n]{{0,40}}\])?(?:{_QUOTE})?+\]?(?:
-        \s*+(?::=|[=-]>|[:=：＝→])\s*+ | > | </\w{{1,40}}>\s*<\w{{1,40}}>
+_IS: Final = rf"""(?>(?:\s+(?:provided|is(?=:)))?(?:\[[^\]\n]{{0,40}}\])?(?:{_QUOTE})?+\]?(?:
+        \s*+(?::=|={{1,2}}>|->|=:|[:=：＝→])\s*+ | > | </\w{{1,40}}>\s*<\w{{1,40}}>
       | (?:\s+[\w:.-]{{1,60}}=(?:"[^"<>\n]{{0,100}}"|'[^'<>\n]{{0,100}}')){{1,6}}\s*>
       ))"""
-#: An ordinary word names a secret only if it or its value is quoted, or if "=" follows. Numbers are not tokens.
-_NAMED: Final = rf"""(?=(?:{_QUOTE})\s*[:=]|\s*(?::?=|:\s*[\[{{]?\s*{_QUOTE}))(?!(?<=tokens)\W{{1,8}}[0-9.,]+(?!\w))"""
+#: What only a password looks like, or stands alone: "pass: all tests" is prose.
+_ALONE: Final = r"""(?:(?=\S{0,60}?[A-Za-z])(?=\S{0,60}?[0-9!\#$%^&*])\S{4}
+      |(?![\["'])[^\s,;)}\]]{4,100}+(?:[,;)}]|\s*(?:\n|\Z)|\s+[\w-]{1,40}\s*[:=]))"""
+#: An ordinary word names a secret only if it or its value is quoted, or if "=" follows. A password may follow ":".
+#: Numbers are not tokens.
+_NAMED: Final = rf"""(?=(?:{_QUOTE})\s*[:=]|\s*(?::?=|:\s*[\[{{]?\s*{_QUOTE})
+      |(?:(?<=pass)|(?<=pw))\s*:\s*{_ALONE})(?!(?<=tokens)\W{{1,8}}[0-9.,]+(?!\w))"""
 #: A name in quotes, or in a list of names and values.
 _NAME: Final = rf"(?i:[\w-]*(?:{LABEL}|{WORD}))"
 #: Values that are not secret: a removed secret, a stand-in of `pseudonymous`, or the next name.
@@ -84,33 +90,45 @@ _PAIRED: Final = rf"""
     | (?<!\w)(?i:value)\s*=\s*{_QUOTE}(?!{_REMOVED})(?P<earlier>[^"'\n]{{4,500}})["']\s+
       (?i:name|key|id)\s*=\s*{_QUOTE}{_NAME}{_QUOTE}"""
 #: Options of a command.
-_OPTION: Final = rf"""
-      (?<![\w-])--(?i:[\w-]*{LABEL})\s+(?!["']?{_REMOVED})(?:["'](?P<argument>(?<=")[^"\n]{{4,}}|(?<=')[^'\n]{{4,}})
-        |(?P<option>[^\s"',;&)}}\]-][^\s"',;&)}}\]]{{3,}}))
-    | (?<![\w-])(?:-u|--user)[\s=]+["']?[^\s:"']{{1,100}}:(?P<login>(?![0-9]+\b)[^\s"']{{4,}})      # curl"""
+_OPTION: Final = rf"""(?<![\w-])--(?i:[\w-]*{LABEL}|pass|pw)\s+(?!["']?{_REMOVED})
+      (?:["'](?P<argument>(?<=")[^"\n]{{4,}}|(?<=')[^'\n]{{4,}})
+        |(?P<option>[^\s"',;&)}}\]-][^\s"',;&)}}\]]{{3,}}))"""
+_LOGIN: Final = r"""(?<![\w-])(?:-u|--user)[\s=]+["']?[^\s:"']{1,100}:(?P<login>(?![0-9]+\b)[^\s"']{4,})"""  # curl
 
 #: Words that only look generated, directly after a name or at the end of a sentence with it ("the token is a1b2c3d4").
 _MENTIONED: Final = re.compile(rf"""(?x)
-      (?i:{LABEL}|(?<![A-Za-z])(?:bearer|authentication))
+      (?i:{LABEL}|(?<![A-Za-z])(?:bearer|authentication|auth|creds?|jwt))
       (?:["'`]?\s*[|,;:=(]\s*|\s*<-\s*|\s+(?:(?i:for\s[^\n]{{0,40}}?\s)?(?i:is|was)\s+)?
         |\s+(?i:(?:is\s+)?(?:not\s+valid|invalid|wrong|incorrect|expired)\s*:\s*))["'`]?
       (?P<mentioned>(?=[A-Za-z+=~!@\#$%^*]{{0,60}}[0-9])(?=[0-9+=~!@\#$%^*]{{0,60}}[A-Za-z])
         [A-Za-z0-9+=~!@\#$%^*]{{8,}})(?![-./_]?\w)""")
-#: Values that their notation shows, so that not each place of the text must be searched. Separate searches are faster
-#: than one for all.
-_APART: Final = tuple(
-    re.compile(f"(?x){pattern}")
-    for pattern in (
-        rf"(?i:\bcookies?){_IS}{_COOKIES}",
-        rf"(?i:\bauthorization{_IS}(?:{_QUOTE})?+[\w-]{{2,30}}|\bdigest)\s+{_PARAMETERS}",
-        _PAIRED,
-        _OPTION,
-        rf"""\bSecret(?:Str|Bytes)\(b?["'](?!{_REMOVED})(?P<pydantic>[^"'\n]{{4,}})""",
-        rf"""(?i:\bapi[-_\ ]?key|\bpass(?:word|phrase|code))\s+{_QUOTE}(?!secret-[0-9a-f]{{12}})
-          (?P<quoted>(?=[^\s"'`]{{0,60}}?[0-9])[^\s"'`]{{6,}})(?=["'`])  # a name seldom has a digit""",
-        rf"""(?<![A-Za-z])(?i:sig(?:nature)?(?:-(?:sha)?256)?){_IS}(?:{_QUOTE})?+(?:sha[0-9]{{1,3}}=)?
-          (?P<signature>(?=[A-Za-z+/]{{0,100}}[0-9%=])[A-Za-z0-9%+/=_-]{{16,}})""",
-    )
+#: Values whose notation shows where they are, without a look at each place of the text. Searches of their own are
+#: faster than one for all. Each stands behind the strings of which a text needs one, in lower case.
+_APART: Final = (
+    *(
+        (hints, re.compile(f"(?x){pattern}"))
+        for hints, pattern in (
+            (("cookie",), rf"(?i:\bcookies?){_IS}{_COOKIES}"),
+            (
+                ("authorization", "digest"),
+                rf"(?i:\bauthorization{_IS}(?:{_QUOTE})?+[\w-]{{2,30}}|\bdigest)\s+{_PARAMETERS}",
+            ),
+            (("name", "key", "id", "header", '"', "'"), _PAIRED),
+            (("--",), _OPTION),
+            (("-u",), _LOGIN),
+            (
+                ("key", "pass"),  # a name seldom has a digit
+                rf"""(?i:\bapi[-_\ ]?key|\bpass)\s+{_QUOTE}(?!secret-[0-9a-f]{{12}})
+                     (?P<quoted>(?=[^\s"'`]{{0,60}}?[0-9])[^\s"'`]{{6,}})(?=["'`])""",
+            ),
+            (
+                ("sig",),
+                rf"""(?<![A-Za-z])(?i:sig(?:nature)?(?:-(?:sha)?256)?){_IS}(?:{_QUOTE})?+(?:sha[0-9]{{1,3}}=)?
+                     (?P<signature>(?=[A-Za-z+/]{{0,100}}[0-9%=])[A-Za-z0-9%+/=_-]{{16,}})""",
+            ),
+        )
+    ),
+    *PLACES,
 )
 
 #: Strings in names, in lower case. A text without any of them has no value after a name, and most texts have none.
@@ -125,17 +143,20 @@ _PARTS: Final = re.compile(
 )
 #: The words before them, and their maximum length.
 _BEFORE: Final = {
-    part: re.compile(rf"(?x){kinds}[-_\ ]?\Z")
+    part: re.compile(rf"(?x){kinds}{JOINT}\Z")
     for part, kinds in (
         ("key", KINDS), ("tokens", KINDS), ("pass", PASSES), ("code", CODES), ("webhook", WEBHOOKS), ("sess", SESSIONS),
     )
 }  # fmt: skip
-_LONGEST: Final = 16
+_LONGEST: Final = 17
 
 
-def _names(text: str) -> Iterator[int]:
-    """Yield the places where a name may begin. To search for a name at each place would take five times as long."""
-    lower = text.replace("İ", "i").lower()  # the only letter whose lower case is longer
+def _lower(text: str) -> str:
+    return text.replace("İ", "i").lower()  # the only letter whose lower case is longer
+
+
+def _names(lower: str) -> Iterator[int]:
+    """Yield the places where a name may begin. To look for one at each place would take five times as long."""
     if not any(hint in lower for hint in _HINTS):
         return
     for part in _PARTS.finditer(lower):
@@ -148,10 +169,10 @@ def _names(text: str) -> Iterator[int]:
             yield place
 
 
-def _behind_names(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+def _behind_names(pattern: re.Pattern[str], text: str, lower: str) -> Iterator[re.Match[str]]:
     """Yield the matches of a pattern that begins with a name, without overlaps."""
     done = 0
-    for place in _names(text):
+    for place in _names(lower):
         match = pattern.match(text, place) if place >= done else None
         if match is not None:
             yield match
@@ -160,13 +181,15 @@ def _behind_names(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]
 
 def announced(text: str) -> Iterator[tuple[int, int]]:
     """Yield the places of the values that a name announces."""
-    for match in _behind_names(_ASSIGNED, text):
+    lower = _lower(text)
+    for match in _behind_names(_ASSIGNED, text, lower):
         yield match.span(match.lastgroup or 0)
-    for pattern in _APART:
-        for match in pattern.finditer(text):
-            yield match.span(match.lastgroup or 0)
+    for hints, pattern in _APART:
+        if any(hint in lower for hint in hints):
+            for match in pattern.finditer(text):
+                yield match.span(match.lastgroup or 0)
 
 
 def mentioned(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the places of words that may or may not be secrets: after a name, without a separator, and not in prose."""
-    return (match.span("mentioned") for match in _behind_names(_MENTIONED, text))
+    """Yield the places of words that only may be secrets: behind a name, without a separator, and not in prose."""
+    return (match.span("mentioned") for match in _behind_names(_MENTIONED, text, _lower(text)))

@@ -64,6 +64,7 @@ task_acks_late = True
 task_reject_on_worker_lost = True
 task_publish_retry = False
 worker_prefetch_multiplier = 1
+worker_consumer = "alertworker.worker.shutdown:Consumer"
 worker_cancel_long_running_tasks_on_connection_loss = False
 worker_soft_shutdown_timeout = 5.0
 worker_enable_remote_control = False

@@ -18,10 +18,10 @@ from pydantic_core import from_json
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError, ResponseError
 
-from alertworker.events.message import MAX_MESSAGE_BYTES
+from alertworker.events.message import KEPT_BYTES, MAX_MESSAGE_BYTES
 from alertworker.text.ids import safe_id
 from alertworker.worker.away_log import AwayLog
-from alertworker.worker.opaque import TASKS, OpaqueMessage
+from alertworker.worker.opaque import OVERSIZE, TASKS, OpaqueMessage, describe
 
 #: The maximum size of an envelope in bytes: a body of the maximum size in base64, and its headers.
 _MAX_ENVELOPE: Final = MAX_MESSAGE_BYTES * 3 // 2
@@ -44,8 +44,7 @@ def envelope_of(item: bytes, queue: str) -> dict[str, Any]:
     """Return the envelope that kombu put on a list, with all fields that kombu needs. Wrap anything else in one."""
     found = _read(item)
     if found is None:
-        item = item[: MAX_MESSAGE_BYTES + 1]  # over the limit, so it is parked; notes have a maximum size
-        found = {"body": b64encode(item).decode(), "headers": {}, "properties": {"body_encoding": "base64"}}
+        found = _wrapped(item)
     # kombu's JSON decoder interprets "__type__" in a mapping, so no nested mapping of a producer is kept.
     headers, properties = _plain(found["headers"]), _plain(found["properties"])
     if "task" in found["headers"]:  # a task that is not a string must not look like a missing one
@@ -60,6 +59,14 @@ def envelope_of(item: bytes, queue: str) -> dict[str, Any]:
     if not isinstance(properties.get("priority"), int):
         properties["priority"] = 0
     return _plain(found) | {"headers": headers, "properties": properties}
+
+
+def _wrapped(item: bytes) -> dict[str, Any]:
+    """Return an envelope for any bytes. Of too many only the start is kept, since a note has a maximum size."""
+    headers = {}
+    if len(item) > MAX_MESSAGE_BYTES:
+        headers, item = {OVERSIZE: describe(item)}, item[:KEPT_BYTES]
+    return {"body": b64encode(item).decode(), "headers": headers, "properties": {"body_encoding": "base64"}}
 
 
 def _plain(mapping: dict[str, Any]) -> dict[str, Any]:

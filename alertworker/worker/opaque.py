@@ -8,6 +8,8 @@ read.
 
 from __future__ import annotations
 
+import re
+from hashlib import sha256
 from typing import Any, Final
 from uuid import uuid4
 
@@ -15,7 +17,8 @@ from celery.app import amqp
 from kombu.message import Message
 
 from alertworker.events.batch import QUEUE, TASK
-from alertworker.pipeline import BrokerMessage
+from alertworker.events.message import KEPT_BYTES, MAX_MESSAGE_BYTES
+from alertworker.pipeline import BrokerMessage, Oversize
 from alertworker.publisher import connection
 from alertworker.publisher.topology import DEAD_QUEUE
 from alertworker.text.format import parse_moment
@@ -32,6 +35,14 @@ TASKS: Final[dict[str, frozenset[str]]] = {
     PERIODIC: frozenset({"alertworker.sweep", "alertworker.report"}),
 }
 _BATCHES: Final = (QUEUE, DEAD_QUEUE)
+#: The header of a message of which a transport kept only the start: its size and its SHA-256.
+OVERSIZE: Final = "alertworker-oversize"
+_OVERSIZE: Final = re.compile(r"([0-9]{1,15}) ([0-9a-f]{64})")
+
+
+def describe(item: bytes) -> str:
+    """Return the value of the header `OVERSIZE` for the bytes of a message."""
+    return f"{len(item)} {sha256(item).hexdigest()}"
 
 
 class OpaqueMessage(Message):
@@ -64,9 +75,12 @@ class OpaqueMessage(Message):
 
 
 def _message(queue: str, body: bytes, delivery: dict[str, object], headers: dict[object, object]) -> BrokerMessage:
+    described = describe(body) if len(body) > MAX_MESSAGE_BYTES else headers.get(OVERSIZE)
+    found = _OVERSIZE.fullmatch(described) if isinstance(described, str) else None
     return BrokerMessage(
         queue=queue,
-        body=body,
+        body=body if found is None else body[:KEPT_BYTES],
+        oversize=None if found is None else Oversize(int(found[1]), found[2]),
         task=None if headers.get("task") is None else _text(headers["task"]) or "(not a string)",
         message_id=_text(headers.get("id")) or None,
         # The broker's own word. Headers such as x-death also come from producers, so they decide nothing.

@@ -15,6 +15,7 @@ The rest is kombu's: keys, notes and their restore after the visibility timeout.
 from __future__ import annotations
 
 import logging
+from hashlib import sha1
 from queue import Empty
 from time import monotonic
 from typing import Any, Final
@@ -86,9 +87,9 @@ class Channel(_Channel):  # type: ignore[misc]
         super().close()
 
     def return_lost(self, seen: dict[bytes, float]) -> None:
-        """Return entries of dead workers from `TAKING` to the queue. ``seen`` holds when each entry was seen first."""
+        """Return entries of dead workers from `TAKING` to the queue. ``seen`` has the time of each first look."""
         with self.conn_or_acquire() as client:
-            entries: list[bytes] = client.lrange(self._key(TAKING), 0, _AT_ONCE - 1)
+            entries: list[bytes] = client.eval(redis_scripts.LIST, 1, self._key(TAKING), _AT_ONCE)
             now = monotonic()
             first = {entry: seen.get(entry, now) for entry in entries}
             for entry in entries:  # the newest first, so that the oldest is served first
@@ -170,8 +171,9 @@ class Channel(_Channel):  # type: ignore[misc]
         producers_tag, properties["delivery_tag"] = properties["delivery_tag"], str(uuid4())
         note = dumps([envelope, QUEUE, QUEUE])
         keys = [self._key(name) for name in (TAKING, self.unacked_index_key, self.unacked_key)]
+        values = (len(entry), properties["delivery_tag"], note, producers_tag, sha1(entry).hexdigest())  # noqa: S324
         with self.conn_or_acquire() as client:
-            noted = client.eval(redis_scripts.NOTE, 3, *keys, entry, properties["delivery_tag"], note, producers_tag)
+            noted = client.eval(redis_scripts.NOTE, 3, *keys, *values)
         return bool(noted)
 
     def _key(self, name: str) -> str:

@@ -1,19 +1,23 @@
 """Shutdown: a worker ends in bounded time after a signal to stop, even if its threads are blocked.
 
 Celery stops a worker within its signal handler, in the main thread. That thread may hold a lock when the signal comes,
-for example the lock of the thread pool. Then all threads wait forever (celery 5.6, ``on_cold_shutdown``). So an alarm
-signal ends the process. Nothing is lost: the broker redelivers unacknowledged messages.
+for example the lock of the thread pool. Then all threads wait forever (celery 5.6, ``on_cold_shutdown``). So a thread
+ends the process at the time limit. Nothing is lost: the broker redelivers unacknowledged messages.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from types import FrameType
 from typing import Final
 
 from celery import bootsteps
 from celery.apps import worker as celery_worker
+from celery.concurrency.prefork import TaskPool as Processes
+from celery.worker.consumer import Consumer as CeleryConsumer
 
 #: How long a worker may take to end, in seconds: Celery's bounded wait for running tasks, then one whole HTTP attempt.
 BOUND: Final = 22
@@ -21,35 +25,72 @@ BOUND: Final = 22
 _STOPPING: Final = f"Stopping. This takes up to {BOUND} s if tasks are running.\n"
 #: Whether a signal to stop has come.
 _stopping = False
+#: Whether Celery's bounded wait for running tasks has begun: at SIGTERM and SIGQUIT. More signals change nothing.
+_is_bounded = False
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+def is_stopping() -> bool:
+    """Return whether this process has received a signal to stop. A task then begins no new attempt."""
+    return _stopping
+
+
+class Consumer(CeleryConsumer):
+    """Celery's consumer, which cancels tasks at shutdown only where that is possible.
+
+    A thread cannot be cancelled. Celery raises ``NotImplementedError`` in its signal handler, and stops with a
+    traceback (celery 5.6, ``BasePool.terminate_job``). A thread ends its attempt, which has a time limit of its own.
+    """
+
+    def cancel_active_requests(self) -> None:
+        """Cancel the tasks of a pool of processes. The broker redelivers their messages."""
+        if isinstance(self.pool, Processes):
+            super().cancel_active_requests()
 
 
 class Bound(bootsteps.StartStopStep):
     """Starts the time limit at the first signal to stop, and then calls Celery's own handler."""
 
-    requires = ("celery.worker.components:Hub",)
+    # The thread starts behind the pool: a process should not have threads when it forks.
+    requires = ("celery.worker.components:Pool",)
 
     def start(self, parent: object) -> None:  # noqa: ARG002 - Celery's signature
-        """Wrap Celery's own handlers, which are installed by now, and mute the lines that they print."""
-        celery_worker.safe_say = _say_nothing  # type: ignore[attr-defined]
+        """Wrap Celery's own handlers, which are installed by now.
+
+        Mute the lines that they print, which advise to press Ctrl-C again. Keep them from replacing themselves by
+        handlers that end tasks before the time limit.
+        """
+        celery_worker.safe_say = _do_nothing  # type: ignore[attr-defined]
+        celery_worker.install_worker_term_hard_handler = _do_nothing  # type: ignore[attr-defined]
+        reader, writer = os.pipe()
+        threading.Thread(target=_end_when_due, args=(reader,), name="shutdown", daemon=True).start()
         for number in _SIGNALS:
-            _bound_before(number)
+            _bound_before(number, writer)
 
 
-def _say_nothing(*_: object) -> None:
-    """Print nothing: Celery's lines advise to press Ctrl-C again, which ends tasks before their time limit."""
+def _do_nothing(*_: object, **__: object) -> None:
+    """Replace a function of Celery's handlers."""
 
 
-def _bound_before(number: signal.Signals) -> None:
+def _end_when_due(reader: int) -> None:
+    """Wait for the first signal to stop, and end the process at the time limit, without any lock."""
+    os.read(reader, 1)
+    time.sleep(BOUND)
+    os._exit(exit_code(None))
+
+
+def _bound_before(number: signal.Signals, writer: int) -> None:
     handler = signal.getsignal(number)
 
     def handle(received: int, frame: FrameType | None) -> None:
-        global _stopping  # noqa: PLW0603 - a process has one set of signal handlers
-        if received == signal.SIGINT and not _stopping:
-            os.write(2, _STOPPING.encode())  # no lock, unlike a log
-        _stopping = True
-        if not signal.getitimer(signal.ITIMER_REAL)[0]:  # a second signal must not extend the time limit
-            signal.alarm(BOUND)  # SIGALRM's default action ends the process without any lock
+        global _stopping, _is_bounded
+        if _is_bounded:
+            return
+        if not _stopping:  # a second signal must not extend the time limit
+            if received == signal.SIGINT:
+                os.write(2, _STOPPING.encode())  # no lock, unlike a log
+            os.write(writer, b"!")
+        _stopping, _is_bounded = True, received != signal.SIGINT
         if callable(handler):
             handler(received, frame)
 

@@ -27,6 +27,7 @@ from alertworker.settings import load_settings
 from alertworker.text.ids import safe_id
 from alertworker.worker.away_log import AwayLog, LibraryFilter
 from alertworker.worker.opaque import PARK
+from alertworker.worker.shutdown import is_stopping
 
 _T = TypeVar("_T")
 _log = logging.getLogger("alertworker.tasks")
@@ -62,7 +63,7 @@ def deliver(*, message: BrokerMessage) -> None:
         return
     with _away.skipping("delivery"):
         runtime = get_runtime()
-        if pipeline.deliver(channel, runtime, now=datetime.now(UTC)):
+        if pipeline.deliver(channel, runtime, now=datetime.now(UTC), stopping=is_stopping):
             runtime.broker.wake([channel])
 
 

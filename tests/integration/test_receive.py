@@ -16,7 +16,7 @@ from alertworker.app import celery
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.events.batch import QUEUE, TASK
 from alertworker.events.message import MessageError
-from alertworker.pipeline import BatchMessage, BrokerMessage, Runtime, admit, ingest, park, receive
+from alertworker.pipeline import BatchMessage, BrokerMessage, Oversize, Runtime, admit, ingest, park, receive
 from alertworker.ports.dead_letters import LetterFilter
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.batches import REDELIVERIES
@@ -220,6 +220,16 @@ def test_a_dead_letter_that_was_cut_has_a_notice(
     [row] = admin.dead_letters.search()
     assert row.bytes == 10
     assert row.reason.endswith("only the first 10 of 11 bytes are kept")
+
+
+def test_of_messages_over_the_limit_the_start_is_parked_with_a_digest(runtime: Runtime, admin: AdminStore) -> None:
+    """Two messages with the same start are two dead letters. One that is delivered again stays one."""
+    for digest in ("a" * 64, "b" * 64, "a" * 64):
+        receive(message_of(b'{"events": []}', oversize=Oversize(70_000_000, digest)), runtime, now=NOW)
+    found = admin.dead_letters.search()
+    assert {row.reason[-64:] for row in found} == {"a" * 64, "b" * 64}
+    assert all("70000000 bytes is over the limit" in row.reason for row in found)
+    assert len(found) == 2
 
 
 def test_the_batch_id_is_the_bodys_then_the_headers_then_the_messages_own(runtime: Runtime, admin: AdminStore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -16,11 +17,13 @@ from kombu import Consumer, Queue
 from alertworker.embedded import valkey
 from alertworker.embedded.supervisor import Supervisor
 from alertworker.events.batch import QUEUE, seal
+from alertworker.events.message import KEPT_BYTES, MAX_MESSAGE_BYTES
 from alertworker.host.paths import default_broker_url, socket_path
-from alertworker.pipeline import BrokerMessage
+from alertworker.pipeline import BrokerMessage, Oversize
 from alertworker.publisher import BrokerTransport
 from alertworker.publisher.topology import events_queue, task_queue, transport_options
 from alertworker.worker import redis_transport
+from alertworker.worker.from_redis import envelope_of
 from alertworker.worker.opaque import Connection
 from alertworker.worker.redis_transport import TAKING
 
@@ -161,6 +164,47 @@ def test_a_batch_is_redelivered_if_its_worker_dies_before_noting_it(
 
     assert sorted(worker.work_off(2)) == ["b1", "b2"]
     assert broker.llen(TAKING) == 0
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["taken", "its worker died"])
+def test_an_entry_over_the_limit_is_delivered_as_its_start_and_a_digest(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], dies: bool
+) -> None:
+    """The note is short, and the entry is not sent back to the broker: 200 MiB took two minutes, and a reconnect."""
+    entry = b"x" * (MAX_MESSAGE_BYTES + 1)
+    broker.lpush(QUEUE, entry)
+    if dies:
+        broker.blmove(QUEUE, TAKING, 1, "RIGHT", "LEFT")
+    written = broker.info()["aof_current_size"]
+    worker = start()
+    worker.work(1)
+    note = sum(map(len, broker.hvals("unacked")))
+    message = sealed(worker.taken[0])
+    worker.taken[0].ack()
+
+    assert message.body == entry[:KEPT_BYTES]
+    assert message.oversize == Oversize(len(entry), hashlib.sha256(entry).hexdigest())
+    assert note < 2 * KEPT_BYTES
+    if not dies:
+        assert broker.info()["aof_current_size"] - written < 4 * KEPT_BYTES
+    assert left(broker) == (0, 0, 0, 0)
+
+
+def test_an_entry_is_noted_although_others_of_its_size_were_taken(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """A worker removes its own entry, wherever it stands among the taken ones."""
+    publish(tmp_path, "b1", "b2", "b3")
+    worker = start(prefetch=3)
+    taker = worker.channel._taker
+    entries = [cast("bytes | None", broker.blmove(QUEUE, TAKING, 1, "RIGHT", "LEFT")) for _ in range(3)]
+    assert taker is not None
+    for entry in (entries[1], entries[0], entries[2]):
+        assert entry is not None
+        assert taker._note(entry, envelope_of(entry, QUEUE))
+        assert entry not in broker.lrange(TAKING, 0, -1)
+        assert not taker._note(entry, envelope_of(entry, QUEUE))
+    assert left(broker) == (0, 0, 3, 3)
 
 
 def test_an_entry_that_was_returned_is_not_delivered_to_the_worker_that_took_it(
