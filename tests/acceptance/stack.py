@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,13 +23,6 @@ ROLES: dict[str, Sequence[str]] = {
     "beat": [*_ALERTWORKER, "beat"],
     "web": [*_ALERTWORKER, "web"],
 }
-
-
-def free_port() -> int:
-    """Return a port without a listener."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -91,12 +85,14 @@ class Stack:
 
     def kill(self, role: str, number: int = signal.SIGKILL) -> None:
         """Kill a role. SIGKILL is sent to its whole process group at once, as at the end of a pod."""
-        process = self.processes.pop(role)
+        process = self.processes[role]
         if number == signal.SIGKILL:
-            os.killpg(process.pid, number)
+            with suppress(ProcessLookupError):  # it has ended by itself
+                os.killpg(process.pid, number)
         else:
             process.send_signal(number)
         process.wait(30)
+        del self.processes[role]
 
     def pause(self, role: str) -> None:
         """Pause a role's whole process group: its sockets stay open and nothing answers."""
