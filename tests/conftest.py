@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
 
+from alertworker.store import make_engine
+from alertworker.store.migrations import upgrade
+from tests.databases import Database
 from tests.services import lacking
+from tests.virtual_hosts import VirtualHosts
 
 # A machine that is busy must not fail a test: neither an example nor its making is timed.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,21 +45,54 @@ def _sockets_and_services(request: pytest.FixtureRequest) -> None:
             lacking(f"{service} does not answer on port {port}; start it, or leave its tests out: -m 'not {service}'")
 
 
-@pytest.fixture
-def rabbitmq_url() -> Iterator[str]:
-    """Return the address of a new virtual host, deleted afterwards."""
-    name = f"alertworker_test_{uuid4().hex[:12]}"
-    for command in (["add_vhost", name], ["set_permissions", "-p", name, "guest", ".*", ".*", ".*"]):
-        subprocess.run(["rabbitmqctl", "-q", *command], check=True, stdin=subprocess.DEVNULL)
-    yield f"amqp://guest:guest@127.0.0.1:5672/{name}"
-    subprocess.run(["rabbitmqctl", "-q", "delete_vhost", name], check=True, stdin=subprocess.DEVNULL)
+@pytest.fixture(scope="session")
+def virtual_hosts() -> Iterator[VirtualHosts]:
+    hosts = VirtualHosts()
+    yield hosts
+    hosts.delete()
 
 
 @pytest.fixture
-def postgresql_url() -> Iterator[str]:
-    """Return the address of a new database, dropped afterwards."""
-    name = f"alertworker_test_{uuid4().hex[:12]}"
-    with psycopg.connect("postgresql://127.0.0.1:5432/postgres", autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
-        yield f"postgresql://127.0.0.1:5432/{name}"
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+def rabbitmq_url(virtual_hosts: VirtualHosts) -> str:
+    """Return the address of a new virtual host, deleted after the last test."""
+    return f"amqp://guest:guest@127.0.0.1:5672/{virtual_hosts.new()}"
+
+
+@pytest.fixture(scope="session")
+def empty_database() -> Iterator[Database]:
+    yield from _created(Database(migrated=False))
+
+
+@pytest.fixture(scope="session")
+def migrated_database() -> Iterator[Database]:
+    yield from _created(Database(migrated=True))
+
+
+def _created(database: Database) -> Iterator[Database]:
+    database.create()
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def postgresql_url(empty_database: Database) -> Iterator[str]:
+    """Return the address of a database without tables."""
+    yield empty_database.url
+    empty_database.reset()
+
+
+@pytest.fixture
+def migrated_postgresql_url(migrated_database: Database) -> Iterator[str]:
+    """Return the address of a database whose tables are empty."""
+    yield migrated_database.url
+    migrated_database.reset()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an SQLite database whose tables are empty, for tests to copy."""
+    path = tmp_path_factory.mktemp("migrated") / "alertworker.db"
+    engine = make_engine(f"sqlite:///{path}")
+    upgrade(engine)
+    engine.dispose()
+    return path

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.ports import free_port
+from tests.processes import running
 from tests.services import lacking
 
 _CONFIG = """
@@ -36,27 +38,24 @@ def pgbouncer(user: str) -> Iterator[int]:
     if program is None:
         lacking("pgbouncer was not found; apt-get install pgbouncer")
     folder = Path(tempfile.mkdtemp(prefix="alertworker-pgbouncer-"))
-    port = _free_port()
+    port = free_port()
     (folder / "users").write_text(f'"{user}" ""\n')
     (folder / "pgbouncer.ini").write_text(_CONFIG.format(port=port, users=folder / "users"))
     as_user = []
     if os.geteuid() == 0:  # PgBouncer refuses to run as root
         shutil.chown(folder, "postgres")
         as_user = ["runuser", "-u", "postgres", "--"]
-    running = subprocess.Popen([*as_user, program, "-q", str(folder / "pgbouncer.ini")], stderr=subprocess.DEVNULL)
+    command = [*as_user, program, "-q", str(folder / "pgbouncer.ini")]
     try:
-        _wait_for(port)
-        yield port
+        with running(command, stderr=subprocess.DEVNULL) as process:
+            try:
+                _wait_for(port)
+                yield port
+            finally:
+                process.terminate()  # `runuser` forwards this signal, and cannot forward SIGKILL
+                process.wait(20)
     finally:
-        running.terminate()
-        running.wait()
         shutil.rmtree(folder)
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def _wait_for(port: int) -> None:

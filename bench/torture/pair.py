@@ -17,7 +17,8 @@ from alertworker.publisher import BrokerTransport, Publisher
 from bench.torture.ledger import counted
 from tests.acceptance.proxy import MASTER_KEY, Proxy
 from tests.acceptance.receiver import Receiver, receiver
-from tests.acceptance.stack import Stack, free_port
+from tests.acceptance.stack import Stack
+from tests.ports import free_port
 
 #: LiteLLM sends its queue every 5 s. Waits allow for two rounds.
 FLUSH_SECONDS: Final = 5.0

@@ -1,13 +1,17 @@
-"""The command line as a separate process."""
+"""The command line in separate processes, which a fork server starts."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
-import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
+_FORKS: Final = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tests.acceptance.forked_command"])
 #: Stands for a webhook's secret. No output may contain it.
 SECRET = "canaryWebhookSecret"
 GOOD = {
@@ -27,10 +31,26 @@ def alertworker(
     """Run a command in a narrow terminal."""
     keep = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     env = {**keep, "COLUMNS": "80", "ALERTWORKER_DATA_DIR": str(folder), **(environ or {})}
-    command = [sys.executable, "-m", "alertworker", *arguments]
-    done = subprocess.run(
-        command, cwd=folder, env=env, input=given, capture_output=True, text=True, timeout=60, check=False
-    )
+    with tempfile.TemporaryDirectory() as outside:
+        streams = [Path(outside) / name for name in ("stdin", "stdout", "stderr")]
+        streams[0].write_text(given)
+        process = _FORKS.Process(target=_run, args=(folder, arguments, env, streams))
+        process.start()
+        try:
+            process.join(60)
+            assert process.exitcode is not None, f"{arguments} did not end within 60 s"
+        finally:
+            process.kill()
+            process.join()
+        stdout, stderr = (path.read_text() for path in streams[1:])
+        done = subprocess.CompletedProcess(arguments, process.exitcode, stdout, stderr)
+        process.close()
     assert "Traceback" not in done.stderr
     assert SECRET not in done.stdout + done.stderr
     return done
+
+
+def _run(*arguments: Any) -> None:
+    from tests.acceptance.forked_command import run  # the fork server has loaded it
+
+    run(*arguments)

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.acceptance.stack import free_port
+from tests.ports import free_port
 from tests.services import lacking
 
 

@@ -11,13 +11,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from tests.acceptance.stack import free_port
+from tests.ports import free_port
 from tests.services import lacking
 
 _ROOT = Path(__file__).parents[2]
@@ -86,11 +87,11 @@ class Proxy:
     def down(self, number: int = signal.SIGTERM) -> None:
         for process in reversed(self._processes):
             process.send_signal(number)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            with suppress(ProcessLookupError):  # nothing is left
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         self._processes.clear()
 
     def ask(
@@ -168,5 +169,7 @@ class Proxy:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/liveliness", timeout=2):
                     return
             except OSError:
+                if self._processes[-1].poll() is not None:
+                    break
                 time.sleep(0.3)
         raise AssertionError(f"the proxy did not start:\n{self.log()[-3000:]}")

@@ -9,11 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from alertworker.embedded import valkey
 from alertworker.host.paths import default_broker_url, default_database_url
+from alertworker.store import make_engine
+from alertworker.store.migrations import upgrade
 
 _ALERTWORKER = [sys.executable, "-m", "alertworker"]
 ROLES: dict[str, Sequence[str]] = {
@@ -22,13 +25,6 @@ ROLES: dict[str, Sequence[str]] = {
     "beat": [*_ALERTWORKER, "beat"],
     "web": [*_ALERTWORKER, "web"],
 }
-
-
-def free_port() -> int:
-    """Return a port without a listener."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -70,9 +66,14 @@ class Stack:
         """Start everything, or the broker and these roles, and wait until the workers consume."""
         if "ALERTWORKER_BROKER_URL" not in self.environ:
             self.start_broker()
-        subprocess.run([*_ALERTWORKER, "db", "upgrade"], env=self.env, cwd=self.folder, check=True, timeout=60)
-        for role in roles or ("ingest", "deliver", "beat"):
-            self.start(role)
+        engine = make_engine(self.env["ALERTWORKER_DATABASE_URL"])
+        upgrade(engine)
+        engine.dispose()
+        starting = roles or ("ingest", "deliver", "beat")
+        for role in starting:
+            self._spawn(role, ROLES[role])
+        for role in starting:
+            self._wait_until_ready(role, role)
 
     def start_broker(self) -> None:
         """Start the broker with the data it kept."""
@@ -84,6 +85,9 @@ class Stack:
         """Start a role, under another name if one is given, and wait until it logs that it is ready."""
         name = name or role
         self._spawn(name, ROLES[role])
+        self._wait_until_ready(role, name)
+
+    def _wait_until_ready(self, role: str, name: str) -> None:
         if role == "web":
             self._wait_for_log(name, "Uvicorn running on")
         elif role != "beat":
@@ -91,12 +95,14 @@ class Stack:
 
     def kill(self, role: str, number: int = signal.SIGKILL) -> None:
         """Kill a role. SIGKILL is sent to its whole process group at once, as at the end of a pod."""
-        process = self.processes.pop(role)
+        process = self.processes[role]
         if number == signal.SIGKILL:
-            os.killpg(process.pid, number)
+            with suppress(ProcessLookupError):  # it has ended by itself
+                os.killpg(process.pid, number)
         else:
             process.send_signal(number)
         process.wait(30)
+        del self.processes[role]
 
     def pause(self, role: str) -> None:
         """Pause a role's whole process group: its sockets stay open and nothing answers."""

@@ -72,7 +72,7 @@ def test_alerts_and_notifications_are_shown_whole(stack: Stack, slack: Receiver)
         found: dict[str, Any] = json.loads(alertworker(stack.folder, *arguments, environ=stack.env).stdout)
         return found
 
-    [alert] = listed("alerts", "list", "--type", "llm_exceptions", "--since", "400d")
+    [alert] = listed("alerts", "list", "--type", "llm_exceptions", "--since", "2026-11-01")
     assert listed("alerts", "list", "--type", "daily_reports") == listed("alerts", "list", "--muted") == []
     whole = shown("alerts", "show", alert["id"])
     assert (whole["count"], whole["labels"]["team"]) == (1, "search")

@@ -17,6 +17,7 @@ from tests.acceptance.postgres import Postgres
 from tests.acceptance.receiver import Receiver
 from tests.acceptance.stack import Stack
 from tests.acceptance.test_faults import failed, wait_for_count
+from tests.processes import children
 
 #: How long the database is down, in seconds.
 AWAY = float(os.environ.get("ALERTWORKER_TEST_AWAY", "25"))
@@ -34,7 +35,7 @@ def cpu_seconds(stack: Stack) -> float:
     total = 0.0
     for role in ("ingest", "deliver"):
         parent = psutil.Process(stack.processes[role].pid)
-        for process in [parent, *parent.children(recursive=True)]:
+        for process in [parent, *children(parent.pid, recursive=True)]:
             times = process.cpu_times()
             total += times.user + times.system
     return total

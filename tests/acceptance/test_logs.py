@@ -8,14 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
 from alertworker.host.paths import default_database_url
-from tests.acceptance.stack import ROLES, Stack, free_port
+from tests.acceptance.stack import ROLES, Stack
+from tests.ports import free_port
+from tests.processes import children, kill, running
 
 CONFIG = "alertworker: {route: {receiver: default, routes: [{matchers: ['teem=a'], receiver: default}]}}\n"
 TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00 (INFO|WARNING|ERROR) [\w.]+ [\w-]+: .+")
@@ -24,13 +25,11 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00")
 
 def first_line(command: Sequence[str], environ: dict[str, str], folder: Path) -> str:
     """Run a process until it has logged a line, and return the line."""
-    with subprocess.Popen(command, env=environ, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
+    with running(command, env=environ, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         line = process.stderr.readline()
-        for child in psutil.Process(process.pid).children(recursive=True):
-            child.kill()
-        process.kill()
-    return line
+        kill(children(process.pid, recursive=True))
+    return str(line)
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
@@ -68,7 +67,7 @@ def test_the_supervisor_logs_in_the_configured_format(tmp_path: Path, log_format
     log = tmp_path / "run.log"
     with (
         log.open("w") as stderr,
-        subprocess.Popen(
+        running(
             [sys.executable, "-m", "alertworker", "run"],
             env=env,
             cwd=tmp_path,
@@ -92,9 +91,7 @@ def test_the_supervisor_logs_in_the_configured_format(tmp_path: Path, log_format
 def _child(pid: int, word: str) -> psutil.Process:
     ends = time.monotonic() + 40
     while time.monotonic() < ends:
-        for child in psutil.Process(pid).children():
-            with suppress(psutil.NoSuchProcess):  # it has ended
-                if word in child.cmdline():
-                    return child
+        if found := children(pid, word):
+            return found[0]
         time.sleep(0.1)
     raise AssertionError(f"no {word} was started")

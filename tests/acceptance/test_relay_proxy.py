@@ -18,8 +18,9 @@ import pytest
 from tests.acceptance.conftest import CONFIG, WEBHOOK_SECRET
 from tests.acceptance.proxy import PROMPT, Proxy
 from tests.acceptance.receiver import Receiver, receiver
-from tests.acceptance.stack import Stack, free_port
+from tests.acceptance.stack import Stack
 from tests.acceptance.test_redelivery import rows
+from tests.ports import free_port
 
 PUBLISH_KEY = "canaryPublishKey"
 #: The proxy's authentication: LiteLLM's own check judges the budget of a key with this spend.

@@ -21,7 +21,8 @@ import pytest
 from alertworker.host.paths import default_broker_url
 from alertworker.publisher import BrokerTransport, Publisher
 from alertworker.worker.shutdown import BOUND
-from tests.acceptance.stack import free_port
+from tests.ports import free_port
+from tests.processes import children, kill, running
 
 READY = "Ctrl-C stops it"
 
@@ -45,11 +46,14 @@ class Run:
                 stderr=log,
                 start_new_session=True,
             )
-        self.wait_for(READY)
         self.children: list[psutil.Process] = []
+
+    def wait_until_ready(self) -> None:
+        """Wait until all processes run."""
+        self.wait_for(READY)
         ends = time.monotonic() + 20
         while len(self.children) < 7 and time.monotonic() < ends:  # broker, ingest and its two, deliver, beat, web
-            self.children = psutil.Process(self.process.pid).children(recursive=True)
+            self.children = children(self.process.pid, recursive=True)
             time.sleep(0.1)
 
     def output(self) -> str:
@@ -83,18 +87,19 @@ class Run:
     def gone(self, seconds: float) -> None:
         """Assert that none of its processes is left after this time."""
         _, alive = psutil.wait_procs(self.children, timeout=seconds)
-        assert [(process.pid, process.cmdline()) for process in alive] == []
+        assert alive == []
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
     """Run the command, and kill what a test leaves running."""
-    running = Run(tmp_path)
-    yield running
-    for process in [*running.children, *psutil.Process().children(recursive=True)]:
-        if process.is_running():
-            process.kill()
-    running.process.wait(10)
+    started = Run(tmp_path)
+    try:
+        started.wait_until_ready()
+        yield started
+    finally:
+        kill([*started.children, *children(os.getpid(), recursive=True)])
+        started.process.wait(10)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -139,21 +144,17 @@ def test_a_signal_at_the_start_is_no_error(tmp_path: Path) -> None:
     """The schema is being created, or the broker is starting. The signal reaches only the supervisor."""
     log = tmp_path / "out.log"
     environ = {**os.environ, "ALERTWORKER_DATA_DIR": str(tmp_path / "data"), "ALERTWORKER_HTTP_PORT": str(free_port())}
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "alertworker", "run"],
-            cwd=tmp_path,
-            env=environ,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-        )
-    ends = time.monotonic() + 30
-    while not (tmp_path / "data" / "broker.log").exists() and time.monotonic() < ends:
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)
+    command = [sys.executable, "-m", "alertworker", "run"]
+    with (
+        log.open("wb") as file,
+        running(command, cwd=tmp_path, env=environ, stdout=file, stderr=file, start_new_session=True) as process,
+    ):
+        ends = time.monotonic() + 30
+        while not (tmp_path / "data" / "broker.log").exists() and time.monotonic() < ends:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
 
-    assert process.wait(60) == 0
+        assert process.wait(60) == 0
     assert log.read_text().splitlines()[-1] == "Stopped. No process is left running."
     assert "Aborted" not in log.read_text()
     assert "is running" not in log.read_text()
@@ -225,18 +226,29 @@ def test_a_worker_with_taken_locks_ends_in_bounded_time(tmp_path: Path) -> None:
             print("has it", flush=True)
             signal.pause()
     """
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=tmp_path) as process:
+    with running([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=tmp_path) as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.terminate()
         assert process.wait(20) == -signal.SIGALRM
 
 
+def wait_until_idle(processes: list[psutil.Process]) -> None:
+    """Wait until processes have started: they sleep, and have used no CPU for a second."""
+    ends, used, since = time.monotonic() + 30, [0.0], time.monotonic()
+    while time.monotonic() < min(ends, since + 1):
+        now = [sum(process.cpu_times()[:2]) for process in processes]
+        if now != used or any(process.status() != psutil.STATUS_SLEEPING for process in processes):
+            used, since = now, time.monotonic()
+        time.sleep(0.05)
+
+
 def test_no_process_of_a_pool_outlives_its_worker(run: Run) -> None:
     """This includes a busy process when the worker is killed."""
-    ingest = next(p for p in psutil.Process(run.process.pid).children() if "ingest" in p.cmdline())
-    pool = ingest.children()
-    assert pool
+    (ingest,) = children(run.process.pid, "ingest")
+    pool = children(ingest.pid)
+    assert len(pool) == 2
+    wait_until_idle(pool)
     for process in pool:
         process.suspend()  # so that it does not end by itself
     ingest.kill()
@@ -256,7 +268,7 @@ def test_a_program_ends_with_its_parent_without_the_kernels_signal(tmp_path: Pat
     """Systems other than Linux have no such signal, so a thread checks the parent."""
     started = tmp_path / "pid"
     program = f"import os, pathlib, time; pathlib.Path({str(started)!r}).write_text(str(os.getpid())); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", WATCHED, program]) as parent:
+    with running([sys.executable, "-c", WATCHED, program]) as parent:
         ends = time.monotonic() + 20
         while not (started.exists() and started.read_text()) and time.monotonic() < ends:
             time.sleep(0.05)
@@ -269,8 +281,7 @@ def test_a_program_ends_with_its_parent_without_the_kernels_signal(tmp_path: Pat
 
 def test_a_child_that_dies_is_started_again(run: Run) -> None:
     """After each of them was killed, events are processed again, and the broker's data is kept."""
-    for child in psutil.Process(run.process.pid).children():
-        child.kill()
+    kill(children(run.process.pid))
     time.sleep(3)
     run.publish_failure()
 

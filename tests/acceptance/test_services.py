@@ -12,7 +12,8 @@ import pytest
 
 from tests.acceptance.conftest import CONFIG, WEBHOOK_SECRET
 from tests.acceptance.receiver import Receiver
-from tests.acceptance.stack import Stack, free_port
+from tests.acceptance.stack import Stack
+from tests.ports import free_port
 
 
 @pytest.fixture

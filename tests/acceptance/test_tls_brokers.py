@@ -21,9 +21,11 @@ from alertworker.publisher import BrokerTransport, connection
 from alertworker.worker import opaque
 from tests.acceptance.conftest import CONFIG
 from tests.acceptance.receiver import Receiver
-from tests.acceptance.stack import ROLES, Stack, free_port
+from tests.acceptance.stack import ROLES, Stack
 from tests.acceptance.test_faults import failed
 from tests.acceptance.test_redelivery import batch_of, wait_for_rows
+from tests.ports import free_port
+from tests.processes import running
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
@@ -81,9 +83,8 @@ def redis_port(tmp_path: Path) -> Iterator[int]:
     """Run a Redis without TLS, for use behind a terminator."""
     port = free_port()
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    with subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL) as server:
+    with running(["redis-server", *options], stdout=subprocess.DEVNULL):
         yield port
-        server.terminate()
 
 
 @pytest.fixture(params=[pytest.param("rediss"), pytest.param("amqps", marks=pytest.mark.rabbitmq)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,28 +14,26 @@ from pathlib import Path
 import requests
 
 from alertworker.web.throttle import BURST
+from tests.ports import free_port
+from tests.processes import running
 
 
 @contextmanager
 def web(folder: Path, environ: Mapping[str, str]) -> Iterator[str]:
     """Run a web server on a free port, and yield its URL. It needs neither broker nor database to check a key."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     keep = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     own = {"ALERTWORKER_DATA_DIR": str(folder), "ALERTWORKER_API_KEY": "k" * 32, "ALERTWORKER_HTTP_PORT": str(port)}
     command = [sys.executable, "-m", "alertworker", "web"]
-    with subprocess.Popen(command, cwd=folder, env={**keep, **own, **environ}, stderr=subprocess.DEVNULL) as process:
-        try:
-            url = f"http://127.0.0.1:{port}"
-            ends = time.monotonic() + 60
-            while time.monotonic() < ends:
-                with contextlib.suppress(requests.ConnectionError):
-                    requests.get(f"{url}/health/liveliness", timeout=10)
-                    break
-                time.sleep(0.1)
-            yield url
-        finally:
-            process.terminate()
+    with running(command, cwd=folder, env={**keep, **own, **environ}, stderr=subprocess.DEVNULL):
+        url = f"http://127.0.0.1:{port}"
+        ends = time.monotonic() + 60
+        while time.monotonic() < ends:
+            with contextlib.suppress(requests.ConnectionError):
+                requests.get(f"{url}/health/liveliness", timeout=10)
+                break
+            time.sleep(0.1)
+        yield url
 
 
 def guess(url: str, count: int) -> list[int]:

@@ -17,8 +17,9 @@ from alertworker.host.paths import socket_path
 from alertworker.store import AdminStore, make_engine
 from alertworker.worker.shutdown import BOUND
 from tests.acceptance.hostile import Hostile, call_of, good
-from tests.acceptance.stack import ROLES, Stack, free_port
+from tests.acceptance.stack import ROLES, Stack
 from tests.acceptance.test_hostile_messages import Queues, calls, wait_until
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from tests.contract.cases import message
 from tests.contract.kinds import sent
 from tests.contract.report_cases import REPORT_CASES
 from tests.contract.vendors.email import read
+from tests.ports import free_port
 
 PASSWORD = "canaryMailPassword"
 
@@ -82,7 +83,7 @@ def server(mailbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
 
     running = Controller(
-        mailbox, hostname="127.0.0.1", port=_free_port(), tls_context=context, require_starttls=True,
+        mailbox, hostname="127.0.0.1", port=free_port(), tls_context=context, require_starttls=True,
         authenticator=authenticate, auth_required=True,
     )  # fmt: skip
     running.start()
@@ -91,12 +92,6 @@ def server(mailbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         sender="alerts@example.com", recipients=("ops@example.com", "team@example.com"),
     )  # fmt: skip
     running.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def attempt(config: EmailConfig, body: str) -> DeliveryError:
@@ -243,7 +238,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(
 def test_a_server_that_is_away_or_silent_is_tried_again(server: EmailConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within the deadline."""
     monkeypatch.setattr(http, "DEADLINE", 0.5)
-    away = server.model_copy(update={"port": _free_port()})
+    away = server.model_copy(update={"port": free_port()})
     assert attempt(away, build_channel(server).render(message())).reason is Reason.UNREACHABLE
     with socket.create_server(("127.0.0.1", 0)) as listener:
         silent = server.model_copy(update={"host": "127.0.0.1", "port": listener.getsockname()[1]})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email
 import json
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from alertworker.channels.owner_mail import OwnerMail, build_owner_mail
 from alertworker.channels.slack import SlackConfig
 from alertworker.cli import cli
 from alertworker.delivery.retry import DeliveryError
+from tests.ports import free_port
 
 MAIL = EmailConfig(
     name="mail", host="127.0.0.1", tls="none", sender="Alerts <a@corp.example>", recipients=("ops@ops.example",)
@@ -150,9 +150,7 @@ class Mailbox:
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, int]]:
     """Run a mail server."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     box = Mailbox()
     running = Controller(box, hostname="127.0.0.1", port=port)
     running.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,9 @@ from alertworker.pipeline import Runtime
 from alertworker.ports.batches import CounterName
 from alertworker.routing.router import Route, Router
 from alertworker.store import SqlStore, make_engine
-from alertworker.store.migrations import upgrade
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
+from tests.databases import without_sync
 from tests.integration.broker import Broker
 from tests.integration.harness import Outbox, Recorder
 
@@ -26,11 +27,10 @@ from tests.integration.harness import Outbox, Recorder
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     """Return an empty, migrated store."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'test.db'}"
+        url = f"sqlite:///{shutil.copy(request.getfixturevalue('migrated_file'), tmp_path / 'test.db')}"
     else:
-        url = request.getfixturevalue("postgresql_url")
-    store = SqlStore(make_engine(url))
-    upgrade(store.engine)
+        url = request.getfixturevalue("migrated_postgresql_url")
+    store = SqlStore(without_sync(make_engine(url)))
     yield store
     with store.engine.connect() as connection:
         raised = {name for labels in connection.execute(select(ALERTS.c.labels)).scalars() for name in labels}

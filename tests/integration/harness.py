@@ -93,11 +93,11 @@ def canary(runtime: Runtime, at: datetime) -> Canary:
     return Canary(occurred_at=at)
 
 
-def batch(*events: Event, batch_id: str | None = None) -> BatchMessage:
-    """Seal events as a publisher does."""
+def batch(*events: Event, batch_id: str | None = None, sealed_at: datetime = NOW) -> BatchMessage:
+    """Seal events as a publisher does. The worker parks a batch that was sealed too long before its own time."""
     encoded = [event.model_dump_json(exclude_none=True).encode() for event in events]
     producer = WORKER if any(isinstance(event, Canary) for event in events) else "test"
-    sealed = seal(encoded, batch_id=batch_id or str(new_id()), producer=producer, sealed_at=NOW)
+    sealed = seal(encoded, batch_id=batch_id or str(new_id()), producer=producer, sealed_at=sealed_at)
     return BatchMessage(sealed.batch_id, sealed.body, "zstd", sealed.producer, sealed.sealed_at)
 
 

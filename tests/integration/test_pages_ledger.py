@@ -96,13 +96,13 @@ def test_proxies_and_deployments_are_shown_with_their_troubles(runtime: Runtime,
             backlog=3,
             counters=counters,
         )
-        ingest(batch(beat), runtime, now=at)
+        ingest(batch(beat, sealed_at=at), runtime, now=at)
     failure = failed("a").failure
     tried = AttemptFailed(call_id="a", started_at=now, occurred_at=now, failure=failure, deployment_id="d<1>")
     good = answered("b", deployment_id="d<1>").model_copy(
         update={"started_at": now, "ended_at": now, "occurred_at": now, "provider": "openai", "region": "eastus"}
     )
-    ingest(batch(tried, good), runtime, now=now)
+    ingest(batch(tried, good, sealed_at=now), runtime, now=now)
 
     page = browser.get("/proxies?days=7+days")
     for expected in (
@@ -136,7 +136,7 @@ def test_the_page_shows_the_publishers_with_the_most_dropped_events(runtime: Run
         )
         for n in range(150)
     ]
-    ingest(batch(*beats), runtime, now=now)
+    ingest(batch(*beats, sealed_at=now), runtime, now=now)
 
     page = browser.get("/proxies").text
     assert "host-149" in page

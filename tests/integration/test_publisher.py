@@ -23,6 +23,7 @@ from alertworker.events.batch import QUEUE, seal
 from alertworker.publisher import BrokerTransport, Publisher
 from alertworker.publisher.topology import dead_queue, events_queue
 from tests.integration.broker import Broker, call, wait_for
+from tests.processes import running
 
 
 @contextmanager
@@ -103,7 +104,7 @@ def test_the_spool_of_a_killed_process_is_adopted(broker: Broker, tmp_path: Path
     broker.stop()
     spool = tmp_path / "spool"
     command = [sys.executable, "-c", PUBLISH_AND_HANG, broker.url, str(spool)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    with running(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"spooled\n"
         process.send_signal(signal.SIGSTOP)

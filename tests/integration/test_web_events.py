@@ -33,6 +33,7 @@ from alertworker.publisher.https import HttpTransport
 from alertworker.store import SqlStore, make_engine
 from alertworker.store.migrations import upgrade
 from tests.integration.broker import Broker, call, wait_for
+from tests.ports import free_port
 
 KEY = "publish-key"
 ADMIN = "admin-key"
@@ -42,9 +43,7 @@ class Web:
     """An ``alertworker web`` process in a folder."""
 
     def __init__(self, folder: Path, broker_url: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
@@ -107,9 +106,11 @@ class Web:
 def web(broker: Broker, tmp_path: Path) -> Iterator[Web]:
     """Run the HTTP side on the broker."""
     running = Web(tmp_path, broker.url)
-    running.start()
-    yield running
-    running.kill()
+    try:
+        running.start()
+        yield running
+    finally:
+        running.kill()
 
 
 def text(*numbers: int) -> list[str]:

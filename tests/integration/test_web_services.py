@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -28,6 +27,7 @@ from alertworker.web.keys import Keys
 from alertworker.web.page_context import PageContext
 from tests.asgi import Answer, ask
 from tests.contract.kinds import HTTP_KINDS, SECRET, config_to, vendor_of
+from tests.ports import free_port
 
 #: One database is enough, because only the receivers differ.
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -50,13 +50,6 @@ class Receivers:
             return "554 5.7.1 not from you"
         self.mails.append(envelope)
         return "250 OK"
-
-
-def free_port() -> int:
-    """Return a port without a listener."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -76,6 +76,7 @@ LOOSE_TESTS = {
     "test_layout",
     "test_money",
     "test_registries",
+    "test_sound_tests",
 }
 #: Names that do not describe a file's content.
 EMPTY_WORDS = {"base_utils", "common", "handlers", "helpers", "manager", "misc", "utils"}
