@@ -92,6 +92,7 @@ def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtim
         channels=channels,
         owner_mail=owner_mail.name if owner_mail else None,
         router=settings.router(),
+        labels=settings.channel_labels,
         places=settings.places,
         inhibitions=settings.inhibitions,
         policy=settings.policy(),

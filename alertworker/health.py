@@ -106,8 +106,7 @@ class Doctor:
         ]
         found.append(_ledger(settings, zone, change, now=now))
         found += _silences(silences)
-        known = {config.name: settings.places.get(config.name, "") for config in settings.channels}
-        lane_checks = dict(_lanes(lanes, known, now=now, zone=settings.zone))
+        lane_checks = dict(_lanes(lanes, settings, now=now))
         found += [check for _, check in lane_checks.values()]
         return HealthReport(tuple(found), _counters(snapshot, dropped), lane_checks, snapshot.dead_letters)
 
@@ -232,19 +231,21 @@ def describe_lane(state: LaneState, zone: ZoneInfo, *, now: datetime) -> str:
 
 
 def _lanes(
-    lanes: Mapping[str, LaneState], known: Mapping[str, str], *, now: datetime, zone: ZoneInfo
+    lanes: Mapping[str, LaneState], settings: Settings, *, now: datetime
 ) -> Iterator[tuple[str, tuple[LaneState, Check]]]:
-    """Yield each lane with its check. ``known`` are the configured channels, with the place of each."""
+    """Yield the lane of each configured channel, and each lane with waiting messages, with its check."""
+    known, labels = {config.name: config.kind for config in settings.channels}, settings.channel_labels
     for name in sorted(known.keys() | {name for name, state in lanes.items() if state.waiting}):
         state = lanes.get(name, LaneState(name))
         waits = now - state.waiting_since if state.waiting_since else timedelta(0)
-        text = describe_lane(state, zone, now=now)
-        if state.broken_since and known.get(name):
-            text = f"{text}; its address is from {known[name]}; correct it, then run `alertworker test {name}`"
-        if name not in known:
+        text = describe_lane(state, settings.zone, now=now)
+        if state.broken_since and name in settings.places:
+            test = f"alertworker test {known[name]}"
+            text = f"{text}; its address is from {settings.places[name]}; correct it, then run `{test}`"
+        if labels.is_removed(name):
             text = f"{text}; no longer configured; its waiting messages become dead letters"
         lasting = state.failing_since is not None and now - state.failing_since > _PATIENCE
         bad = state.broken_since is not None or lasting or waits > _PATIENCE
-        note = state.paused_until or state.failing_since or name not in known
+        note = state.paused_until or state.failing_since or labels.is_removed(name)
         verdict = CheckState.PROBLEM if bad else CheckState.NOTE if note else CheckState.OK
-        yield name, (state, Check(f"lane {name}", verdict, text))
+        yield name, (state, Check(f"lane {labels.of(name)}", verdict, text))

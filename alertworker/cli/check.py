@@ -36,9 +36,9 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """
     settings = load_settings()
     values = {name: _shown(settings, name) for name in Settings.model_fields if name not in _APART}
-    router, owners = settings.router(), build_owner_mail(settings.channels)
+    router, owners, label = settings.router(), build_owner_mail(settings.channels), settings.channel_labels.of
     reachable = {
-        alert_type.value: router.possible_if(alert_type)
+        alert_type.value: {label(name): found for name, found in router.possible_if(alert_type).items()}
         for alert_type in AlertType
         if alert_type in settings.alert_types
     }
@@ -46,10 +46,10 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     document = {
         "values": values,
         "origins": settings.origins,
-        "channels": {config.name: config.kind for config in settings.channels},
-        "places": dict(settings.places),
-        "owner_mail": owners.name if owners is not None else None,
-        "receivers": {name: list(channels) for name, channels in settings.receivers.items()},
+        "channels": {label(config.name): config.kind for config in settings.channels},
+        "places": {label(name): place for name, place in settings.places.items()},
+        "owner_mail": label(owners.name) if owners is not None else None,
+        "receivers": {name: list(map(label, channels)) for name, channels in settings.receivers.items()},
         "selectable": sorted(settings.selectable),
         "routes": routes,
         "conditions": {alert_type: _conditions(channels) for alert_type, channels in reachable.items()},
@@ -87,7 +87,9 @@ def _pages(settings: Settings) -> dict[str, dict[str, list[str]]]:
                 for alert_type in AlertType
                 if alert_type not in REPORTS
             }
-            pages[config.name] = {alert_type: severities for alert_type, severities in found.items() if severities}
+            pages[settings.channel_labels.of(config.name)] = {
+                alert_type: severities for alert_type, severities in found.items() if severities
+            }
     return pages
 
 

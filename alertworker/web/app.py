@@ -100,6 +100,7 @@ def build_page_context(settings: Settings, broker: Broker) -> PageContext:
         broker=broker,
         examine=TtlCache(lambda now: doctor.examine(now=now), seconds=_EXAMINED).read,
         channels={config.name: config.kind for config in settings.channels},
+        labels=settings.channel_labels,
         zone=settings.zone,
         router=settings.router(),
     )

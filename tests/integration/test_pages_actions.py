@@ -188,7 +188,7 @@ def test_dead_letters_are_found_read_and_replayed(
     dead(runtime, outbox)
     page = browser.get("/deadletters")
     event, notification = (link.removeprefix("/deadletters/") for link in page.links("/deadletters/"))
-    assert "gone: outbox 404 no_service" in page.text
+    assert "gone: 404 no_service" in page.text
     assert browser.get("/deadletters?kind=event").links("/deadletters/") == [f"/deadletters/{event}"]
     assert browser.get("/deadletters?reason=gone&channel=outbox").links("/deadletters/") == [
         f"/deadletters/{notification}"
