@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,8 +15,10 @@ from alertworker.ledger.time_zone import ZoneChange
 from alertworker.ports import LaneState, Store
 from alertworker.ports.admin import PublisherState
 from alertworker.ports.alert_search import StateFilter
+from alertworker.ports.processes import Process
 from alertworker.routing.silences import Silence
 from alertworker.settings import Settings
+from alertworker.settings.published import compare
 from alertworker.store import AdminStore, HealthSnapshot, HealthStore
 from alertworker.store.health import MAX_LAG
 from alertworker.text.format import spell, spell_moment
@@ -93,6 +95,7 @@ class Doctor:
             dropped = self._dropped()
             zone, change = self.admin.ledger_zone()
             silences = self.admin.silences(now=now)
+            running = self.admin.processes.running(now=now)
         except AlertWorkerError as error:
             return HealthReport((*found, Check("database", CheckState.PROBLEM, str(error))))
         found += [
@@ -106,7 +109,8 @@ class Doctor:
         ]
         found.append(_ledger(settings, zone, change, now=now))
         found += _silences(silences)
-        lane_checks = dict(_lanes(lanes, settings, now=now))
+        found += _processes(settings, running)
+        lane_checks = dict(_lanes(lanes, settings, running, now=now))
         found += [check for _, check in lane_checks.values()]
         return HealthReport(tuple(found), _counters(snapshot, dropped), lane_checks, snapshot.dead_letters)
 
@@ -204,6 +208,17 @@ def _ledger(settings: Settings, zone: str | None, change: ZoneChange | None, *, 
     return Check("ledger", CheckState.OK, f"days are in {settings.time_zone}")
 
 
+def _processes(settings: Settings, running: Sequence[Process]) -> list[Check]:
+    """Compare the configuration of the running processes with the one in force here."""
+    found = [
+        Check(one.about, CheckState.PROBLEM if one.loses else CheckState.NOTE, one.text)
+        for one in compare(settings, running)
+    ]
+    roles = Counter(process.role for process in running)
+    named = ", ".join(f"{count} {role}" for role, count in sorted(roles.items()))
+    return found or [Check("processes", CheckState.OK, f"{named}; all have the configuration of this command")]
+
+
 def _silences(silences: Iterable[Silence]) -> list[Check]:
     """Report silences that an earlier version stored and this version cannot apply."""
     remedy = "end it and add it again"
@@ -231,10 +246,15 @@ def describe_lane(state: LaneState, zone: ZoneInfo, *, now: datetime) -> str:
 
 
 def _lanes(
-    lanes: Mapping[str, LaneState], settings: Settings, *, now: datetime
+    lanes: Mapping[str, LaneState], settings: Settings, running: Sequence[Process], *, now: datetime
 ) -> Iterator[tuple[str, tuple[LaneState, Check]]]:
-    """Yield the lane of each configured channel, and each lane with waiting messages, with its check."""
-    known, labels = {config.name: config.kind for config in settings.channels}, settings.channel_labels
+    """Yield the lane of each channel and each lane with waiting messages, with its check.
+
+    The channels are those that are configured here and those of the running processes.
+    """
+    theirs = {name: channel for process in running for name, channel in process.channels.items()}
+    known = {name: kind for name, (kind, _) in theirs.items()} | {one.name: one.kind for one in settings.channels}
+    labels = settings.channel_labels.over({name: label for name, (_, label) in theirs.items()})
     for name in sorted(known.keys() | {name for name, state in lanes.items() if state.waiting}):
         state = lanes.get(name, LaneState(name))
         waits = now - state.waiting_since if state.waiting_since else timedelta(0)

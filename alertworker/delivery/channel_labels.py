@@ -21,6 +21,10 @@ class ChannelLabels:
         """Return the label of a channel. A channel that is no longer configured has only its name."""
         return self.by_name.get(name, name)
 
+    def over(self, others: Mapping[str, str]) -> ChannelLabels:
+        """Return these labels, with those of other channels added."""
+        return ChannelLabels({**others, **self.by_name})
+
     def is_removed(self, name: str) -> bool:
         """Return whether no configured channel has this name."""
         return name not in self.by_name
