@@ -24,6 +24,7 @@ from alertworker.web.cached import CachedHealth, TtlCache
 from alertworker.web.context import Context
 from alertworker.web.counts import Counts
 from alertworker.web.errors import Refusal, refused
+from alertworker.web.event_rate import EventRate
 from alertworker.web.hosts import HostGuard, answered_names
 from alertworker.web.keys import Keys
 from alertworker.web.page_context import PageContext
@@ -87,6 +88,7 @@ def build_context(settings: Settings) -> Context:
         refused_keys=refused_keys,
         hosts=answered_names(settings.http_hosts, listens_on=settings.http_host, public_url=settings.public_url),
         show_messages=settings.show_messages,
+        event_rate=EventRate(settings.http_events_per_second),
     )
 
 

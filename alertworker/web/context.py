@@ -15,6 +15,7 @@ from alertworker.web.broker_queue import BrokerQueue
 from alertworker.web.cached import CachedHealth
 from alertworker.web.counts import Counts
 from alertworker.web.decoders import Decoders
+from alertworker.web.event_rate import EventRate
 from alertworker.web.keys import Keys
 from alertworker.web.page_context import PageContext
 from alertworker.web.request_body import MemoryBudget
@@ -26,7 +27,7 @@ class Context:
 
     ``pages`` is the context of the pages. With ``show_messages`` the relay keeps excerpts of calls' messages in
     LiteLLM's alerts. ``refused_keys`` counts keys that were refused. ``hosts`` are the names under which the server
-    answers, ``None`` for all.
+    answers, ``None`` for all. ``event_rate`` bounds the events of each address.
     """
 
     keys: Keys
@@ -39,6 +40,7 @@ class Context:
     decoders: Decoders = field(default_factory=Decoders)
     refused_keys: Counts | None = None
     hosts: frozenset[str] | None = None
+    event_rate: EventRate = field(default_factory=lambda: EventRate(0))
 
     def broken(self, snapshot: HealthSnapshot) -> dict[str, float]:
         """Return the configured channels that are broken. A channel that was removed stays broken in the store."""

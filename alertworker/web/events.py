@@ -63,6 +63,7 @@ async def post_events(request: Request) -> Response:
         received = await context.decoders.run(partial(receive, body, encoding, key, now=datetime.now(UTC)))
         if received.batch is None:
             return JSONResponse({"error": "the body has no valid event; see errors", "errors": received.errors}, 422)
+        _take_turn(request, context, received.batch.count, len(body))
         await context.broker_queue.put(received.batch)
     accepted = {"batch_id": received.batch.batch_id, "accepted": received.batch.count, "errors": received.errors}
     return JSONResponse(accepted, 202)
@@ -132,8 +133,14 @@ async def _take_sealed(request: Request, context: Context) -> Response:
     async with context.room.read(request, MAX_BATCH_BYTES) as body:
         if not body:
             raise Refusal(422, "the sealed batch is empty")
+        _take_turn(request, context, count, len(body))
         await context.broker_queue.put(SealedBatch(batch_id, producer, sealed_at, count, body))
     return JSONResponse({"batch_id": batch_id, "accepted": count, "errors": []}, 202)
+
+
+def _take_turn(request: Request, context: Context, count: int, size: int) -> None:
+    address = request.client.host if request.client else ""
+    context.event_rate.take(address, count, size, now=time.monotonic())
 
 
 def _header(request: Request, name: str) -> str | None:
