@@ -83,9 +83,9 @@ class HttpTransport:
         if status in _HOPELESS:
             raise BatchRefused(f"{self._host} refused a batch of {batch.count} events: {status} {answer}")
         if status != 202:
-            error = BrokerUnavailable(f"{self._host} answered {status} {answer}")
-            error.retry_after = retry_after
-            raise error
+            refusal = BrokerUnavailable(f"{self._host} answered {status} {answer}")
+            refusal.retry_after = retry_after
+            raise refusal
 
     def close(self) -> None:
         """Close the connection."""

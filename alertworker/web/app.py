@@ -21,6 +21,7 @@ from alertworker.store import SessionStore
 from alertworker.web import events, health, litellm_relay, openapi, pages, services
 from alertworker.web.broker_queue import BrokerQueue
 from alertworker.web.cached import CachedHealth, TtlCache
+from alertworker.web.cardinality import CardinalityBound
 from alertworker.web.context import Context
 from alertworker.web.counts import Counts
 from alertworker.web.errors import Refusal, refused
@@ -47,8 +48,9 @@ def build_app(context: Context) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        if context.refused_keys is not None:
-            await context.refused_keys.close()
+        for counts in (context.refused_keys, context.other_names):
+            if counts is not None:
+                await counts.close()
         context.decoders.close()
         context.broker_queue.close()
 
@@ -89,6 +91,8 @@ def build_context(settings: Settings) -> Context:
         hosts=answered_names(settings.http_hosts, listens_on=settings.http_host, public_url=settings.public_url),
         show_messages=settings.show_messages,
         event_rate=EventRate(settings.http_events_per_second),
+        names=CardinalityBound(settings.http_names_per_hour),
+        other_names=Counts(lambda counted: pages_context.admin.count(CounterName.OTHER_NAMES, counted)),
     )
 
 

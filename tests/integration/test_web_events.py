@@ -372,6 +372,19 @@ def answering(*statuses: int, tls: ssl.SSLContext | None = None) -> Iterator[tup
     server.server_close()
 
 
+def test_names_above_the_bound_of_an_address_become_one(broker: Broker, web: Web) -> None:
+    """The events are accepted all the same."""
+    web.kill()
+    web.environ["ALERTWORKER_HTTP_NAMES_PER_HOUR"] = "2"
+    web.start()
+    events = [json.loads(one) | {"model_group": f"made-up-{number}"} for number, one in enumerate(text(1, 2, 3, 4))]
+    status, answer, _ = web.post(json.dumps(events).encode())
+    [(_, found)] = broker.batches()
+
+    assert (status, answer["accepted"]) == (202, 4)
+    assert [getattr(event, "model_group", None) for event in found] == ["made-up-0", "made-up-1", "(other)", "(other)"]
+
+
 def test_a_publisher_above_the_rate_waits_and_loses_nothing(broker: Broker, web: Web, tmp_path: Path) -> None:
     """The server asks it to wait. Its heartbeat arrives meanwhile, and its batch when the wait is over."""
     web.kill()
