@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import threading
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Final
 
@@ -20,9 +21,11 @@ from alertworker.channels.owner_mail import build_owner_mail
 from alertworker.health import Doctor
 from alertworker.host.paths import data_dir, database_path, default_database_url, make_data_dir
 from alertworker.imports.progress import History
-from alertworker.pipeline import Reporter, Runtime, StoreWatchdog
+from alertworker.pipeline import Reporter, Runtime, StoreWatchdog, start_publishing
+from alertworker.ports.processes import Process, ProcessPort
 from alertworker.settings import Settings, load_settings
-from alertworker.store import AdminStore, HealthStore, SqlLedgerReader, SqlStore, make_engine
+from alertworker.settings.published import describe_process
+from alertworker.store import AdminStore, HealthStore, ProcessStore, SqlLedgerReader, SqlStore, make_engine
 from alertworker.store.migrations import has_schema, upgrade
 from alertworker.store.outage_marker import FileOutageMarker
 
@@ -92,6 +95,7 @@ def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtim
         channels=channels,
         owner_mail=owner_mail.name if owner_mail else None,
         router=settings.router(),
+        labels=settings.channel_labels,
         places=settings.places,
         inhibitions=settings.inhibitions,
         policy=settings.policy(),
@@ -149,6 +153,26 @@ def store_watchdog() -> StoreWatchdog:
     return StoreWatchdog(get_runtime(), FileOutageMarker(data_dir() / "store-away"), patience=patience)
 
 
+def publish_process(role: str, clock: Callable[[], datetime]) -> threading.Event:
+    """Publish the configuration of this process until it ends, or until the returned event is set."""
+
+    def build() -> tuple[Process, ProcessPort]:
+        pid = os.getpid()
+        return describe_process(_settings_of(pid), role, now=clock()), ProcessStore(_engine_of(pid))
+
+    return start_publishing(build, clock)
+
+
 @lru_cache(maxsize=1)
-def _runtime_of(_pid: int) -> Runtime:
-    return build_runtime(load_settings())
+def _runtime_of(pid: int) -> Runtime:
+    return build_runtime(_settings_of(pid), engine=_engine_of(pid))
+
+
+@lru_cache(maxsize=1)
+def _settings_of(_pid: int) -> Settings:
+    return load_settings()
+
+
+@lru_cache(maxsize=1)
+def _engine_of(pid: int) -> Engine:
+    return build_engine(_settings_of(pid))

@@ -16,4 +16,9 @@ class BatchRefused(AlertWorkerError):
 
 
 class BrokerUnavailable(AlertWorkerError):
-    """The broker is unavailable. The message was not accepted; the caller can send it again later."""
+    """The broker is unavailable. The message was not accepted; the caller can send it again later.
+
+    ``retry_after`` is the number of seconds that the receiver asked to wait, 0 if it asked for none.
+    """
+
+    retry_after: float = 0.0

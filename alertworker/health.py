@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,8 +15,10 @@ from alertworker.ledger.time_zone import ZoneChange
 from alertworker.ports import LaneState, Store
 from alertworker.ports.admin import PublisherState
 from alertworker.ports.alert_search import StateFilter
+from alertworker.ports.processes import Process
 from alertworker.routing.silences import Silence
 from alertworker.settings import Settings
+from alertworker.settings.published import compare
 from alertworker.store import AdminStore, HealthSnapshot, HealthStore
 from alertworker.store.health import MAX_LAG
 from alertworker.text.format import spell, spell_moment
@@ -93,6 +95,7 @@ class Doctor:
             dropped = self._dropped()
             zone, change = self.admin.ledger_zone()
             silences = self.admin.silences(now=now)
+            running = self.admin.processes.running(now=now)
         except AlertWorkerError as error:
             return HealthReport((*found, Check("database", CheckState.PROBLEM, str(error))))
         found += [
@@ -106,8 +109,8 @@ class Doctor:
         ]
         found.append(_ledger(settings, zone, change, now=now))
         found += _silences(silences)
-        known = {config.name: settings.places.get(config.name, "") for config in settings.channels}
-        lane_checks = dict(_lanes(lanes, known, now=now, zone=settings.zone))
+        found += _processes(settings, running)
+        lane_checks = dict(_lanes(lanes, settings, running, now=now))
         found += [check for _, check in lane_checks.values()]
         return HealthReport(tuple(found), _counters(snapshot, dropped), lane_checks, snapshot.dead_letters)
 
@@ -205,6 +208,17 @@ def _ledger(settings: Settings, zone: str | None, change: ZoneChange | None, *, 
     return Check("ledger", CheckState.OK, f"days are in {settings.time_zone}")
 
 
+def _processes(settings: Settings, running: Sequence[Process]) -> list[Check]:
+    """Compare the configuration of the running processes with the one in force here."""
+    found = [
+        Check(one.about, CheckState.PROBLEM if one.loses else CheckState.NOTE, one.text)
+        for one in compare(settings, running)
+    ]
+    roles = Counter(process.role for process in running)
+    named = ", ".join(f"{count} {role}" for role, count in sorted(roles.items()))
+    return found or [Check("processes", CheckState.OK, f"{named}; all have the configuration of this command")]
+
+
 def _silences(silences: Iterable[Silence]) -> list[Check]:
     """Report silences that an earlier version stored and this version cannot apply."""
     remedy = "end it and add it again"
@@ -232,19 +246,26 @@ def describe_lane(state: LaneState, zone: ZoneInfo, *, now: datetime) -> str:
 
 
 def _lanes(
-    lanes: Mapping[str, LaneState], known: Mapping[str, str], *, now: datetime, zone: ZoneInfo
+    lanes: Mapping[str, LaneState], settings: Settings, running: Sequence[Process], *, now: datetime
 ) -> Iterator[tuple[str, tuple[LaneState, Check]]]:
-    """Yield each lane with its check. ``known`` are the configured channels, with the place of each."""
+    """Yield the lane of each channel and each lane with waiting messages, with its check.
+
+    The channels are those that are configured here and those of the running processes.
+    """
+    theirs = {name: channel for process in running for name, channel in process.channels.items()}
+    known = {name: kind for name, (kind, _) in theirs.items()} | {one.name: one.kind for one in settings.channels}
+    labels = settings.channel_labels.over({name: label for name, (_, label) in theirs.items()})
     for name in sorted(known.keys() | {name for name, state in lanes.items() if state.waiting}):
         state = lanes.get(name, LaneState(name))
         waits = now - state.waiting_since if state.waiting_since else timedelta(0)
-        text = describe_lane(state, zone, now=now)
-        if state.broken_since and known.get(name):
-            text = f"{text}; its address is from {known[name]}; correct it, then run `alertworker test {name}`"
-        if name not in known:
+        text = describe_lane(state, settings.zone, now=now)
+        if state.broken_since and name in settings.places:
+            test = f"alertworker test {known[name]}"
+            text = f"{text}; its address is from {settings.places[name]}; correct it, then run `{test}`"
+        if labels.is_removed(name):
             text = f"{text}; no longer configured; its waiting messages become dead letters"
         lasting = state.failing_since is not None and now - state.failing_since > _PATIENCE
         bad = state.broken_since is not None or lasting or waits > _PATIENCE
-        note = state.paused_until or state.failing_since or name not in known
+        note = state.paused_until or state.failing_since or labels.is_removed(name)
         verdict = CheckState.PROBLEM if bad else CheckState.NOTE if note else CheckState.OK
-        yield name, (state, Check(f"lane {name}", verdict, text))
+        yield name, (state, Check(f"lane {labels.of(name)}", verdict, text))

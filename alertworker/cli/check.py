@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
@@ -12,8 +13,10 @@ from pydantic import SecretStr
 from alertworker.alerts.catalogue import REPORTS, AlertType, severities_of
 from alertworker.channels.owner_mail import build_owner_mail
 from alertworker.cli.output import cell, fixed, free, print_table
+from alertworker.errors import AlertWorkerError
 from alertworker.routing.router import Condition, Router
 from alertworker.settings import Settings, load_settings
+from alertworker.settings.published import compare
 
 #: Settings that have a table of their own or are derived from others.
 _APART: Final = frozenset(
@@ -32,13 +35,14 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """Print the settings in force with their sources, the channels, and the alert types that reach or page them.
 
     Exits with 1 on an error, and prints its file, line, field and remedy. An alert type without a channel is a warning.
-    The command uses neither broker nor database; `doctor` checks those. Secrets are not printed.
+    The last lines compare the running processes with this configuration, if the database answers. `doctor` checks the
+    broker, the database and the pipeline. Secrets are not printed.
     """
     settings = load_settings()
     values = {name: _shown(settings, name) for name in Settings.model_fields if name not in _APART}
-    router, owners = settings.router(), build_owner_mail(settings.channels)
+    router, owners, label = settings.router(), build_owner_mail(settings.channels), settings.channel_labels.of
     reachable = {
-        alert_type.value: router.possible_if(alert_type)
+        alert_type.value: {label(name): found for name, found in router.possible_if(alert_type).items()}
         for alert_type in AlertType
         if alert_type in settings.alert_types
     }
@@ -46,10 +50,10 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     document = {
         "values": values,
         "origins": settings.origins,
-        "channels": {config.name: config.kind for config in settings.channels},
-        "places": dict(settings.places),
-        "owner_mail": owners.name if owners is not None else None,
-        "receivers": {name: list(channels) for name, channels in settings.receivers.items()},
+        "channels": {label(config.name): config.kind for config in settings.channels},
+        "places": {label(name): place for name, place in settings.places.items()},
+        "owner_mail": label(owners.name) if owners is not None else None,
+        "receivers": {name: list(map(label, channels)) for name, channels in settings.receivers.items()},
         "selectable": sorted(settings.selectable),
         "routes": routes,
         "conditions": {alert_type: _conditions(channels) for alert_type, channels in reachable.items()},
@@ -61,10 +65,25 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
             *_short_keys(settings),
         ],
     }
+    document["processes"] = _running(settings, now=datetime.now(UTC))
     if as_json:
         click.echo(json.dumps(document))
     else:
         _print(document)
+
+
+def _running(settings: Settings, *, now: datetime) -> list[str]:
+    """Return how the running processes differ from these settings, or why that is not known."""
+    from alertworker.app import build_admin_store
+    from alertworker.host.paths import data_dir, database_path
+
+    if settings.database_url is None and not database_path(data_dir()).exists():
+        return ["no process has run with this data folder yet"]
+    try:
+        running = build_admin_store().processes.running(now=now)
+    except AlertWorkerError as error:
+        return [f"the configuration of the running processes is not known: {error}"]
+    return [f"{one.about}: {one.text}" for one in compare(settings, running)]
 
 
 def _conditions(channels: Mapping[str, Sequence[Condition]]) -> dict[str, list[list[str]]]:
@@ -87,7 +106,9 @@ def _pages(settings: Settings) -> dict[str, dict[str, list[str]]]:
                 for alert_type in AlertType
                 if alert_type not in REPORTS
             }
-            pages[config.name] = {alert_type: severities for alert_type, severities in found.items() if severities}
+            pages[settings.channel_labels.of(config.name)] = {
+                alert_type: severities for alert_type, severities in found.items() if severities
+            }
     return pages
 
 
@@ -158,6 +179,8 @@ def _print(document: dict[str, Any]) -> None:
         click.echo(f"Off: {', '.join(document['off'])}")
     for warning in document["warnings"]:
         click.echo(f"Warning: {warning}")
+    for difference in document["processes"]:
+        click.echo(f"Running: {difference}")
 
 
 def _routed(name: str, conditions: Sequence[Sequence[str]] | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from alertworker.cli.output import AS_JSON, LIMIT, show_rows, show_whole
+from alertworker.cli.output import AS_JSON, LIMIT, configured_labels, show_rows, show_whole
 from alertworker.cli.params import SINCE, UNTIL
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.errors import AlertWorkerError
@@ -30,7 +30,11 @@ def _filters(command: _F) -> _F:
         UNTIL,
         SINCE,
         click.option("--type", help="Only this event type or alert type."),
-        click.option("--channel", help="Only notifications to this channel."),
+        click.option(
+            "--channel",
+            callback=lambda _context, _option, channel: channel and configured_labels().name_of(channel),
+            help="Only notifications to this channel.",
+        ),
         click.option("--reason", help="Only if the reason starts with this text."),
         click.option(
             "--kind",
@@ -63,7 +67,11 @@ def list_(limit: int, as_json: bool, **filters: Any) -> None:  # noqa: FBT001 - 
 
     names = ("id", "kind", "type", "channel", "bytes", "created_at", "reason")
     found = build_admin_store().dead_letters.search(LetterFilter(**filters), limit=limit)
-    rows = [{name: getattr(row, name) for name in names} for row in found]
+    labels = configured_labels()
+    rows = [
+        {name: getattr(row, name) for name in names} | {"channel": row.channel and labels.of(row.channel)}
+        for row in found
+    ]
     show_rows(rows, text="reason", as_json=as_json, empty="No dead letters.")
 
 
@@ -93,7 +101,8 @@ def _facts(letter: DeadLetter, admin: AdminStore) -> dict[str, object]:
     facts["at"] = letter.created_at
     if letter.kind == DeadLetterKind.NOTIFICATION:
         attempts = [asdict(row) for row in admin.attempts(letter.batch_id or "")]
-        facts |= {"notification": letter.batch_id, "channel": letter.channel, "attempts": attempts}
+        channel = configured_labels().of(letter.channel or "")
+        facts |= {"notification": letter.batch_id, "channel": channel, "attempts": attempts}
     else:
         facts |= {"batch": letter.batch_id, "position": letter.position}
     return facts | {"holds": display_payload(letter.payload)}

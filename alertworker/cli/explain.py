@@ -77,7 +77,7 @@ def _described(
         "outcome": _outcome(outcome, runtime, silences),
         "suppressed_by": str(outcome.suppression) if outcome.suppression else None,
         "receivers": list(decision.receivers) if decision else [],
-        "muted_now": list(decision.mute) if decision else [],
+        "muted_now": list(map(runtime.labels.of, decision.mute)) if decision else [],
         "channels": [_channel(name, outcome, runtime, lane) for name in outcome.channels if outcome.message],
     }
 
@@ -87,7 +87,7 @@ def _channel(name: str, outcome: NotifyOutcome, runtime: Runtime, lane: Callable
     if message is not None and decision is not None:
         message = annotate(message, decision.annotations_for(name))
     return {
-        "channel": name,
+        "channel": runtime.labels.of(name),
         "kind": channel.kind if channel is not None else None,
         "lane": lane(name),
         "body": channel.render(message) if channel is not None and message is not None else None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertworker.cli.output import AS_JSON, LIMIT, show_rows, show_whole
+from alertworker.cli.output import AS_JSON, LIMIT, configured_labels, show_rows, show_whole
 from alertworker.cli.params import SINCE
 from alertworker.delivery.status import NotificationStatus
 from alertworker.errors import AlertWorkerError
@@ -45,15 +45,16 @@ def list_(
     """List notifications, newest first. A merged notification names the notification that it was merged into."""
     from alertworker.app import build_admin_store
 
+    labels = configured_labels()
     found = build_admin_store().notifications(
-        alert_id=alert_id, channel=channel, status=status, since=since, limit=limit
+        alert_id=alert_id, channel=channel and labels.name_of(channel), status=status, since=since, limit=limit
     )
     rows = [
         {
             "id": row.id,
             "alert": row.alert_id,
             "step": row.step,
-            "channel": row.channel,
+            "channel": labels.of(row.channel),
             "status": row.status,
             "retries": row.attempts,
             "at": row.settled_at or row.next_attempt_at,
@@ -76,7 +77,8 @@ def show(notification_id: str) -> None:
         raise AlertWorkerError(f"unknown notification {notification_id}; `alertworker notifications` lists the ids")
     attempts = [asdict(attempt) for attempt in admin.attempts(row.id)]
     merged = sorted(other.id for other in admin.notifications(merged_into=row.id, limit=10_000))
-    show_whole(asdict(row) | {"message": json.loads(row.message), "attempts_made": attempts, "merged_from": merged})
+    whole = asdict(row) | {"channel": configured_labels().of(row.channel)}
+    show_whole(whole | {"message": json.loads(row.message), "attempts_made": attempts, "merged_from": merged})
 
 
 def _said(row: NotificationRow) -> str:

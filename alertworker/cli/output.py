@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 import click
@@ -18,6 +18,9 @@ from rich.text import Text
 
 from alertworker.text.format import iso_moment, spell_moment
 from alertworker.text.sanitize import one_line
+
+if TYPE_CHECKING:
+    from alertworker.delivery.channel_labels import ChannelLabels
 
 LIMIT: Final = click.option(
     "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Maximum number of rows."
@@ -100,6 +103,13 @@ def plain(value: object) -> object:
 def cell(value: object, zone: tzinfo = UTC) -> str:
     """Return a value as one line of text, a time in ``zone``. ``None`` becomes an empty string."""
     return "" if value is None else one_line(spell_moment(value, zone) if isinstance(value, datetime) else str(value))
+
+
+def configured_labels() -> ChannelLabels:
+    """Return how people see the configured channels."""
+    from alertworker.settings import load_settings
+
+    return load_settings().channel_labels
 
 
 def configured_zone() -> ZoneInfo:

@@ -146,7 +146,8 @@ def _say_where(settings: Settings, environ: dict[str, str]) -> None:
     shown = broker if settings.broker_url is None else f"{urlsplit(broker).scheme}://{urlsplit(broker).hostname}"
     click.echo(f"alertworker is running, with its data in {environ['ALERTWORKER_DATA_DIR']}. Ctrl-C stops it.")
     channels = [
-        f"{config.name} (from {settings.places.get(config.name, 'the default')})" for config in settings.channels
+        f"{settings.channel_labels.of(config.name)} (from {settings.places.get(config.name, 'the default')})"
+        for config in settings.channels
     ]
     click.echo(f"Alerts go to: {', '.join(channels) or 'no channel'}.")
     _say_pages(settings, environ)

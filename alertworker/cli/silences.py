@@ -42,7 +42,8 @@ def add(
 ) -> None:
     """Silence alerts that match all MATCHERS, such as team="search" or '{team="search",alert_type=~"llm_.*"}'.
 
-    If a condition still holds when the silence ends, its receivers are notified then.
+    The command prints how many open alerts the silence suppresses now. If a condition still holds when the silence
+    ends, its receivers are notified then.
     """
     from alertworker.app import build_admin_store
     from alertworker.events.base import new_id
@@ -64,9 +65,9 @@ def add(
         click.echo(f"Warning: {doubt}", err=True)
     admin = build_admin_store()
     admin.add_silence(silence, now=now)
-    matches = sum(silence.matches(alert.matched) for alert in admin.alerts.open_labels())
+    matching = sum(silence.matches(alert.matched) for alert in admin.alerts.open_labels())
     click.echo(f"{silence.id} until {spell_moment(ends_at, configured_zone())}")
-    click.echo(f"It matches {matches} of the open alerts now.", err=True)
+    click.echo(f"{silence.effect(matching, now=now)}.", err=True)
 
 
 @silences.command("list")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 
 import click
 
@@ -21,6 +22,7 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
     """
     import uvicorn
 
+    from alertworker.app import publish_process
     from alertworker.host.logs import name_program, set_up_logs
     from alertworker.host.ports import check_port
     from alertworker.settings import load_settings
@@ -37,6 +39,7 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
     name_program("web")
     set_up_logs(settings.log_format, loglevel)
     check_port(settings.http_host, settings.http_port)
+    publish_process("web", lambda: datetime.now(UTC))
     uvicorn.run(
         build_app(build_context(settings)),
         host=settings.http_host,

@@ -22,10 +22,10 @@ def turn_of(key: StepKey) -> int:
     return URGENT_TURN if key.of_test else USUAL_TURN
 
 
-def spell_dead_letter(reason: str, channel: str, answer: str) -> str:
-    """Return the reason of a notification's dead letter, which people read and filter by.
+def spell_dead_letter(reason: str, answer: str) -> str:
+    """Return the reason of a notification's dead letter, without the channel, which is a field of its own.
 
-    >>> spell_dead_letter("gone", "slack-ops", "answered 404")
-    'gone: slack-ops answered 404'
+    >>> spell_dead_letter("gone", "answered 404")
+    'gone: answered 404'
     """
-    return f"{reason}: {channel} {answer}"
+    return f"{reason}: {answer}"

@@ -8,6 +8,7 @@ from alertworker.pipeline.current import current_row
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.dry_run import DryRunEvent, dry_run
 from alertworker.pipeline.ingest import ingest
+from alertworker.pipeline.processes import start_publishing
 from alertworker.pipeline.receive import BrokerMessage, Oversize, admit, arguments_of, log_ids, park, receive
 from alertworker.pipeline.replay import replay
 from alertworker.pipeline.report import Reporter
@@ -37,6 +38,7 @@ __all__ = [
     "receive",
     "replay",
     "routed_channels",
+    "start_publishing",
     "sweep",
     "try_channels",
 ]

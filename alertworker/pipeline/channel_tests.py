@@ -28,7 +28,7 @@ _AGAIN: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class ChannelTest:
-    """The result of one test message.
+    """The result of one test message. ``channel`` is how people see the channel.
 
     ``status`` is that of its notification, or `SHADOW`. A test is attempted once, so "dead" means refused or failed.
     "dropped" means not attempted within `PATIENCE`. ``answer`` is the receiver's answer or the error, safe to show.
@@ -91,7 +91,10 @@ def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, no
     """
     wanted = list(pairs)
     if runtime.shadow:
-        return [ChannelTest(name, alert_type, SHADOW, "shadow: nothing is sent") for name, alert_type in wanted]
+        return [
+            ChannelTest(runtime.labels.of(name), alert_type, SHADOW, "shadow: nothing is sent")
+            for name, alert_type in wanted
+        ]
     messages = [(name, _message(alert_type, runtime, now=now)) for name, alert_type in wanted]
     runtime.store.run(lambda tx: _write(tx.notifications, messages, runtime, now=now))
     started = time.monotonic()
@@ -105,7 +108,10 @@ def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, no
     over = now + timedelta(seconds=time.monotonic() - started)
     results = runtime.store.run(lambda tx: tx.notifications.end_channel_tests(ids, now=over))
     ends = runtime.store.run(lambda tx: tx.notifications.delivery_results(ids, TEST_RESOLVED))
-    return [_result(name, message, results[message.alert_id], ends.get(message.alert_id)) for name, message in messages]
+    return [
+        _result(runtime.labels.of(name), message, results[message.alert_id], ends.get(message.alert_id))
+        for name, message in messages
+    ]
 
 
 def _message(alert_type: AlertType, runtime: Runtime, *, now: datetime) -> Message:
@@ -151,9 +157,9 @@ def _settled(notifications: NotificationPort, ids: Sequence[str]) -> bool:
     return all(result.status != NotificationStatus.PENDING for result in awaited)
 
 
-def _result(name: str, message: Message, result: DeliveryResult, end: DeliveryResult | None) -> ChannelTest:
+def _result(label: str, message: Message, result: DeliveryResult, end: DeliveryResult | None) -> ChannelTest:
     answer = result.answer or f"not attempted within {PATIENCE.seconds} s: its lane is paused, or busy"
     if end is not None and result.status == NotificationStatus.SENT:
         is_resolved = end.status == NotificationStatus.SENT
         answer += "; resolved again" if is_resolved else f"; not resolved yet: {end.answer or 'in its lane'}"
-    return ChannelTest(name, message.type, result.status, answer, result.reason, result.body)
+    return ChannelTest(label, message.type, result.status, answer, result.reason, result.body)

@@ -5,14 +5,14 @@ There is one function for each type whose facts change while it is open. The fac
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from alertworker.alerts.aggregate import with_common_facts
-from alertworker.alerts.alert import Alert, OpenAlert, Subject
+from alertworker.alerts.alert import Alert, OpenAlert, Subject, fingerprint_of
 from alertworker.alerts.catalogue import CATALOGUE, FLAPPING, RELAYED, AlertType
 from alertworker.alerts.message import Step
 from alertworker.alerts.stored import StoredReader
@@ -46,9 +46,21 @@ def current(tx: Transaction, alert: _S, *, zone: ZoneInfo, now: datetime) -> _S:
     if alert.type is AlertType.BUDGET_ALERTS:
         return _current_budget(tx, alert, zone, now)
     if alert.type is AlertType.CHANNEL_BROKEN:
-        waiting = tx.notifications.count_waiting(alert.labels["channel"])
+        broken = broken_channel(alert, tx.notifications.broken_channels())
+        waiting = tx.notifications.count_waiting(broken) if broken is not None else 0
         return replace(alert, facts={"Messages waiting": f"{waiting:,}", **alert.facts})
     return alert
+
+
+def broken_channel(alert: Subject, names: Iterable[str]) -> str | None:
+    """Return the channel of these that the alert reports as broken, ``None`` if it reports none of them.
+
+    Its label is for people and may have changed since, so the fingerprint decides.
+    """
+    if alert.type is not AlertType.CHANNEL_BROKEN:
+        return None
+    fingerprints = {fingerprint_of(AlertType.CHANNEL_BROKEN, {"channel": name}): name for name in names}
+    return fingerprints.get(alert.fingerprint)
 
 
 def _is_whole(alert: Subject) -> bool:

@@ -117,7 +117,7 @@ def _attempt(
         reason = Reason.UNKNOWN_CHANNEL
         for one in due:
             runtime.store.lanes.settle_dead(
-                one.id, lease, reason=reason, answer="is not configured any more", now=clock()
+                one.id, lease, reason=reason, answer="the channel is not configured any more", now=clock()
             )
         return
     bodies = _bodies(due, lease, channel, runtime, now=clock())
@@ -151,8 +151,9 @@ def _log_bodies(due: Sequence[Due], bodies: Mapping[str, str], channel: Channel,
     """Log the bodies to send if the operator enabled it (``log_to_console``)."""
     for one in due if runtime.log_payloads else ():
         if one.id in bodies:
-            ids = {"alert_id": one.message.alert_id, "channel": channel.name, "notification_id": one.id}
-            _log.warning("alert to %s: %s", channel.name, bodies[one.id], extra=ids)
+            label = runtime.labels.of(channel.name)
+            ids = {"alert_id": one.message.alert_id, "channel": label, "notification_id": one.id}
+            _log.warning("alert to %s: %s", label, bodies[one.id], extra=ids)
 
 
 def _send(bodies: Mapping[str, str], channel: Channel, runtime: Runtime) -> dict[str, Answer | DeliveryError]:
@@ -187,8 +188,9 @@ def _failed(due: Due, lease: Lease, error: DeliveryError, in_a_row: int, runtime
         runtime.store.lanes.settle_dead(due.id, lease, reason=verdict.reason, answer=str(error), now=now)
         lasting = verdict.reason in LASTING
         if due.message.step is not Step.TEST:
-            ids = {"alert_id": due.message.alert_id, "channel": lease.channel, "notification_id": due.id}
-            _log.error("a message of channel %s became a dead letter: %s", lease.channel, error, extra=ids)
+            label = runtime.labels.of(lease.channel)
+            ids = {"alert_id": due.message.alert_id, "channel": label, "notification_id": due.id}
+            _log.error("a message of channel %s became a dead letter: %s", label, error, extra=ids)
     else:
         since = runtime.store.lanes.settle_retry(due.id, lease, error=error, verdict=verdict, now=now)
         if in_a_row:  # the lane pauses: its other messages are not attempted, but their deadline still applies
@@ -204,27 +206,30 @@ def _announce(tx: Transaction, name: str, error: DeliveryError, runtime: Runtime
     """Raise the alert that a channel is broken, unless it was raised before. Return whether it was raised now."""
     announced = tx.notifications.mark_broken(name, now=now)
     if announced:
-        claim(tx, _broken(name, error, now=now), runtime, now=now)
+        claim(tx, _broken(name, runtime.labels.of(name), error, now=now), runtime, now=now)
     return announced
 
 
 def _log_broken(name: str, error: DeliveryError, runtime: Runtime, *, now: datetime) -> None:
     """Log that a channel is broken: if it is the only one, no alert can report it."""
-    decision = runtime.router.decide(AlertType.CHANNEL_BROKEN, {"channel": name}, now=now)
-    others = ", ".join(channel for channel in decision.channels if channel != name)
+    label = runtime.labels.of(name)
+    decision = runtime.router.decide(AlertType.CHANNEL_BROKEN, {"channel": label}, now=now)
+    others = ", ".join(runtime.labels.of(channel) for channel in decision.channels if channel != name)
     reported = (
         f"{others} is notified" if others else "no other channel can report it, so nobody is notified of its alerts"
     )
     place = runtime.places.get(name, "the configuration")
+    # The channel to owners is not tested by itself: it is the mail channel with other recipients.
+    kind = "email" if name == runtime.owner_mail else runtime.channels[name].kind
     _log.error(
         "the channel %s accepts no messages (%s); %s; correct its address, which is from %s, then run "
         "`alertworker test %s` and replay the dead letters",
-        name,
+        label,
         error,
         reported,
         place,
-        name,
-        extra={"channel": name},
+        kind,
+        extra={"channel": label},
     )
 
 
@@ -232,19 +237,21 @@ def _well_again(tx: Transaction, name: str, runtime: Runtime, *, now: datetime) 
     broken = fingerprint_of(AlertType.CHANNEL_BROKEN, {"channel": name})
     alert = tx.alerts.find_open(broken) if tx.notifications.mark_recovered(name) else None
     if alert is not None:
-        facts = {"Channel": name, "State": "accepts messages again"}
+        facts = {"Channel": runtime.labels.of(name), "State": "accepts messages again"}
         resolve(tx, replace(alert, facts=facts), runtime, now=now)
 
 
-def _broken(name: str, error: DeliveryError, *, now: datetime) -> Alert:
+def _broken(name: str, label: str, error: DeliveryError, *, now: datetime) -> Alert:
+    """Return the alert. Its identity is the channel's name, which stays when a line of the file moves."""
     return Alert(
         type=AlertType.CHANNEL_BROKEN,
         severity=Severity.HIGH,
         identity={"channel": name},
-        headline=f"The channel {name} accepts no messages",
+        headline=f"The channel {label} accepts no messages",
         first_at=now,
         last_at=now,
-        facts={"Channel": name, "Last answer": str(error)},
+        labels={"channel": label},
+        facts={"Channel": label, "Last answer": str(error)},
     )
 
 

@@ -17,7 +17,7 @@ from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.alerts.next_step import WITHOUT_SUMMARIES
 from alertworker.alerts.suppression import WAITING, Suppression, SuppressionReason
 from alertworker.detectors.llm import summarize_slow
-from alertworker.pipeline.current import current
+from alertworker.pipeline.current import broken_channel, current
 from alertworker.pipeline.explained import without_other_keys
 from alertworker.pipeline.hold import find_held_source, find_hold
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
@@ -222,7 +222,7 @@ def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[s
     A broken channel is reported by the other channels of its route. If there are none, all channels for people report
     it. A budget's owners are notified whenever another channel is.
     """
-    broken = alert.labels.get("channel")
+    broken = broken_channel(alert, runtime.channels)
     if broken is None:
         owners = runtime.owner_mail if alert.figures is not None and decision.channels else None
         return decision.channels if owners is None else (*decision.channels, owners)

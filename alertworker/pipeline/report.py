@@ -92,10 +92,11 @@ class Reporter:
                 yield replace(report, notes=notes, read_at=None if period.whole else now)
 
     def preview(self, report: Report, *, now: datetime) -> tuple[Message, tuple[str, ...]]:
-        """Return the message of a report and the channels of its route, without sending it."""
+        """Return the message of a report and its channels as people see them, without sending it."""
         subject = report.alert().subject("preview")
         message = compose(subject, Step.NOTICE, at=now, here=self.runtime.installation)
-        return message, self.runtime.router.decide(subject.type, subject.routing_labels, now=now).channels
+        channels = self.runtime.router.decide(subject.type, subject.routing_labels, now=now).channels
+        return message, tuple(map(self.runtime.labels.of, channels))
 
     def _reported(self, kind: ReportKind) -> datetime | None:
         return self.runtime.store.read(lambda tx: tx.clock.read(report_clock(kind)))

@@ -14,6 +14,7 @@ from alertworker.alerts.suppression import Suppression
 from alertworker.budgets.configured import OwnBudget
 from alertworker.budgets.user_thresholds import UserPolicy
 from alertworker.delivery.channel import Channel
+from alertworker.delivery.channel_labels import ChannelLabels
 from alertworker.delivery.retry import RetryPolicy
 from alertworker.detectors import Policy
 from alertworker.ports import Broker, Store
@@ -50,6 +51,8 @@ class Runtime:
     broker: Broker
     channels: Mapping[str, Channel]
     router: Router
+    #: How people see each channel, in messages and in the log.
+    labels: ChannelLabels = field(default_factory=ChannelLabels)
     #: The place that configures each channel, for the log.
     places: Mapping[str, str] = field(default_factory=dict)
     inhibitions: Sequence[Inhibition] = inhibitions.DEFAULTS

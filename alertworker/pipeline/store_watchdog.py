@@ -115,8 +115,9 @@ class StoreWatchdog:
         try:
             channel.send(channel.render(self._annotated(message, name)), notification_id=identity)
         except DeliveryError as error:
-            ids = {"alert_id": message.alert_id, "channel": name, "notification_id": identity}
-            _log.warning("%s did not accept %r: %s", name, message.headline, error, extra=ids)
+            label = self._runtime.labels.of(name)
+            ids = {"alert_id": message.alert_id, "channel": label, "notification_id": identity}
+            _log.warning("%s did not accept %r: %s", label, message.headline, error, extra=ids)
             return False
         return True
 

@@ -52,6 +52,7 @@ class CounterName(StrEnum):
     UNKNOWN_VALUES = "unknown_values"  #: stored values that only a newer version knows
     CLAMPED = "clamped"  #: events whose time was too far in the future
     FAILED_STEPS = "failed_steps"  #: failures of steps of the sweep and of reports, by step
+    OTHER_NAMES = "other_names"  #: names in events over HTTP that became "(other)"
     REFUSED_KEYS = "refused_keys"  #: wrong keys over HTTP, and attempts after too many of them
     LATE_ATTEMPTS = "late_attempts"  #: failed attempts that came after the end of their outage
 

@@ -21,6 +21,10 @@ class NotificationPort(Protocol):
         """Record that a channel is announced as broken. Return false if it was announced before."""
         ...
 
+    def broken_channels(self) -> list[str]:
+        """Return the channels that are announced as broken."""
+        ...
+
     def mark_recovered(self, channel: str) -> bool:
         """Record that a channel works again. Return false if it was not announced as broken."""
         ...

@@ -22,10 +22,10 @@ class Backoff:
         """Whether the current wait is over."""
         return time.monotonic() >= self._until
 
-    def failed(self) -> None:
-        """Start a wait that is twice as long as the last one."""
+    def failed(self, *, at_least: float = 0.0) -> None:
+        """Start a wait that is twice as long as the last one, and at least so many seconds."""
         self._wait = min(self._longest, self._wait * 2 or _FIRST)
-        self._until = time.monotonic() + self._wait
+        self._until = time.monotonic() + max(self._wait, at_least)
 
     def succeeded(self) -> None:
         """Let the next wait be the first one again."""

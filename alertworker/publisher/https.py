@@ -26,6 +26,8 @@ _CONNECT: Final = 10.0
 _IDLE: Final = 3.0
 #: How many bytes of an answer are read. Answers of `alertworker web` are shorter.
 _MAX_ANSWER: Final = 2_000
+#: The longest wait that a server can ask for, in seconds.
+_MOST_WAIT: Final = 60.0
 #: Statuses that concern this one batch, whenever it is sent again. A wrong key or URL (401, 403, 404, …) concerns all
 #: batches and can be corrected. So those batches wait in the spool, which is bounded.
 _HOPELESS: Final = frozenset({400, 411, 413, 414, 415, 422, 431})
@@ -74,14 +76,16 @@ class HttpTransport:
         if self._pid != os.getpid():  # a forked child must not use its parent's connection
             self._pid, self._pools = os.getpid(), None
         try:
-            status, answer = self._exchange(batch)
+            status, answer, retry_after = self._exchange(batch)
         except (HTTPError, OSError, HTTPException, ValueError) as error:
             self.close()
             raise BrokerUnavailable(f"{self._host} cannot be reached ({_problem(error)})") from None
         if status in _HOPELESS:
             raise BatchRefused(f"{self._host} refused a batch of {batch.count} events: {status} {answer}")
         if status != 202:
-            raise BrokerUnavailable(f"{self._host} answered {status} {answer}")
+            refusal = BrokerUnavailable(f"{self._host} answered {status} {answer}")
+            refusal.retry_after = retry_after
+            raise refusal
 
     def close(self) -> None:
         """Close the connection."""
@@ -89,7 +93,7 @@ class HttpTransport:
         if pools is not None:
             pools.clear()
 
-    def _exchange(self, batch: SealedBatch) -> tuple[int, str]:
+    def _exchange(self, batch: SealedBatch) -> tuple[int, str, float]:
         """Post a batch, and post it again if the server had closed an idle connection. The batch id makes that safe."""
         if time.monotonic() - self._used_at > _IDLE:
             self.close()
@@ -103,7 +107,7 @@ class HttpTransport:
         self.close()
         return self._post(batch)
 
-    def _post(self, batch: SealedBatch) -> tuple[int, str]:
+    def _post(self, batch: SealedBatch) -> tuple[int, str, float]:
         self._timeout.start()
         pools = self._pools or self._connect()
         response = pools.request(
@@ -132,7 +136,8 @@ class HttpTransport:
             response.close()  # a connection that was read to its end is in the pool again and stays open
             response.release_conn()
         self._used_at = time.monotonic()
-        return response.status, answer.decode(errors="replace")[:200] if response.status != 202 else ""
+        text = answer.decode(errors="replace")[:200] if response.status != 202 else ""
+        return response.status, text, _seconds(response.headers.get("Retry-After", ""))
 
     def _connect(self) -> PoolManager:
         proxy = proxy_for(self._scheme, self._host, self._port)
@@ -167,6 +172,11 @@ def proxy_for(scheme: str, host: str, port: int) -> str | None:
     known = getproxies()
     named = known.get(scheme) or known.get("all")
     return None if not named or proxy_bypass(f"{host}:{port}") else named
+
+
+def _seconds(retry_after: str) -> float:
+    """Return the seconds of a Retry-After header, at most a minute. A date, which our server never sends, is 0."""
+    return min(_MOST_WAIT, float(retry_after)) if retry_after.isascii() and retry_after.isdigit() else 0.0
 
 
 def _problem(error: BaseException) -> str:

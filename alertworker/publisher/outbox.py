@@ -142,5 +142,5 @@ class Outbox:
             self.dropped["spool_unwritable"] += self._held.popleft().count
 
     def _failed(self, error: BrokerUnavailable) -> None:
-        self._backoff.failed()
+        self._backoff.failed(at_least=error.retry_after)
         self._problems.warn(str(error))

@@ -44,6 +44,13 @@ class Silence:
         """Return whether the matchers match these labels."""
         return self.problem is None and all_pass(self.matchers, labels)
 
+    def effect(self, matching: int, *, now: datetime) -> str:
+        """Return what the silence does to the open alerts that it matches, for the person who adds it."""
+        alerts = "1 open alert" if matching == 1 else f"{matching:,} open alerts"
+        if self.state(now=now) is SilenceState.PENDING:
+            return f"Matches {alerts} now, and suppresses those that are still open when it starts"
+        return f"Suppresses {alerts} now"
+
     def mutes(self, labels: Mapping[str, str], *, now: datetime) -> bool:
         """Return whether the silence mutes an alert now."""
         return self.state(now=now) is SilenceState.ACTIVE and self.matches(labels)

@@ -15,6 +15,8 @@ from alertworker.alerts.catalogue import CATALOGUE, AlertType
 from alertworker.budgets.user_thresholds import UserPolicy
 from alertworker.channels.config import ChannelConfig
 from alertworker.channels.console import ConsoleConfig
+from alertworker.channels.owner_mail import build_owner_mail
+from alertworker.delivery.channel_labels import ChannelLabels, label_channels
 from alertworker.detectors import Policy
 from alertworker.money import nanos_from_dollars
 from alertworker.outages.windows import Limits, OutagePolicy
@@ -46,6 +48,15 @@ class Settings(Values):
     warnings: tuple[str, ...] = ()
     origins: dict[str, str] = Field(default_factory=dict)
     """The origin of each value, by its name."""
+
+    @property
+    def channel_labels(self) -> ChannelLabels:
+        """How people see the channels, including the one that writes to budgets' owners."""
+        labels = label_channels({config.name: config.kind for config in self.channels}, self.places)
+        owners = build_owner_mail(self.channels)
+        if owners is not None:
+            labels[owners.name] = f"{labels[owners.name.removesuffix('-owners')]}-owners"
+        return ChannelLabels(labels)
 
     @property
     def zone(self) -> ZoneInfo:

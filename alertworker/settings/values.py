@@ -233,6 +233,10 @@ class Values(LiteLLMValues, Allowed):
     """Host names under which `alertworker web` answers, besides its addresses and the host of public_url."""
     trusted_proxies: Annotated[Networks, BeforeValidator(_listed), Field(examples=['["10.0.0.0/8"]']), ENVIRONMENT] = ()
     """Networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto headers count. All others are ignored."""
+    http_events_per_second: Annotated[int, Field(ge=0, le=1_000_000), ENVIRONMENT] = 5_000
+    """Number of events a second that one address can post to /v1/events, on average over a minute. 0: any number."""
+    http_names_per_hour: Annotated[int, Field(ge=0, le=1_000_000), ENVIRONMENT] = 20_000
+    """Number of values of a field, such as model or key, that one address can use in an hour. 0: any number."""
     public_url: Annotated[PublicUrl | None, Field(examples=["https://alerts.example.com"]), ENVIRONMENT] = None
     """URL under which people reach `alertworker web`. Messages link to it."""
     langfuse_host: Annotated[HostUrl | None, Field(examples=["https://cloud.langfuse.com"])] = None

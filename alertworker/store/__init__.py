@@ -6,6 +6,7 @@ from alertworker.store.admin import AdminStore
 from alertworker.store.engine import make_engine
 from alertworker.store.health import HealthSnapshot, HealthStore
 from alertworker.store.ledger.reader import SqlLedgerReader
+from alertworker.store.processes import ProcessStore
 from alertworker.store.sessions import SessionStore
 from alertworker.store.sql_store import SqlStore
 
@@ -13,6 +14,7 @@ __all__ = [
     "AdminStore",
     "HealthSnapshot",
     "HealthStore",
+    "ProcessStore",
     "SessionStore",
     "SqlLedgerReader",
     "SqlStore",

@@ -19,6 +19,7 @@ from alertworker.store.budgets import read_budget
 from alertworker.store.connection import ConnectionRunner, columns_of
 from alertworker.store.delivery.dead_letters import DeadLetters
 from alertworker.store.ledger.time_zone import TimeZoneStatements
+from alertworker.store.processes import ProcessStore
 from alertworker.store.schema.alerts import ALERTS, MEMBERS, OPEN, PARTS, SILENCES
 from alertworker.store.schema.budgets import BUDGETS, LIVE
 from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
@@ -39,6 +40,7 @@ class AdminStore(ConnectionRunner):
         super().__init__(engine)
         self.alerts = AlertSearch(engine)
         self.dead_letters = DeadLetters(engine)
+        self.processes = ProcessStore(engine)
 
     def ledger_zone(self) -> tuple[str | None, ZoneChange | None]:
         """Return the time zone in which days begin, ``None`` before the first sweep, and its last change."""

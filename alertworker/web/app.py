@@ -21,9 +21,11 @@ from alertworker.store import SessionStore
 from alertworker.web import events, health, litellm_relay, openapi, pages, services
 from alertworker.web.broker_queue import BrokerQueue
 from alertworker.web.cached import CachedHealth, TtlCache
+from alertworker.web.cardinality import CardinalityBound
 from alertworker.web.context import Context
 from alertworker.web.counts import Counts
 from alertworker.web.errors import Refusal, refused
+from alertworker.web.event_rate import EventRate
 from alertworker.web.hosts import HostGuard, answered_names
 from alertworker.web.keys import Keys
 from alertworker.web.page_context import PageContext
@@ -46,8 +48,9 @@ def build_app(context: Context) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        if context.refused_keys is not None:
-            await context.refused_keys.close()
+        for counts in (context.refused_keys, context.other_names):
+            if counts is not None:
+                await counts.close()
         context.decoders.close()
         context.broker_queue.close()
 
@@ -87,6 +90,9 @@ def build_context(settings: Settings) -> Context:
         refused_keys=refused_keys,
         hosts=answered_names(settings.http_hosts, listens_on=settings.http_host, public_url=settings.public_url),
         show_messages=settings.show_messages,
+        event_rate=EventRate(settings.http_events_per_second),
+        names=CardinalityBound(settings.http_names_per_hour),
+        other_names=Counts(lambda counted: pages_context.admin.count(CounterName.OTHER_NAMES, counted)),
     )
 
 
@@ -100,6 +106,7 @@ def build_page_context(settings: Settings, broker: Broker) -> PageContext:
         broker=broker,
         examine=TtlCache(lambda now: doctor.examine(now=now), seconds=_EXAMINED).read,
         channels={config.name: config.kind for config in settings.channels},
+        labels=settings.channel_labels,
         zone=settings.zone,
         router=settings.router(),
     )

@@ -13,8 +13,10 @@ from alertworker.pipeline import ChannelTest
 from alertworker.store import HealthSnapshot
 from alertworker.web.broker_queue import BrokerQueue
 from alertworker.web.cached import CachedHealth
+from alertworker.web.cardinality import CardinalityBound
 from alertworker.web.counts import Counts
 from alertworker.web.decoders import Decoders
+from alertworker.web.event_rate import EventRate
 from alertworker.web.keys import Keys
 from alertworker.web.page_context import PageContext
 from alertworker.web.request_body import MemoryBudget
@@ -26,7 +28,8 @@ class Context:
 
     ``pages`` is the context of the pages. With ``show_messages`` the relay keeps excerpts of calls' messages in
     LiteLLM's alerts. ``refused_keys`` counts keys that were refused. ``hosts`` are the names under which the server
-    answers, ``None`` for all.
+    answers, ``None`` for all. ``event_rate`` bounds the events of each address, and
+    ``names`` the distinct names in them. ``other_names`` counts the names above that bound.
     """
 
     keys: Keys
@@ -39,6 +42,9 @@ class Context:
     decoders: Decoders = field(default_factory=Decoders)
     refused_keys: Counts | None = None
     hosts: frozenset[str] | None = None
+    event_rate: EventRate = field(default_factory=lambda: EventRate(0))
+    names: CardinalityBound = field(default_factory=lambda: CardinalityBound(0))
+    other_names: Counts | None = None
 
     def broken(self, snapshot: HealthSnapshot) -> dict[str, float]:
         """Return the configured channels that are broken. A channel that was removed stays broken in the store."""

@@ -26,9 +26,9 @@ class Counts:
         self._counted: Counter[str] = Counter()
         self._writing: asyncio.Task[None] | None = None
 
-    def add(self, reason: str) -> None:
+    def add(self, reason: str, count: int = 1) -> None:
         """Count something, and write it soon."""
-        self._counted[reason] += 1
+        self._counted[reason] += count
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._later())
 
@@ -50,4 +50,4 @@ class Counts:
             await asyncio.to_thread(self._write, counted)
         except AlertWorkerError as error:  # The next count writes these, too.
             self._counted += counted
-            _log.warning("counts of refused keys could not be written: %s", error)
+            _log.warning("counts could not be written: %s", error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -48,6 +48,8 @@ class Received:
 
     batch: SealedBatch | None
     errors: list[dict[str, Any]]
+    #: How many names were above the bound of their address.
+    other_names: int = 0
 
 
 async def post_events(request: Request) -> Response:
@@ -60,21 +62,32 @@ async def post_events(request: Request) -> Response:
     key = _header(request, "idempotency-key")
     async with context.room.read(request, MAX_BYTES) as body:
         encoding = ",".join(request.headers.getlist("content-encoding"))
-        received = await context.decoders.run(partial(receive, body, encoding, key, now=datetime.now(UTC)))
+        bound = partial(context.names.bounded, address=_address(request), now=time.monotonic())
+        received = await context.decoders.run(partial(receive, body, encoding, key, bound=bound, now=datetime.now(UTC)))
         if received.batch is None:
             return JSONResponse({"error": "the body has no valid event; see errors", "errors": received.errors}, 422)
+        _take_turn(request, context, received.batch.count, len(body))
         await context.broker_queue.put(received.batch)
+    if received.other_names and context.other_names is not None:
+        context.other_names.add("http", received.other_names)
     accepted = {"batch_id": received.batch.batch_id, "accepted": received.batch.count, "errors": received.errors}
     return JSONResponse(accepted, 202)
 
 
 def receive(
-    body: bytes, encoding: str, key: str | None, stopped: threading.Event | None = None, *, now: datetime
+    body: bytes,
+    encoding: str,
+    key: str | None,
+    stopped: threading.Event | None = None,
+    *,
+    bound: Callable[[Sequence[Event]], tuple[list[Event], int]] = lambda events: (list(events), 0),
+    now: datetime,
 ) -> Received:
     """Read a body of plain events and seal the valid ones, without secrets.
 
     ``key`` is the request's Idempotency-Key. The same key with the same body is the same batch, which is applied once.
     The same key with another body is another batch, so two producers that choose the same key lose no events.
+    ``bound`` returns the events with a bounded number of names, and how many names it replaced.
 
     Raises:
         Refusal: the body has no events, or exceeds a limit; or ``stopped`` is set, because the request was answered.
@@ -93,9 +106,10 @@ def receive(
     errors = [{"index": bad.index, "error": bad.reason} for bad in decoded.rejected]
     if not decoded.events:
         return Received(None, errors)
-    encoded = _without_secrets(decoded.events, stopped or threading.Event())
+    events, other_names = bound(decoded.events)
+    encoded = _without_secrets(events, stopped or threading.Event())
     batch_id = str(new_id()) if key is None else f"http:{_digest(key.encode(), whole)}"
-    return Received(seal(encoded, batch_id=batch_id, producer="http", sealed_at=now), errors)
+    return Received(seal(encoded, batch_id=batch_id, producer="http", sealed_at=now), errors, other_names)
 
 
 def _without_secrets(events: Iterable[Event], stopped: threading.Event) -> list[bytes]:
@@ -132,8 +146,17 @@ async def _take_sealed(request: Request, context: Context) -> Response:
     async with context.room.read(request, MAX_BATCH_BYTES) as body:
         if not body:
             raise Refusal(422, "the sealed batch is empty")
+        _take_turn(request, context, count, len(body))
         await context.broker_queue.put(SealedBatch(batch_id, producer, sealed_at, count, body))
     return JSONResponse({"batch_id": batch_id, "accepted": count, "errors": []}, 202)
+
+
+def _take_turn(request: Request, context: Context, count: int, size: int) -> None:
+    context.event_rate.take(_address(request), count, size, now=time.monotonic())
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _header(request: Request, name: str) -> str | None:

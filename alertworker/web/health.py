@@ -68,7 +68,8 @@ async def metrics(request: Request) -> Response:
     except AlertWorkerError:  # Readiness gives the reason. The store's figures are still useful.
         queued = None
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(SnapshotCollector(replace(snapshot, broken=context.broken(snapshot)), queued))
+    snapshot = replace(snapshot, broken=context.broken(snapshot))
+    registry.register(SnapshotCollector(snapshot, queued, context.pages.labels))
     return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 

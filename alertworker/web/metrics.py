@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from alertworker.delivery.channel_labels import ChannelLabels
 from alertworker.store import HealthSnapshot
 
 
 class SnapshotCollector(Collector):
-    """Collects the metrics of one health snapshot."""
+    """Collects the metrics of one health snapshot. The label ``channel`` is the one that people see."""
 
-    def __init__(self, snapshot: HealthSnapshot, queued: int | None) -> None:
-        self._snapshot = snapshot
+    def __init__(self, snapshot: HealthSnapshot, queued: int | None, channels: ChannelLabels) -> None:
+        self._snapshot = replace(
+            snapshot,
+            notifications={(status, channels.of(name)): n for (status, name), n in snapshot.notifications.items()},
+            lanes={channels.of(name): seconds for name, seconds in snapshot.lanes.items()},
+            broken={channels.of(name): seconds for name, seconds in snapshot.broken.items()},
+        )
         self._queued = queued
 
     def collect(self) -> Iterator[Metric]:

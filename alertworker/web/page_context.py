@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from alertworker.delivery.channel_labels import ChannelLabels
 from alertworker.health import HealthReport
 from alertworker.ledger.reader import LedgerReader
 from alertworker.ports import Broker
@@ -17,7 +18,8 @@ from alertworker.store import AdminStore
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """``examine`` returns the health report. ``channels`` maps channels to kinds. ``zone`` is for displayed times.
+    """``examine`` returns the health report. ``channels`` maps channels to kinds, and ``labels`` are how
+    people see them. ``zone`` is for displayed times.
 
     ``router`` has the operator's annotations of routes and alert types.
     """
@@ -28,5 +30,6 @@ class PageContext:
     broker: Broker
     examine: Callable[[datetime], HealthReport]
     channels: Mapping[str, str]
+    labels: ChannelLabels
     zone: ZoneInfo
     router: Router

@@ -51,21 +51,21 @@ class Throttle:
         """Count a wrong key. Return whether it is a new one at this address."""
         attempt = self._attempt(address, key)
         known = attempt in self._wrong
-        _note(self._wrong, attempt, now)
+        note(self._wrong, attempt, now)
         if not known:
-            _note(self._paid_until, attempt[0], max(now, self._paid_until.get(attempt[0], now)) + EVERY)
+            note(self._paid_until, attempt[0], max(now, self._paid_until.get(attempt[0], now)) + EVERY)
             self._total_paid_until = max(now, self._total_paid_until) + TOTAL_EVERY
         return not known
 
     def succeeded(self, address: str, key: str, *, now: float) -> None:
         """Note that a key was right."""
-        _note(self._proven, self._attempt(address, key), now + PROVEN_SECONDS)
+        note(self._proven, self._attempt(address, key), now + PROVEN_SECONDS)
 
     def _attempt(self, address: str, key: str) -> _Attempt:
-        return _network(address), hashlib.blake2b(key.encode(), key=self._salt, digest_size=16).digest()
+        return network(address), hashlib.blake2b(key.encode(), key=self._salt, digest_size=16).digest()
 
 
-def _note(times: OrderedDict[_Name, float], name: _Name, time: float) -> None:
+def note(times: OrderedDict[_Name, float], name: _Name, time: float) -> None:
     """Set a time. If there are too many, forget the oldest."""
     times[name] = time
     times.move_to_end(name)
@@ -73,7 +73,8 @@ def _note(times: OrderedDict[_Name, float], name: _Name, time: float) -> None:
         times.popitem(last=False)
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
+    """Return the address that a bound counts: IPv6 by /64 network."""
     try:
         parsed = ip_address(address)
     except ValueError:

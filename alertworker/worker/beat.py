@@ -12,7 +12,7 @@ from typing import Any
 from celery import beat
 from celery.signals import beat_init
 
-from alertworker.app import store_watchdog
+from alertworker.app import publish_process, store_watchdog
 from alertworker.worker.away_log import AwayLog
 
 _log = logging.getLogger("alertworker.tasks")
@@ -57,6 +57,7 @@ class Scheduler(beat.Scheduler):
 def _watch_store(**_: object) -> None:
     """Start the database check in beat, which needs no database itself."""
     threading.Thread(target=_run_watchdog, name="store-watch", daemon=True).start()
+    publish_process("beat", lambda: datetime.now(UTC))
 
 
 def _run_watchdog() -> None:

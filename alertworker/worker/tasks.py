@@ -9,17 +9,24 @@ import time
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from celery.concurrency import prefork
 from celery.exceptions import Reject
-from celery.signals import after_setup_logger, after_setup_task_logger, worker_init, worker_process_init
+from celery.signals import (
+    after_setup_logger,
+    after_setup_task_logger,
+    worker_init,
+    worker_process_init,
+    worker_ready,
+)
 from kombu.exceptions import KombuError
 
 from alertworker import pipeline
-from alertworker.app import celery, get_reporter, get_runtime
+from alertworker.app import celery, get_reporter, get_runtime, publish_process
 from alertworker.embedded.child import end_with_parent
 from alertworker.errors import StoreUnavailable
-from alertworker.events.batch import TASK
+from alertworker.events.batch import QUEUE, TASK
 from alertworker.events.message import MessageError
 from alertworker.host.logs import formatter
 from alertworker.pipeline import BrokerMessage
@@ -27,6 +34,7 @@ from alertworker.settings import load_settings
 from alertworker.text.ids import safe_id
 from alertworker.worker.away_log import AwayLog, LibraryFilter
 from alertworker.worker.opaque import PARK
+from alertworker.worker.queues import DELIVERIES
 from alertworker.worker.shutdown import is_stopping
 
 _T = TypeVar("_T")
@@ -160,6 +168,26 @@ def _declare(**_: object) -> None:
 def _bind(**_: object) -> None:
     """End a pool's process when its worker dies. The broker redelivers its messages."""
     end_with_parent(signal.SIGKILL)
+
+
+@worker_process_init.connect
+def _publish_child(**_: object) -> None:
+    """Publish the configuration of a pool's process, which applies it. Its worker has none in force."""
+    publish_process(_role(), lambda: datetime.now(UTC))
+
+
+@worker_ready.connect
+def _publish_threads(sender: Any, **_: object) -> None:
+    """Publish the configuration of a worker whose tasks run in its own process."""
+    if not isinstance(sender.pool, prefork.TaskPool):
+        publish_process(_role(), lambda: datetime.now(UTC))
+
+
+def _role() -> str:
+    """Return the role that this worker's queues stand for."""
+    queues = celery.amqp.queues.consume_from
+    ingests, delivers = QUEUE in queues, DELIVERIES in queues
+    return "all" if ingests and delivers else "deliver" if delivers else "ingest"
 
 
 @worker_process_init.connect

@@ -129,7 +129,7 @@ def test_a_silence_takes_a_list_and_warns_of_labels_that_no_alert_has(tmp_path: 
     added = alertworker(tmp_path, "silences", "add", '{team=~"a|b",sevrity=High,}', *why)
     assert added.returncode == 0
     assert "did you mean severity?" in added.stderr
-    assert "It matches 0 of the open alerts now." in added.stderr
+    assert "Suppresses 0 open alerts now." in added.stderr
     both = alertworker(tmp_path, "silences", "add", 'team="a"', "--for", "1h", "--until", "2100-01-01", *why)
     assert (both.returncode, both.stderr) == (
         1,

@@ -231,10 +231,10 @@ CASES: Final[Mapping[str, Message]] = REPORT_CASES | {
     "fallback": message(
         type=AlertType.CHANNEL_BROKEN,
         step=Step.FIRING,
-        headline="The channel slack-1f2e3d4c accepts no messages",
+        headline="The channel SLACK_WEBHOOK_URL accepts no messages",
         since=NOW,
-        facts={"Channel": "slack-1f2e3d4c", "Last answer": "answered 404 no_service"},
-        labels={"channel": "slack-1f2e3d4c"},
+        facts={"Channel": "SLACK_WEBHOOK_URL", "Last answer": "answered 404 no_service"},
+        labels={"channel": "SLACK_WEBHOOK_URL"},
         members=(),
     ),
     "test": message(

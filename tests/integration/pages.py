@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from alertworker.alerts.advice import Annotations
 from alertworker.alerts.catalogue import AlertType
+from alertworker.delivery.channel_labels import ChannelLabels
 from alertworker.events.batch import SealedBatch
 from alertworker.health import Doctor
 from alertworker.pipeline import ChannelTest, Runtime
@@ -67,6 +68,7 @@ def context(
             broker=broker,
             examine=lambda now: doctor.examine(now=now),
             channels={"outbox": "webhook"},
+            labels=ChannelLabels(),
             zone=ZONE,
             router=ROUTER,
         ),

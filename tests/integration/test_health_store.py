@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy import text
 
 from alertworker import pipeline
+from alertworker.delivery.channel_labels import ChannelLabels
 from alertworker.events import PublisherHeartbeat
 from alertworker.health import CheckState, Doctor, describe_lane
 from alertworker.pipeline import Runtime
@@ -46,7 +47,7 @@ def test_readings_follow_an_alert_to_its_receiver(runtime: Runtime, store: SqlSt
     assert readings.broken == {}
 
     registry = CollectorRegistry()
-    registry.register(SnapshotCollector(replace(readings, counters={("muted", "silence"): 3}), 7))
+    registry.register(SnapshotCollector(replace(readings, counters={("muted", "silence"): 3}), 7, ChannelLabels()))
     page = generate_latest(registry).decode()
     assert 'alertworker_alerts{state="open",type="llm_exceptions"} 1.0' in page
     assert 'alertworker_counted_total{reason="silence",what="muted"} 3.0' in page

@@ -225,7 +225,7 @@ def test_a_message_for_a_channel_of_another_kind_is_dead_and_delays_no_other(
     store = runtime.store
     assert isinstance(store, SqlStore)
     [letter] = rows(store, DEAD_LETTERS)
-    assert letter.reason == "client_error: outbox is no event of a budget"
+    assert letter.reason == "client_error: is no event of a budget"
 
 
 @pytest.fixture

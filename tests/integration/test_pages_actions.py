@@ -6,9 +6,11 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.cli.silences import silences
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import BrokerUnavailable
 from alertworker.pipeline import BatchMessage, Runtime, ingest
@@ -51,7 +53,7 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
     gone = browser.send(form, "/silences", **fields | {"label": ["key", "nonesuch"]}, do="add")
     assert (gone.status, "its label nonesuch no longer exists" in gone.text) == (422, True)
     preview = browser.send(form, "/silences", **fields | {"reason": ""}, do="preview")
-    assert "1 open alert would be muted" in preview.text
+    assert "Suppresses 1 open alert now" in preview.text
     refused = browser.send(preview, "/silences", reason="", do="add")
     assert (refused.status, "Enter a reason" in refused.text) == (422, True)
     preview = browser.send(form, "/silences", **fields, do="preview")
@@ -73,6 +75,31 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
     assert browser.get("/silences").all("table") == []
     assert "ended" in browser.get("/silences?ended=1").text
     assert "had already ended" in browser.send(made, path).text
+
+
+@pytest.mark.parametrize(
+    ("days", "effect"),
+    [(0, "Suppresses 1 open alert now"), (7, "Matches 1 open alert now, and suppresses those that")],
+)
+def test_the_command_and_the_page_count_the_same_suppressed_alerts(
+    runtime: Runtime,
+    store: SqlStore,
+    browser: Browser,
+    monkeypatch: pytest.MonkeyPatch,
+    days: int,
+    effect: str,
+) -> None:
+    """A silence that starts later suppresses nothing yet."""
+    ingest(batch(failed("a"), failed("b").model_copy(update={"team_id": "other"})), runtime, now=NOW)
+    starts = f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%dT%H:%M}" if days else ""
+    fields = {"matchers": 'team="search"', "reason": "", "by": "Ada", "starts": starts}
+    page = browser.send(browser.get("/silences/new"), "/silences", **fields, do="preview").text
+    monkeypatch.setenv("ALERTWORKER_DATABASE_URL", store.engine.url.render_as_string(hide_password=False))
+    window = ["--start", f"{starts}Z"] if starts else []
+    added = CliRunner().invoke(silences, ["add", 'team="search"', "--reason", "load", *window], catch_exceptions=False)
+
+    assert effect in page
+    assert effect in added.stderr
 
 
 def test_a_silence_of_a_model_s_outage_mutes_no_other_model(
@@ -161,7 +188,7 @@ def test_dead_letters_are_found_read_and_replayed(
     dead(runtime, outbox)
     page = browser.get("/deadletters")
     event, notification = (link.removeprefix("/deadletters/") for link in page.links("/deadletters/"))
-    assert "gone: outbox 404 no_service" in page.text
+    assert "gone: 404 no_service" in page.text
     assert browser.get("/deadletters?kind=event").links("/deadletters/") == [f"/deadletters/{event}"]
     assert browser.get("/deadletters?reason=gone&channel=outbox").links("/deadletters/") == [
         f"/deadletters/{notification}"

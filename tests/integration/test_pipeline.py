@@ -280,7 +280,7 @@ def test_a_message_that_no_retry_can_deliver_is_a_dead_letter(
     assert [
         letter.reason
         for letter in AdminStore(store.engine).dead_letters.search(LetterFilter(kind=DeadLetterKind.NOTIFICATION))
-    ] == ["client_error: outbox no"]
+    ] == ["client_error: no"]
 
 
 def test_messages_of_one_alert_keep_their_order(runtime: Runtime, outbox: Outbox) -> None:

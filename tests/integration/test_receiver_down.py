@@ -13,6 +13,7 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
 from alertworker.channels.console import ConsoleConfig
 from alertworker.delivery.channel import Answer
+from alertworker.delivery.channel_labels import ChannelLabels
 from alertworker.delivery.retry import DeliveryError, Reason, RetryPolicy
 from alertworker.health import CheckState, Doctor
 from alertworker.pipeline import Runtime, deliver
@@ -154,7 +155,7 @@ def test_a_message_without_an_attempt_has_a_deadline_too(runtime: Runtime, recei
     assert {row.status for row in rows(store, NOTIFICATIONS)} == {"dead"}
     letters = AdminStore(store.engine).dead_letters.search()
     assert len(letters) == 8
-    assert all(letter.reason.startswith("expired: outbox cannot be reached") for letter in letters)
+    assert all(letter.reason.startswith("expired: cannot be reached") for letter in letters)
 
 
 def test_a_test_message_does_not_wait_until_a_receiver_is_probed(
@@ -197,7 +198,7 @@ def test_a_revoked_webhook_is_loud(
     snapshot = HealthStore(store.engine).read(now=later)
     assert snapshot.broken == {"outbox": pytest.approx(30, abs=5)}
     registry = CollectorRegistry()
-    registry.register(SnapshotCollector(snapshot, 0))
+    registry.register(SnapshotCollector(snapshot, 0, ChannelLabels()))
     assert 'alertworker_channel_broken_seconds{channel="outbox"} ' in generate_latest(registry).decode()
     settings = Settings(channels=(ConsoleConfig(name="outbox"),), places={"outbox": "environment SLACK_WEBHOOK_URL"})
     report = Doctor(settings, lambda: 0, HealthStore(store.engine), store, AdminStore(store.engine)).examine(now=later)

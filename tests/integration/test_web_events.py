@@ -47,7 +47,7 @@ class Web:
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
-        self._environ = {
+        self.environ = {
             **keep,
             "ALERTWORKER_BROKER_URL": broker_url,
             "ALERTWORKER_DATA_DIR": str(folder),
@@ -63,7 +63,7 @@ class Web:
         with (self._folder / "web.log").open("ab") as log:
             command = [sys.executable, "-m", "alertworker", "web"]
             self.process = subprocess.Popen(
-                command, env=self._environ, cwd=self._folder, stdout=log, stderr=log, start_new_session=True
+                command, env=self.environ, cwd=self._folder, stdout=log, stderr=log, start_new_session=True
             )
         wait_for(self._listens)
 
@@ -356,6 +356,7 @@ def answering(*statuses: int, tls: ssl.SSLContext | None = None) -> Iterator[tup
             came.append(self.headers["Alertworker-Batch-Id"])
             self.send_response(left.pop(0))
             self.send_header("Content-Length", "0")
+            self.send_header("Retry-After", "7")
             self.end_headers()
             self.close_connection = True
 
@@ -374,14 +375,48 @@ def answering(*statuses: int, tls: ssl.SSLContext | None = None) -> Iterator[tup
     server.server_close()
 
 
+def test_names_above_the_bound_of_an_address_become_one(broker: Broker, web: Web) -> None:
+    """The events are accepted all the same."""
+    web.kill()
+    web.environ["ALERTWORKER_HTTP_NAMES_PER_HOUR"] = "2"
+    web.start()
+    events = [json.loads(one) | {"model_group": f"made-up-{number}"} for number, one in enumerate(text(1, 2, 3, 4))]
+    status, answer, _ = web.post(json.dumps(events).encode())
+    [(_, found)] = broker.batches()
+
+    assert (status, answer["accepted"]) == (202, 4)
+    assert [getattr(event, "model_group", None) for event in found] == ["made-up-0", "made-up-1", "(other)", "(other)"]
+
+
+def test_a_publisher_above_the_rate_waits_and_loses_nothing(broker: Broker, web: Web, tmp_path: Path) -> None:
+    """The server asks it to wait. Its heartbeat arrives meanwhile, and its batch when the wait is over."""
+    web.kill()
+    web.environ["ALERTWORKER_HTTP_EVENTS_PER_SECOND"] = "100"
+    web.start()
+    for numbers in (range(5_000), range(1_300)):
+        assert web.post("\n".join(text(*numbers)).encode())[0] == 202
+    status, answer, headers = web.post("\n".join(text(1, 2)).encode())
+    assert (status, "http_events_per_second" in answer["error"], int(headers["Retry-After"]) >= 1) == (429, True, True)
+    publisher = Publisher(HttpTransport(f"{web.url}/v1/events", KEY), tmp_path / "spool")
+    publisher.publish(call(1))
+    publisher.publish(call(2))
+    wait_for(lambda: publisher.stats().spooled == 2)
+    wait_for(lambda: publisher.stats().sent >= 2)
+    publisher.close()
+
+    assert publisher.stats().dropped == {}
+    assert publisher.stats().replayed == 2
+
+
 def test_correctable_errors_make_batches_wait_and_others_refuse_them() -> None:
     """A wrong key or address delays everything until it is corrected. One bad batch delays nothing."""
     waiting, hopeless = [401, 403, 404, 408, 429, 500, 503, 301], [400, 413, 422]
     with answering(*waiting, *hopeless) as (port, _):
         transport = HttpTransport(f"http://127.0.0.1:{port}/", KEY)
         for status in waiting:
-            with pytest.raises(BrokerUnavailable, match=str(status)):
+            with pytest.raises(BrokerUnavailable, match=str(status)) as waits:
                 transport.send(batch())
+            assert waits.value.retry_after == 7
         for status in hopeless:
             with pytest.raises(BatchRefused, match=str(status)):
                 transport.send(batch())

@@ -57,7 +57,7 @@ def record_dead(tx: Statements, notification_id: str, channel: str, *, reason: s
         return
     tx.dead_letter(
         DeadLetterKind.NOTIFICATION,
-        spell_dead_letter(reason, channel, answer),
+        spell_dead_letter(reason, answer),
         row.message.encode(),
         batch_id=notification_id,
         position=None,

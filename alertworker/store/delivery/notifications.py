@@ -85,6 +85,10 @@ class NotificationStatements(Statements, NotificationPort):
         return self.connection.execute(statement.values(broken_at=now)).rowcount == 1
 
     @override
+    def broken_channels(self) -> list[str]:
+        return list(self.connection.execute(select(LANES.c.channel).where(LANES.c.broken_at.is_not(None))).scalars())
+
+    @override
     def mark_recovered(self, channel: str) -> bool:
         statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_not(None))
         return self.connection.execute(statement.values(broken_at=None)).rowcount == 1

@@ -10,12 +10,13 @@ from alertworker.store.schema import (
     inhibitions,
     ledger,
     outages,
+    processes,
     publishers,
     sessions,
 )
 from alertworker.store.schema.base import METADATA
 
 #: `METADATA` knows a table only once the module that defines it is imported.
-_MODULES = (alerts, batches, budgets, delivery, inhibitions, ledger, outages, publishers, sessions)
+_MODULES = (alerts, batches, budgets, delivery, inhibitions, ledger, outages, processes, publishers, sessions)
 
 __all__ = ["METADATA"]

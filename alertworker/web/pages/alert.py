@@ -89,7 +89,8 @@ def _current(visit: Visit, row: AlertRow) -> AlertRow:
 
 def _notified(visit: Visit, stored: StoredReader, row: NotificationRow, attempts: Sequence[AttemptRow]) -> Notified:
     sent_as = visit.context.admin.notification(row.merged_into) if row.merged_into else None
-    return Notified(row, stored.message(row.message), attempts, format_body(row.body), sent_as)
+    channel = visit.context.labels.of(row.channel)
+    return Notified(row, channel, stored.message(row.message), attempts, format_body(row.body), sent_as)
 
 
 def format_body(body: str | None) -> str | None:

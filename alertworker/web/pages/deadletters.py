@@ -32,7 +32,7 @@ def deadletters(visit: Visit) -> Response:
     wanted = LetterFilter(
         kind=DeadLetterKind(asked["kind"]) if asked["kind"] in list(DeadLetterKind) else None,
         reason=asked["reason"] or None,
-        channel=asked["channel"] or None,
+        channel=visit.context.labels.name_of(asked["channel"]) or None,
         type=asked["type"] or None,
     )
     rows = visit.context.admin.dead_letters.search(wanted, after=after, limit=PER_PAGE + 1)

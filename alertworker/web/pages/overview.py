@@ -31,6 +31,7 @@ COUNTERS: Final[Mapping[str, str]] = {
     CounterName.CLAMPED: "Events from a clock that is ahead",
     CounterName.LATE_ATTEMPTS: "Attempts that arrived too late to count in an outage",
     CounterName.FAILED_STEPS: "Failed steps of the sweep and failed reports, by step",
+    CounterName.OTHER_NAMES: "Names in events over HTTP above http_names_per_hour",
     CounterName.REFUSED_KEYS: "Wrong keys over HTTP, and attempts after too many of them",
     DROPPED_BY_PUBLISHERS: "Events that publishers dropped before sending",
 }

@@ -53,8 +53,9 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A preview of a silence: the open alerts that it would match, and warnings about impossible matchers."""
+    """A preview of a silence: its effect, the open alerts that it matches, and warnings about impossible matchers."""
 
+    effect: str
     matching: list[AlertLabels]
     doubts: tuple[str, ...]
 
@@ -87,7 +88,8 @@ def add(visit: Visit) -> Response:
         return _form(visit, form, alert_id=alert_id, wrong=str(error))
     if form.raw("do") == "preview":
         matching = [alert for alert in admin.alerts.open_labels() if silence.matches(alert.matched)]
-        return _form(visit, form, alert_id=alert_id, preview=Preview(matching, matcher_warnings(silence.matchers)))
+        preview = Preview(silence.effect(len(matching), now=visit.now), matching, matcher_warnings(silence.matchers))
+        return _form(visit, form, alert_id=alert_id, preview=preview)
     admin.add_silence(silence, now=visit.now)
     return visit.go("/silences", done="silenced")
 

@@ -29,9 +29,13 @@ _STEPS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """A notification with its attempts. ``sent_as`` is the notification that it was merged into, if any."""
+    """A notification with its attempts. ``sent_as`` is the notification that it was merged into, if any.
+
+    ``channel`` is how people see its channel.
+    """
 
     row: NotificationRow
+    channel: str
     message: Message
     attempts: Sequence[AttemptRow]
     body: str | None
@@ -106,18 +110,18 @@ def _settled(notified: Notified) -> Iterator[TimelineEntry]:
     step = spell_step(row.step)
     details = (notified.message.headline, row.answer or "")
     if row.status == NotificationStatus.SENT:
-        yield TimelineEntry(row.settled_at, EntryClass.NOTIFIED, f"Notified {row.channel}: {step}", details)
+        yield TimelineEntry(row.settled_at, EntryClass.NOTIFIED, f"Notified {notified.channel}: {step}", details)
     elif row.status == NotificationStatus.DEAD:
         yield TimelineEntry(
-            row.settled_at, EntryClass.DEAD, f"Could not notify {row.channel}: {step}; not retried", details
+            row.settled_at, EntryClass.DEAD, f"Could not notify {notified.channel}: {step}; not retried", details
         )
     elif row.status == NotificationStatus.MERGED:
         yield TimelineEntry(
-            row.settled_at, EntryClass.NOTIFIED, f"Notified {row.channel} in a merged message: {step}", details[:1]
+            row.settled_at, EntryClass.NOTIFIED, f"Notified {notified.channel} in a merged message: {step}", details[:1]
         )
     else:
         yield TimelineEntry(
-            row.settled_at, EntryClass.DEAD, f"Did not notify {row.channel}: {step}", (row.reason or "",)
+            row.settled_at, EntryClass.DEAD, f"Did not notify {notified.channel}: {step}", (row.reason or "",)
         )
 
 
@@ -125,5 +129,5 @@ def _failures(notified: Notified) -> Iterator[TimelineEntry]:
     """Yield the failed attempts. The last attempt of a dead notification is its settlement, which `_settled` yields."""
     failed = [attempt for attempt in notified.attempts if attempt.outcome != NotificationStatus.SENT]
     for attempt in failed[:-1] if notified.row.status == NotificationStatus.DEAD else failed:
-        what = f"Attempt to notify {notified.row.channel} failed: {attempt.outcome}"
+        what = f"Attempt to notify {notified.channel} failed: {attempt.outcome}"
         yield TimelineEntry(attempt.at, EntryClass.FAILED, what, (attempt.answer,))

@@ -115,7 +115,7 @@ def timed() -> Iterable[Alert]:
     lost = LostPublisher("b1", host, 1, NOW, NOW)
     yield describe_lost(host, [lost], [Lifetime(NOW, NOW)], others=1, kept=0, zone=zone)
     yield describe_silent(SilentHost("h", "litellm", NOW), zone)
-    yield _broken("slack", DeliveryError("answered 404", Reason.CLIENT_ERROR), now=NOW)
+    yield _broken("slack", "SLACK_WEBHOOK_URL", DeliveryError("answered 404", Reason.CLIENT_ERROR), now=NOW)
 
 
 def said() -> Iterable[Alert]:

@@ -15,6 +15,7 @@ from schemathesis.checks import negative_data_rejection
 from starlette.applications import Starlette
 
 from alertworker.alerts.catalogue import AlertType
+from alertworker.delivery.channel_labels import ChannelLabels
 from alertworker.pipeline import ChannelTest
 from alertworker.store import HealthSnapshot
 from alertworker.web.app import build_app
@@ -59,7 +60,9 @@ def app() -> Starlette:
             broker_queue=BrokerQueue(lambda _batch: None),
             try_service=try_service,
             health=CachedHealth(lambda _now: readings, lambda: 0),
-            pages=cast("Any", SimpleNamespace(channels={})),  # the pages are for people, and not in the document
+            pages=cast(
+                "Any", SimpleNamespace(channels={}, labels=ChannelLabels())
+            ),  # the pages are for people, and not in the document
         )
     )
 

@@ -1,0 +1,86 @@
+"""The bound on distinct names in plain events over HTTP, for each address: a program may make names up."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from alertworker.events import Event
+from alertworker.ledger.cardinality import OTHER
+from alertworker.web.throttle import network
+
+_E = TypeVar("_E", bound=Event)
+#: The fields of a call that become labels of alerts and entities of the ledger.
+FIELDS: Final = (
+    "team_id",
+    "team_alias",
+    "key_hash",
+    "key_alias",
+    "user_id",
+    "user_email",
+    "customer_id",
+    "organization_id",
+    "organization_alias",
+    "model",
+    "model_group",
+    "provider",
+    "region",
+    "deployment_id",
+)
+_HOUR: Final = 3_600.0
+#: How many values of all addresses are remembered, which bounds the memory at some 100 MB.
+_MOST: Final = 1_000_000
+
+
+@dataclass(slots=True)
+class CardinalityBound:
+    """Lets each address use ``most`` values of a field in an hour, in this process. 0 bounds nothing.
+
+    A value above the bound becomes "(other)", so no event and no alert is lost. The methods may run in any thread.
+    """
+
+    most: int
+    _seen: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    _count: int = 0
+    _hour: float = -1.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def bounded(self, events: Sequence[_E], address: str, *, now: float) -> tuple[list[_E], int]:
+        """Return the events, and how many values became "(other)". ``now`` is in seconds of a steady clock."""
+        if not self.most:
+            return list(events), 0
+        name, replaced, kept = network(address), 0, []
+        with self._lock:
+            if now // _HOUR != self._hour:
+                self._hour, self._count = now // _HOUR, 0
+                self._seen.clear()
+            for event in events:
+                changes = self._changes(event, name)
+                replaced += len(changes)
+                kept.append(event.model_copy(update=changes) if changes else event)
+        return kept, replaced
+
+    def _changes(self, event: Event, address: str) -> dict[str, object]:
+        changes: dict[str, object] = {}
+        for name in FIELDS:
+            value = getattr(event, name, None)
+            if value and not self._admits(address, name, value):
+                changes[name] = OTHER
+        tags: tuple[str, ...] = getattr(event, "tags", ())
+        kept = tuple(dict.fromkeys(tag if self._admits(address, "tags", tag) else OTHER for tag in tags))
+        if OTHER in kept and kept != tags:
+            changes["tags"] = kept
+        return changes
+
+    def _admits(self, address: str, name: str, value: str) -> bool:
+        """Return whether a value is known or still has room."""
+        seen = self._seen.setdefault((address, name), set())
+        if value in seen:
+            return True
+        if len(seen) >= self.most or self._count >= _MOST:
+            return False
+        seen.add(value)
+        self._count += 1
+        return True

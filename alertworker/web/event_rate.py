@@ -1,0 +1,49 @@
+"""The bound on events over HTTP, for each address."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Final
+
+from alertworker.web.errors import Refusal
+from alertworker.web.throttle import network, note
+
+#: How many seconds' worth of events an address may send at once, for example from a spool.
+BURST: Final = 60.0
+#: A batch counts as one event for so many bytes at least, because a client may state any number.
+_BYTES: Final = 1_024
+
+
+@dataclass(slots=True)
+class EventRate:
+    """A token bucket for each address, IPv6 by /64 network, in this process. A ``rate`` of 0 bounds nothing.
+
+    A batch is taken whole while its address has not used up its burst, so a large batch is late and never stuck.
+    """
+
+    rate: float
+    _paid_until: OrderedDict[str, float] = field(default_factory=OrderedDict)
+
+    def take(self, address: str, count: int, size: int, *, now: float) -> None:
+        """Take a body of ``count`` events and ``size`` bytes. ``now`` is in seconds of a steady clock.
+
+        A single event may use a second burst: a heartbeat of a publisher that must wait proves that it still runs.
+
+        Raises:
+            Refusal: 429 with the time after which the address may send again.
+        """
+        if not self.rate:
+            return
+        name = network(address)
+        paid = max(now, self._paid_until.get(name, now))
+        single = count <= 1 and size <= 2 * _BYTES
+        if wait := ceil(max(0.0, paid - now - BURST * (2 if single else 1))):
+            raise Refusal(
+                429,
+                f"this address sends more than {self.rate:g} events a second; send the same body again after {wait} s, "
+                "or raise http_events_per_second",
+                retry_after=wait,
+            )
+        note(self._paid_until, name, paid + max(1, count, size // _BYTES) / self.rate)
