@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
-from pydantic import SecretStr
 
 from alertworker.alerts.catalogue import REPORTS, AlertType, severities_of
-from alertworker.channels.owner_mail import build_owner_mail
 from alertworker.cli.output import cell, fixed, free, print_table
-from alertworker.routing.router import Condition, Router
-from alertworker.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from alertworker.routing.router import Condition, Router
+    from alertworker.settings import Settings
 
 #: Settings that have a table of their own or are derived from others.
 _APART: Final = frozenset(
@@ -34,8 +34,11 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     Exits with 1 on an error, and prints its file, line, field and remedy. An alert type without a channel is a warning.
     The command uses neither broker nor database; `doctor` checks those. Secrets are not printed.
     """
+    from alertworker.channels.owner_mail import build_owner_mail
+    from alertworker.settings import load_settings
+
     settings = load_settings()
-    values = {name: _shown(settings, name) for name in Settings.model_fields if name not in _APART}
+    values = {name: _shown(settings, name) for name in type(settings).model_fields if name not in _APART}
     router, owners = settings.router(), build_owner_mail(settings.channels)
     reachable = {
         alert_type.value: router.possible_if(alert_type)
@@ -116,6 +119,8 @@ def _short_keys(settings: Settings) -> Iterator[str]:
 
 def _shown(settings: Settings, name: str) -> Any:
     """Return a value for printing, or "set" for a secret."""
+    from pydantic import SecretStr
+
     value = getattr(settings, name)
     if name in ("broker_url", "database_url"):
         return "set" if value else "embedded"

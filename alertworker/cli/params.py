@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import click
 from typing_extensions import override
@@ -10,6 +12,9 @@ from typing_extensions import override
 from alertworker.cli.output import configured_zone
 from alertworker.text.format import read_duration
 from alertworker.text.ids import unstorable
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Text(click.types.StringParamType):
@@ -32,6 +37,24 @@ def check_strings(command: click.Command) -> None:
             param.type = Text()
     for inner in command.commands.values() if isinstance(command, click.Group) else ():
         check_strings(inner)
+
+
+class Choice(click.ParamType[str]):
+    """One of several strings. They are read from their registry, which is slow to import, only when they are needed."""
+
+    name = "choice"
+
+    def __init__(self, strings: Callable[[], Iterable[str]]) -> None:
+        self._strings = strings
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the string, or fail with the nearest one and all others."""
+        return click.Choice(list(self._strings())).convert(value, param, ctx)
+
+    @override
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the strings that begin so."""
+        return click.Choice(list(self._strings())).shell_complete(ctx, param, incomplete)
 
 
 class Duration(click.ParamType[timedelta]):

@@ -21,6 +21,7 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
     """
     import uvicorn
 
+    from alertworker.host.interrupt import Interrupt
     from alertworker.host.logs import name_program, set_up_logs
     from alertworker.host.ports import check_port
     from alertworker.settings import load_settings
@@ -37,6 +38,8 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
     name_program("web")
     set_up_logs(settings.log_format, loglevel)
     check_port(settings.http_host, settings.http_port)
+    interrupt = Interrupt()
+    interrupt.watch()  # uvicorn raises the signal again at its end.
     uvicorn.run(
         build_app(build_context(settings)),
         host=settings.http_host,
@@ -51,3 +54,4 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
         limit_concurrency=most + 1,  # The protocol makes room before that.
         timeout_graceful_shutdown=5,
     )
+    interrupt.raise_again()

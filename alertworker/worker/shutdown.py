@@ -15,12 +15,14 @@ from typing import Final
 from celery import bootsteps
 from celery.apps import worker as celery_worker
 
+from alertworker.errors import INTERRUPTED
+
 #: How long a worker may take to end, in seconds: Celery's bounded wait for running tasks, then one whole HTTP attempt.
 BOUND: Final = 22
 #: The line that Ctrl-C prints.
 _STOPPING: Final = f"Stopping. This takes up to {BOUND} s if tasks are running.\n"
-#: Whether a signal to stop has come.
-_stopping = False
+#: The first signal to stop, if one has come.
+_stopped_by: int | None = None
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -44,10 +46,11 @@ def _bound_before(number: signal.Signals) -> None:
     handler = signal.getsignal(number)
 
     def handle(received: int, frame: FrameType | None) -> None:
-        global _stopping  # noqa: PLW0603 - a process has one set of signal handlers
-        if received == signal.SIGINT and not _stopping:
-            os.write(2, _STOPPING.encode())  # no lock, unlike a log
-        _stopping = True
+        global _stopped_by  # noqa: PLW0603 - a process has one set of signal handlers
+        if _stopped_by is None:
+            _stopped_by = received
+            if received == signal.SIGINT:
+                os.write(2, _STOPPING.encode())  # no lock, unlike a log
         if not signal.getitimer(signal.ITIMER_REAL)[0]:  # a second signal must not extend the time limit
             signal.alarm(BOUND)  # SIGALRM's default action ends the process without any lock
         if callable(handler):
@@ -57,5 +60,10 @@ def _bound_before(number: signal.Signals) -> None:
 
 
 def exit_code(given: int | None) -> int:
-    """Return the exit code of a worker's process: 0 only after a signal to stop. ``given`` is Celery's code."""
-    return 0 if _stopping else given or 1
+    """Return the exit code of a worker's process. ``given`` is Celery's code.
+
+    It is 0 only after a signal to stop, and 130 after Ctrl-C.
+    """
+    if _stopped_by is None:
+        return given or 1
+    return INTERRUPTED if _stopped_by == signal.SIGINT else 0
