@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from alertworker.settings import Settings
 
 _ALERTWORKER = [sys.executable, "-m", "alertworker"]
-#: Shorter times, so that a demo shows alerts and summaries within a minute.
-_DEMO_ENVIRONMENT = {"ALERTWORKER_ALERTING_THRESHOLD": "5", "ALERTWORKER_GROUP_INTERVAL": "20"}
+#: Shorter times, so that a demo shows alerts and summaries within a minute, and a report every two minutes.
+_DEMO_ENVIRONMENT = {
+    "ALERTWORKER_ALERTING_THRESHOLD": "5",
+    "ALERTWORKER_GROUP_INTERVAL": "20",
+    "SLACK_DAILY_REPORT_FREQUENCY": "120",
+}
 
 #: This machine's address, for a server that listens on all addresses.
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - nothing is bound to it
