@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -110,9 +109,6 @@ def cli(config: str | None) -> None:
 
 def main() -> None:
     """Run the command line. Our own errors are printed as one line without a traceback."""
-    # The folder's celeryconfig.py counts, as with `python -m` and with Celery's own program. It is last in the path, so
-    # no other file of the folder hides a library.
-    sys.path.append(str(Path.cwd()))
     try:
         cli()
     except AlertWorkerError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +14,7 @@ from alertworker.alerts.state import AlertState
 from alertworker.cli.grammar import noun
 from alertworker.cli.ids import find_one, whole_id
 from alertworker.cli.output import AS_JSON, LIMIT, ONE_AS_JSON, configured_zone, show_done, show_rows, show_whole
-from alertworker.cli.params import SINCE
+from alertworker.cli.params import BY, SINCE
 from alertworker.errors import AlertWorkerError
 from alertworker.text.ids import IdKind
 from alertworker.text.names import shorten_hashes
@@ -108,7 +107,7 @@ def show(alert_id: str, *, as_json: bool) -> None:
 
 @alerts.command()
 @click.argument("alert_id")
-@click.option("--by", default=getpass.getuser, help="Your name. Default: the name of your user account.")
+@BY
 @click.option("--note", default="", help="What you are doing about it.")
 @ONE_AS_JSON
 def ack(alert_id: str, by: str, note: str, *, as_json: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -122,6 +124,15 @@ class Day(click.DateTime):
             self.fail(f"invalid day {value!r}: expected, for example, 2026-11-25", param, ctx)
 
 
+def account() -> str:
+    """Return the name of the user account, or its number: a container may run as a user without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+BY = click.option("--by", default=account, help="Your name. Default: the name of your user account.")
 LOG_LEVEL = click.option(
     "--loglevel", default="INFO", show_default=True, help="Lowest level to log: DEBUG, INFO, WARNING or ERROR."
 )

@@ -23,17 +23,17 @@ def publish(file: BinaryIO, *, as_json: bool) -> None:
     """
     from datetime import UTC, datetime
 
+    from alertworker.app import celery
     from alertworker.cli.event_file import read_events
     from alertworker.events.base import new_id
     from alertworker.events.batch import MAX_BATCH_EVENTS, decode_items, seal
     from alertworker.events.plain_body import without_internal
     from alertworker.integrations.litellm.outgoing import outgoing_json
     from alertworker.publisher import BrokerTransport
-    from alertworker.worker.celery_config import broker_url
 
     items = read_events(file)
     published = refused = 0
-    transport = BrokerTransport(broker_url)
+    transport = BrokerTransport(celery.conf.broker_url)
     for first in range(0, len(items), MAX_BATCH_EVENTS):
         decoded = without_internal(decode_items(items[first : first + MAX_BATCH_EVENTS]))
         for bad in decoded.rejected[: max(0, _MAX_NAMED - refused)]:

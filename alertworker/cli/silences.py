@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -12,7 +11,7 @@ import click
 from alertworker.cli.grammar import noun
 from alertworker.cli.ids import find_one, whole_id
 from alertworker.cli.output import AS_JSON, ONE_AS_JSON, configured_zone, show_done, show_rows, show_whole
-from alertworker.cli.params import Duration, Moment
+from alertworker.cli.params import BY, Duration, Moment
 from alertworker.errors import AlertWorkerError
 from alertworker.text.format import spell_moment
 from alertworker.text.ids import IdKind
@@ -38,7 +37,7 @@ def silences() -> None:
 @click.option("--start", type=Moment(), help="When the silence starts, for a maintenance window. Default: now.")
 @click.option("--until", "end", type=Moment(), help="When the silence ends, instead of --for.")
 @click.option("--reason", required=True, help="The reason. It is shown with the silence.")
-@click.option("--by", default=getpass.getuser, help="Your name. Default: the name of your user account.")
+@BY
 @ONE_AS_JSON
 def add(
     *,

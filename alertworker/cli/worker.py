@@ -32,12 +32,12 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     """Start one worker. Delivery is a role of its own, so that a slow receiver never delays ingestion."""
     from celery.exceptions import SecurityWarning
 
+    from alertworker.app import celery
     from alertworker.events.batch import QUEUE
     from alertworker.host.logs import name_program, set_up_logs
     from alertworker.host.open_files import raise_file_limit
     from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
     from alertworker.settings import load_settings
-    from alertworker.worker.celery_config import broker_url
     from alertworker.worker.queues import DELIVERIES, PERIODIC
     from alertworker.worker.shutdown import exit_code
 
@@ -49,7 +49,7 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     for warning in settings.warnings if role != "deliver" else ():
         _log.warning("%s", warning)
 
-    events = [QUEUE, *([DEAD_QUEUE] if is_amqp(broker_url) else [])]
+    events = [QUEUE, *([DEAD_QUEUE] if is_amqp(celery.conf.broker_url) else [])]
     deliveries = [DELIVERIES, PERIODIC]
     queues = {"ingest": events, "deliver": deliveries, "all": [*events, *deliveries]}[role]
     pool = "threads" if role == "deliver" else "prefork"
