@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-LITELLM := .venv-litellm
+# The LiteLLM of the acceptance tests: docs/litellm.md names the oldest supported one and the newest tested one.
+LITELLM ?= 1.106.2
+LITELLM_VENV ?= .venv-litellm
+LITELLM_STAMP := $(LITELLM_VENV)/.installed-$(LITELLM)
 
 .PHONY: help install hooks litellm run demo format lint imports layout quick types test check chaos backlog fuzz torture simulate simulate-table simulate-days bench clean
 
@@ -22,12 +25,13 @@ $(STAMP): pyproject.toml constraints.txt
 hooks: $(STAMP) ## Run `make quick` before each commit
 	$(BIN)/pre-commit install
 
-litellm: $(LITELLM)/.installed ## Create .venv-litellm: a real LiteLLM proxy with our callback, for the tests
+litellm: $(LITELLM_STAMP) ## A real LiteLLM proxy for the tests, in .venv-litellm; LITELLM=version LITELLM_VENV=folder
 
-$(LITELLM)/.installed: pyproject.toml
-	$(PYTHON) -m venv $(LITELLM)
-	$(LITELLM)/bin/pip install --quiet 'litellm[proxy]==1.106.2' --editable .
-	$(LITELLM)/bin/pip check
+$(LITELLM_STAMP): pyproject.toml
+	$(PYTHON) -m venv $(LITELLM_VENV)
+	$(LITELLM_VENV)/bin/pip install --quiet 'litellm[proxy]==$(LITELLM)' --editable .
+	$(LITELLM_VENV)/bin/pip check
+	@rm -f $(LITELLM_VENV)/.installed*
 	@touch $@
 
 run: $(STAMP) ## Start everything on the embedded broker and database
@@ -85,4 +89,4 @@ bench: $(STAMP) litellm ## Measure, beside LiteLLM's own alerting and plain Cele
 	$(BIN)/python -m bench $(PARTS)
 
 clean: ## Remove what was made
-	rm -rf $(VENV) $(LITELLM) .fuzz dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LITELLM_VENV) .fuzz dist build .pytest_cache .mypy_cache .ruff_cache

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Final
 
 from celery import Celery
@@ -29,6 +31,25 @@ from alertworker.store import AdminStore, HealthStore, ProcessStore, SqlLedgerRe
 from alertworker.store.migrations import has_schema, upgrade
 from alertworker.store.outage_marker import FileOutageMarker
 
+
+def _config_module() -> str:
+    """Return the module of Celery's settings: ``celeryconfig``, if there is one, else our own.
+
+    That of the working folder comes first, in every program. An installed program does not have that folder in its
+    path, and a checkout has another file of the name. The folder becomes the last of the path, for what the file
+    imports, so nothing in it hides a library.
+    """
+    own = Path.cwd() / "celeryconfig.py"
+    if "celeryconfig" not in sys.modules and own.is_file():
+        sys.path.append(str(own.parent))
+        spec = importlib.util.spec_from_file_location("celeryconfig", own)
+        assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - for mypy
+        module = sys.modules["celeryconfig"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    found = "celeryconfig" in sys.modules or importlib.util.find_spec("celeryconfig") is not None
+    return "celeryconfig" if found else "alertworker.worker.celery_config"
+
+
 celery: Final[Celery] = Celery(
     "alertworker",
     include=["alertworker.worker.tasks", "alertworker.worker.beat"],
@@ -36,9 +57,7 @@ celery: Final[Celery] = Celery(
     task_cls="alertworker.worker.lost_acks:Task",
 )
 celery.steps["worker"].update(("alertworker.worker.lost_acks:Loop", "alertworker.worker.shutdown:Bound"))
-celery.config_from_object(
-    "celeryconfig" if importlib.util.find_spec("celeryconfig") is not None else "alertworker.worker.celery_config"
-)
+celery.config_from_object(_config_module())
 
 
 def build_engine(settings: Settings) -> Engine:

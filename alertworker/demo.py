@@ -25,6 +25,11 @@ _SLOW, _OUTAGE, _HANG, _HANG_ENDS = 4, 8, 12, 35
 #: The deployment that fails, for how many seconds, and in every which minute: the outage resolves in between.
 _FAILING: Final = _DEPLOYMENTS[0]
 _OUTAGE_SECONDS, _OUTAGE_EVERY = 12, 4
+#: A team's budget in nano-dollars, the share of it that is used at the start, how much each minute adds, and the second
+#: at which it is added: the alerts of 85 %, 95 % and 100 % come one a minute.
+_BUDGETED, _MAX_NANOS, _USED, _A_MINUTE, _SPENDS = "billing", 50_000_000_000, 0.78, 0.09, 16
+#: Each demo has the same traffic.
+_random: Final = random.Random(20)
 
 
 def main() -> None:
@@ -35,23 +40,20 @@ def main() -> None:
     publisher = get_publisher(threshold_seconds=5.0)
     try:
         for minute in count():
-            _minute(publisher, outage=minute % _OUTAGE_EVERY == 0)
+            _minute(publisher, minute)
     except KeyboardInterrupt:
         publisher.close()
 
 
-def _minute(publisher: Publisher, *, outage: bool) -> None:
+def _minute(publisher: Publisher, minute: int) -> None:
+    outage = minute % _OUTAGE_EVERY == 0
     hung, hung_at = _call("claude-sonnet", "bedrock-us-east-1"), datetime.now(UTC)
     for second in range(60):
-        fails = outage and _OUTAGE <= second < _OUTAGE + _OUTAGE_SECONDS
-        for _ in range(random.randint(2, 6)):
-            deployment = random.choice(_DEPLOYMENTS[1:] if fails else _DEPLOYMENTS)
-            publisher.publish(_answered(_call(*deployment), random.uniform(0.3, 2.0)))
+        _traffic(publisher, fails=outage and _OUTAGE <= second < _OUTAGE + _OUTAGE_SECONDS)
         if second == _SLOW:
-            publisher.publish(_answered(_call(*random.choice(_DEPLOYMENTS)), 11.3))
-        for _ in range(3 if fails else 0):
-            for event in _failed(_call(*_FAILING)):
-                publisher.publish(event)
+            publisher.publish(_answered(_call(*_random.choice(_DEPLOYMENTS)), 11.3))
+        if second == _SPENDS:
+            publisher.publish(_answered(_call(*_DEPLOYMENTS[1], team=_BUDGETED), 0.5) | {"budgets": [_budget(minute)]})
         if second == _HANG:
             hung_at = datetime.now(UTC)
             publisher.inflight.start(str(hung["call_id"]), lambda: hung)
@@ -61,8 +63,25 @@ def _minute(publisher: Publisher, *, outage: bool) -> None:
         time.sleep(1)
 
 
-def _call(model: str, deployment: str) -> dict[str, object]:
-    team = random.choice(_TEAMS)
+def _traffic(publisher: Publisher, *, fails: bool) -> None:
+    """Publish the calls of one second. With ``fails`` a deployment fails, and answers none."""
+    for _ in range(_random.randint(2, 6)):
+        deployment = _random.choice(_DEPLOYMENTS[1:] if fails else _DEPLOYMENTS)
+        publisher.publish(_answered(_call(*deployment), _random.uniform(0.3, 2.0)))
+    for _ in range(3 if fails else 0):
+        for event in _failed(_call(*_FAILING)):
+            publisher.publish(event)
+
+
+def _budget(minute: int) -> dict[str, str | int]:
+    """Return the budget as it is after so many minutes."""
+    used = min(1.0, _USED + _A_MINUTE * (minute + 1))
+    entity = f"demo-{_BUDGETED}"
+    return {"scope": "team", "entity_id": entity, "spend_nanos": int(used * _MAX_NANOS), "max_nanos": _MAX_NANOS}
+
+
+def _call(model: str, deployment: str, *, team: str | None = None) -> dict[str, object]:
+    team = team or _random.choice(_TEAMS)
     return {
         "call_id": f"demo-{uuid4()}",
         "model": model,
@@ -78,7 +97,7 @@ def _call(model: str, deployment: str) -> dict[str, object]:
 
 def _answered(call: Mapping[str, object], seconds: float) -> dict[str, object]:
     now = datetime.now(UTC)
-    tokens = random.randint(20, 800)
+    tokens = _random.randint(20, 800)
     return {
         **call,
         "type": "llm.request.succeeded",

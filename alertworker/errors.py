@@ -1,6 +1,11 @@
-"""The base class of all errors that alertworker raises deliberately."""
+"""The base class of all errors that alertworker raises deliberately, and the exit code of an interrupted command."""
 
 from __future__ import annotations
+
+from typing import Final
+
+#: The exit code after Ctrl-C: that of a process that SIGINT ended, as shells report it.
+INTERRUPTED: Final = 130
 
 
 class AlertWorkerError(Exception):

@@ -223,6 +223,7 @@ _GRADED: Final[Mapping[AlertType, tuple[Severity, ...]]] = {
     AlertType.LLM_EXCEPTIONS: (_LOW, _MEDIUM, _HIGH),
     AlertType.OUTAGE_ALERTS: (_MEDIUM, _HIGH),
     AlertType.REGION_OUTAGE_ALERTS: (_MEDIUM, _HIGH),
+    AlertType.FAILED_TRACKING_SPEND: (_LOW, _HIGH),
     AlertType.PUBLISHER_LOST: (_MEDIUM, _HIGH),
 }
 

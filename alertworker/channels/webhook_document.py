@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Final, Literal
 
@@ -87,9 +86,9 @@ def document_of(message: Message) -> WebhookDocument:
     return WebhookDocument(type=f"alert.{message.step.value}", timestamp=message.at, data=data)
 
 
-def schema() -> str:
+def schema() -> dict[str, object]:
     """Return the JSON Schema of the document."""
-    return json.dumps(WebhookDocument.model_json_schema(mode="serialization"), indent=2)
+    return WebhookDocument.model_json_schema(mode="serialization")
 
 
 def _table(table: Table) -> TableDocument:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from typing_extensions import override
 
 from alertworker import __version__
+from alertworker.cli.grammar import Group, Interrupted
 from alertworker.errors import AlertWorkerError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 #: Each command with its function and its line in the help.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -45,37 +47,51 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-class Commands(click.Group):
-    """A group that imports a command only when it is called."""
+class Commands(Group):
+    """The group of all commands. It imports a command only when it is called."""
 
+    @override
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands in the order of the table."""
         del ctx
         return list(COMMANDS)
 
     @override
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command, or fail with the nearest one."""
-        name = args[0]
-        if not ctx.resilient_parsing and name not in COMMANDS and (close := get_close_matches(name, COMMANDS, n=1)):
-            ctx.fail(f"No such command {name!r}. Did you mean {close[0]!r}?")
-        return super().resolve_command(ctx, args)
-
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command. The help of the whole group needs only its summary."""
+        """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        target, summary = COMMANDS[cmd_name]
-        if ctx.resilient_parsing or "--help" in sys.argv[1:2]:
-            return click.Command(cmd_name, short_help=summary)
-        module, attribute = target.split(":")
+        module, attribute = COMMANDS[cmd_name][0].split(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         from alertworker.cli.params import check_strings  # loads what only commands need
 
         check_strings(command)
         return command
+
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with their summaries, without an import of any."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    @override
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that begin so, without an import of any command."""
+        from click.shell_completion import CompletionItem
+
+        names = [
+            CompletionItem(name, help=summary) for name, (_, summary) in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. Ctrl-C ends it with one line and exit code 130."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            raise Interrupted from None
 
 
 @click.group(cls=Commands)
@@ -93,9 +109,6 @@ def cli(config: str | None) -> None:
 
 def main() -> None:
     """Run the command line. Our own errors are printed as one line without a traceback."""
-    # The folder's celeryconfig.py counts, as with `python -m` and with Celery's own program. It is last in the path, so
-    # no other file of the folder hides a library.
-    sys.path.append(str(Path.cwd()))
     try:
         cli()
     except AlertWorkerError as error:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.state import AlertState
-from alertworker.cli.output import AS_JSON, LIMIT, configured_zone, show_rows, show_whole
-from alertworker.cli.params import SINCE
+from alertworker.cli.grammar import noun
+from alertworker.cli.ids import find_one, whole_id
+from alertworker.cli.output import AS_JSON, LIMIT, ONE_AS_JSON, configured_zone, show_done, show_rows, show_whole
+from alertworker.cli.params import BY, SINCE
 from alertworker.errors import AlertWorkerError
+from alertworker.text.ids import IdKind
 from alertworker.text.names import shorten_hashes
-from alertworker.text.sanitize import one_line
-
-if TYPE_CHECKING:
-    from alertworker.ports.alert_search import AlertRow
-    from alertworker.store import AdminStore
-
-#: The number of alerts that an ambiguous id lists.
-_CANDIDATES: Final = 10
 
 #: How the command line names each state.
 _STATES: Final = {
@@ -34,12 +28,9 @@ _STATES: Final = {
 }
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def alerts(context: click.Context) -> None:
+@noun
+def alerts() -> None:
     """List, show and acknowledge alerts. Without a command: list them."""
-    if context.invoked_subcommand is None:
-        context.invoke(list_)
 
 
 @alerts.command("list")
@@ -56,13 +47,7 @@ def alerts(context: click.Context) -> None:
 @LIMIT
 @AS_JSON
 def list_(
-    *,
-    limit: int = 50,
-    as_json: bool = False,
-    open_only: bool = False,
-    muted_only: bool = False,
-    alert_type: str | None = None,
-    since: datetime | None = None,
+    *, limit: int, as_json: bool, open_only: bool, muted_only: bool, alert_type: str | None, since: datetime | None
 ) -> None:
     """List alerts, newest first."""
     from alertworker.app import build_admin_store
@@ -88,25 +73,10 @@ def list_(
     show_rows(rows, text="headline", as_json=as_json, empty="No alerts.")
 
 
-def _find(admin: AdminStore, prefix: str) -> AlertRow:
-    """Return the only alert whose id begins so.
-
-    Raises:
-        AlertWorkerError: the id fits no alert, or several.
-    """
-    found = admin.alerts.find_by_prefix(prefix, limit=_CANDIDATES + 1) if prefix else ()
-    if not found:
-        raise AlertWorkerError(f"unknown alert {prefix}; `alertworker alerts` lists the ids")
-    if len(found) > 1:
-        lines = [f"{row.id}  {one_line(shorten_hashes(row.headline))}" for row in found[:_CANDIDATES]]
-        more = ["…"] if len(found) > _CANDIDATES else []
-        raise AlertWorkerError("\n  ".join([f"several alerts have ids that begin with {prefix}:", *lines, *more]))
-    return found[0]
-
-
 @alerts.command()
 @click.argument("alert_id")
-def show(alert_id: str) -> None:
+@ONE_AS_JSON
+def show(alert_id: str, *, as_json: bool) -> None:
     """Print one alert as JSON, with its suppression, its notifications and their attempts.
 
     The beginning of an id is enough if no other id begins so.
@@ -118,7 +88,7 @@ def show(alert_id: str) -> None:
     from alertworker.ports.alert_search import AlertFilter
 
     admin = build_admin_store()
-    row = _find(admin, alert_id)
+    row = find_one(admin, IdKind.ALERT, alert_id, admin.alerts.find)
     alert_id = row.id
     row = admin.in_transaction(partial(current_row, row=row, zone=configured_zone(), now=datetime.now(UTC)))
     notifications = [
@@ -132,18 +102,20 @@ def show(alert_id: str) -> None:
         if other.id != alert_id
     ]
     more = {**asdict(admin.occurrences(alert_id)), "notifications": notifications, "history": history}
-    show_whole({"state": _STATES[row.state]} | asdict(row) | more)
+    show_whole({"state": _STATES[row.state]} | asdict(row) | more, as_json=as_json)
 
 
 @alerts.command()
 @click.argument("alert_id")
-@click.option("--by", default=getpass.getuser, help="Your name. Default: the name of your user account.")
+@BY
 @click.option("--note", default="", help="What you are doing about it.")
-def ack(alert_id: str, by: str, note: str) -> None:
+@ONE_AS_JSON
+def ack(alert_id: str, by: str, note: str, *, as_json: bool) -> None:
     """Acknowledge an open alert, which stops its reminders. The beginning of its id is enough."""
     from alertworker.app import build_admin_store
 
     admin = build_admin_store()
-    if not admin.acknowledge(_find(admin, alert_id).id, by=by, note=note, now=datetime.now(UTC)):
+    alert_id = whole_id(admin, IdKind.ALERT, alert_id)
+    if not admin.acknowledge(alert_id, by=by, note=note, now=datetime.now(UTC)):
         raise AlertWorkerError(f"unknown open alert {alert_id}; `alertworker alerts list --open` lists the ids")
-    click.echo(f"acknowledged by {by}")
+    show_done(f"acknowledged by {by}", {"id": alert_id, "acknowledged_by": by}, as_json=as_json)

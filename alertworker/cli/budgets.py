@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import click
-
-from alertworker.budgets.state import spell_state
+from alertworker.cli.grammar import noun
 from alertworker.cli.output import AS_JSON, LIMIT, show_rows
 
 
-@click.command()
+@noun
+def budgets() -> None:
+    """List budgets with spend, limit, share, reset and state. Without a command: list them."""
+
+
+@budgets.command("list")
 @LIMIT
 @AS_JSON
-def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
+def list_(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """List budgets, the highest share used first."""
     from alertworker.app import build_admin_store
     from alertworker.budgets.alert import name, share, spend_text
+    from alertworker.budgets.state import spell_state
 
     rows: list[tuple[float, dict[str, object]]] = []
     for key, state in build_admin_store().budgets():

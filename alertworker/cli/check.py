@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
-from pydantic import SecretStr
 
 from alertworker.alerts.catalogue import REPORTS, AlertType, severities_of
-from alertworker.channels.owner_mail import build_owner_mail
 from alertworker.cli.output import cell, fixed, free, print_table
 from alertworker.errors import AlertWorkerError
-from alertworker.routing.router import Condition, Router
-from alertworker.settings import Settings, load_settings
-from alertworker.settings.published import compare
+
+if TYPE_CHECKING:
+    from alertworker.routing.router import Condition, Router
+    from alertworker.settings import Settings
 
 #: Settings that have a table of their own or are derived from others.
 _APART: Final = frozenset(
@@ -38,8 +37,11 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     The last lines compare the running processes with this configuration, if the database answers. `doctor` checks the
     broker, the database and the pipeline. Secrets are not printed.
     """
+    from alertworker.channels.owner_mail import build_owner_mail
+    from alertworker.settings import load_settings
+
     settings = load_settings()
-    values = {name: _shown(settings, name) for name in Settings.model_fields if name not in _APART}
+    values = {name: _shown(settings, name) for name in type(settings).model_fields if name not in _APART}
     router, owners, label = settings.router(), build_owner_mail(settings.channels), settings.channel_labels.of
     reachable = {
         alert_type.value: {label(name): found for name, found in router.possible_if(alert_type).items()}
@@ -76,6 +78,7 @@ def _running(settings: Settings, *, now: datetime) -> list[str]:
     """Return how the running processes differ from these settings, or why that is not known."""
     from alertworker.app import build_admin_store
     from alertworker.host.paths import data_dir, database_path
+    from alertworker.settings.published import compare
 
     if settings.database_url is None and not database_path(data_dir()).exists():
         return ["no process has run with this data folder yet"]
@@ -137,6 +140,8 @@ def _short_keys(settings: Settings) -> Iterator[str]:
 
 def _shown(settings: Settings, name: str) -> Any:
     """Return a value for printing, or "set" for a secret."""
+    from pydantic import SecretStr
+
     value = getattr(settings, name)
     if name in ("broker_url", "database_url"):
         return "set" if value else "embedded"

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from alertworker.cli.output import AS_JSON, LIMIT, configured_labels, show_rows, show_whole
+from alertworker.cli.grammar import noun
+from alertworker.cli.ids import find_one, whole_id
+from alertworker.cli.output import AS_JSON, LIMIT, ONE_AS_JSON, configured_labels, show_done, show_rows, show_whole
 from alertworker.cli.params import SINCE, UNTIL
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.errors import AlertWorkerError
+from alertworker.text.ids import IdKind
 
 if TYPE_CHECKING:
     from alertworker.ports import DeadLetter
@@ -47,9 +50,9 @@ def _filters(command: _F) -> _F:
     return command
 
 
-@click.group()
+@noun
 def deadletters() -> None:
-    """List, show, replay and discard dead letters, which are not retried automatically.
+    """List, show, replay and discard dead letters, which are not retried automatically. Without a command: list them.
 
     A dead letter is an invalid event, a parked batch or message, or a notification that its receiver refused or
     did not accept in time.
@@ -80,18 +83,20 @@ def list_(limit: int, as_json: bool, **filters: Any) -> None:  # noqa: FBT001 - 
 @click.option(
     "--payload", is_flag=True, help="Print only the payload, unchanged. An event can be corrected and published again."
 )
-def show(letter_id: str, payload: bool) -> None:  # noqa: FBT001 - click passes flags so
-    """Print one dead letter as JSON, with its reason, its payload and every attempt to send it."""
+@ONE_AS_JSON
+def show(letter_id: str, *, payload: bool, as_json: bool) -> None:
+    """Print one dead letter as JSON, with its reason, its payload and every attempt to send it.
+
+    The beginning of its id is enough if no other id begins so.
+    """
     from alertworker.app import build_admin_store
 
     admin = build_admin_store()
-    letter = admin.dead_letters.find(letter_id)
-    if letter is None:
-        raise AlertWorkerError(f"unknown dead letter {letter_id}; `alertworker deadletters list` lists the ids")
+    letter = find_one(admin, IdKind.DEAD_LETTER, letter_id, admin.dead_letters.find)
     if payload:
         sys.stdout.buffer.write(letter.payload + b"\n")
         return
-    show_whole(_facts(letter, admin))
+    show_whole(_facts(letter, admin), as_json=as_json)
 
 
 def _facts(letter: DeadLetter, admin: AdminStore) -> dict[str, object]:
@@ -111,8 +116,9 @@ def _facts(letter: DeadLetter, admin: AdminStore) -> dict[str, object]:
 @deadletters.command()
 @click.argument("letter_ids", nargs=-1)
 @_filters
-def replay(letter_ids: tuple[str, ...], **filters: object) -> None:
-    """Replay these dead letters, or all that match the filters.
+@ONE_AS_JSON
+def replay(letter_ids: tuple[str, ...], *, as_json: bool, **filters: object) -> None:
+    """Replay these dead letters, or all that match the filters. The beginning of an id is enough.
 
     Notifications and batches keep their ids, so a repeated replay applies or sends nothing twice.
     """
@@ -126,22 +132,30 @@ def replay(letter_ids: tuple[str, ...], **filters: object) -> None:
         filters,
         lambda letter_id: pipeline.replay(letter_id, admin.dead_letters, broker, now=now),
         "replayed",
+        as_json=as_json,
     )
 
 
 @deadletters.command()
 @click.argument("letter_ids", nargs=-1)
 @_filters
-def discard(letter_ids: tuple[str, ...], **filters: object) -> None:
-    """Delete these dead letters, or all that match the filters."""
+@ONE_AS_JSON
+def discard(letter_ids: tuple[str, ...], *, as_json: bool, **filters: object) -> None:
+    """Delete these dead letters, or all that match the filters. The beginning of an id is enough."""
     from alertworker.app import build_admin_store
 
     admin = build_admin_store()
-    _each(admin, letter_ids, filters, admin.dead_letters.discard, "discarded")
+    _each(admin, letter_ids, filters, admin.dead_letters.discard, "discarded", as_json=as_json)
 
 
 def _each(
-    admin: AdminStore, letter_ids: tuple[str, ...], filters: dict[str, Any], act: Callable[[str], bool], done: str
+    admin: AdminStore,
+    letter_ids: tuple[str, ...],
+    filters: dict[str, Any],
+    act: Callable[[str], bool],
+    done: str,
+    *,
+    as_json: bool,
 ) -> None:
     """Run ``act`` on each dead letter. At the end, fail with the ids that are missing or were not processed."""
     from alertworker.ports.dead_letters import LetterFilter
@@ -151,8 +165,9 @@ def _each(
         raise AlertWorkerError(
             "pass ids of dead letters, or a filter: --kind, --reason, --channel, --type, --since or --until; not both"
         )
-    ids = letter_ids or [row.id for row in admin.dead_letters.search(wanted, limit=_MOST)]
-    missed = []
+    named = list(dict.fromkeys(whole_id(admin, IdKind.DEAD_LETTER, prefix) for prefix in letter_ids))
+    ids = named or [row.id for row in admin.dead_letters.search(wanted, limit=_MOST)]
+    missed: list[str] = []
     for count, letter_id in enumerate(ids):
         try:
             if not act(letter_id):
@@ -161,7 +176,7 @@ def _each(
             raise AlertWorkerError(
                 f"{error}; {count - len(missed)} of {len(ids)} were {done} before the error"
             ) from None
-    click.echo(f"{len(ids) - len(missed)} {done}")
+    show_done(f"{len(ids) - len(missed)} {done}", {done: len(ids) - len(missed), "missed": missed}, as_json=as_json)
     if missed:
         raise AlertWorkerError(
             f"these dead letters, or the notifications they are about, no longer exist: {', '.join(missed)}"

@@ -10,17 +10,14 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from alertworker.alerts.advice import annotate
-from alertworker.alerts.suppression import WAITING, Suppression, SuppressionReason
-from alertworker.cli.event_file import read_events
 from alertworker.errors import AlertWorkerError
-from alertworker.ports import LaneState
-from alertworker.routing.silences import Silence
 from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, one_line
 
 if TYPE_CHECKING:
+    from alertworker.alerts.suppression import Suppression
     from alertworker.pipeline import DryRunEvent, NotifyOutcome, Runtime
+    from alertworker.routing.silences import Silence
 
 
 @click.command()
@@ -38,8 +35,10 @@ def explain(file: BinaryIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001
     """
     from alertworker import pipeline
     from alertworker.app import build_dry_run
+    from alertworker.cli.event_file import read_events
     from alertworker.events.batch import MAX_BATCH_EVENTS
     from alertworker.health import describe_lane
+    from alertworker.ports import LaneState
     from alertworker.settings import load_settings
 
     items, now = read_events(file, most=MAX_BATCH_EVENTS), datetime.now(UTC)
@@ -83,6 +82,8 @@ def _described(
 
 
 def _channel(name: str, outcome: NotifyOutcome, runtime: Runtime, lane: Callable[[str], str]) -> dict[str, object]:
+    from alertworker.alerts.advice import annotate
+
     channel, message, decision = runtime.channels.get(name), outcome.message, outcome.decision
     if message is not None and decision is not None:
         message = annotate(message, decision.annotations_for(name))
@@ -110,6 +111,8 @@ def _outcome(outcome: NotifyOutcome, runtime: Runtime, silences: Mapping[str, Si
 
 
 def _suppressed(suppression: Suppression, silences: Mapping[str, Silence], zone: ZoneInfo) -> str:
+    from alertworker.alerts.suppression import WAITING, SuppressionReason
+
     silence = silences.get(suppression.by) if suppression.reason is SuppressionReason.SILENCE else None
     if silence is not None:
         until = spell_moment(silence.ends_at, zone)

@@ -9,25 +9,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertworker.cli.output import AS_JSON, LIMIT, configured_labels, show_rows, show_whole
+from alertworker.cli.grammar import noun
+from alertworker.cli.ids import find_one, whole_id
+from alertworker.cli.output import AS_JSON, LIMIT, ONE_AS_JSON, configured_labels, show_rows, show_whole
 from alertworker.cli.params import SINCE
 from alertworker.delivery.status import NotificationStatus
-from alertworker.errors import AlertWorkerError
+from alertworker.text.ids import IdKind
 
 if TYPE_CHECKING:
     from alertworker.ports.admin import NotificationRow
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def notifications(context: click.Context) -> None:
+@noun
+def notifications() -> None:
     """List and show sent and pending notifications. Without a command: list them."""
-    if context.invoked_subcommand is None:
-        context.invoke(list_)
 
 
 @notifications.command("list")
-@click.option("--alert", "alert_id", help="Only notifications of this alert.")
+@click.option("--alert", "alert_id", help="Only notifications of this alert. The beginning of its id is enough.")
 @click.option("--channel", help="Only notifications to this channel.")
 @click.option("--status", type=click.Choice([status.value for status in NotificationStatus]), help="Only this status.")
 @SINCE
@@ -35,18 +34,19 @@ def notifications(context: click.Context) -> None:
 @AS_JSON
 def list_(
     *,
-    limit: int = 50,
-    as_json: bool = False,
-    alert_id: str | None = None,
-    channel: str | None = None,
-    status: str | None = None,
-    since: datetime | None = None,
+    limit: int,
+    as_json: bool,
+    alert_id: str | None,
+    channel: str | None,
+    status: str | None,
+    since: datetime | None,
 ) -> None:
     """List notifications, newest first. A merged notification names the notification that it was merged into."""
     from alertworker.app import build_admin_store
 
-    labels = configured_labels()
-    found = build_admin_store().notifications(
+    labels, admin = configured_labels(), build_admin_store()
+    alert_id = whole_id(admin, IdKind.ALERT, alert_id) if alert_id is not None else None
+    found = admin.notifications(
         alert_id=alert_id, channel=channel and labels.name_of(channel), status=status, since=since, limit=limit
     )
     rows = [
@@ -67,18 +67,20 @@ def list_(
 
 @notifications.command()
 @click.argument("notification_id")
-def show(notification_id: str) -> None:
-    """Print one notification as JSON: message, body, attempts, and the notifications that were merged into it."""
+@ONE_AS_JSON
+def show(notification_id: str, *, as_json: bool) -> None:
+    """Print one notification as JSON: message, body, attempts, and the notifications that were merged into it.
+
+    The beginning of its id is enough if no other id begins so.
+    """
     from alertworker.app import build_admin_store
 
     admin = build_admin_store()
-    row = admin.notification(notification_id)
-    if row is None:
-        raise AlertWorkerError(f"unknown notification {notification_id}; `alertworker notifications` lists the ids")
+    row = find_one(admin, IdKind.NOTIFICATION, notification_id, admin.notification)
     attempts = [asdict(attempt) for attempt in admin.attempts(row.id)]
     merged = sorted(other.id for other in admin.notifications(merged_into=row.id, limit=10_000))
-    whole = asdict(row) | {"channel": configured_labels().of(row.channel)}
-    show_whole(whole | {"message": json.loads(row.message), "attempts_made": attempts, "merged_from": merged})
+    more = {"message": json.loads(row.message), "attempts_made": attempts, "merged_from": merged}
+    show_whole(asdict(row) | {"channel": configured_labels().of(row.channel)} | more, as_json=as_json)
 
 
 def _said(row: NotificationRow) -> str:

@@ -1,4 +1,4 @@
-"""Print lists as tables with headers, and lists or single items as JSON."""
+"""Print lists as tables with headers, and lists or single items as JSON. Only a table loads what draws it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 import click
-from rich.cells import cell_len
-from rich.console import Console, ConsoleDimensions
-from rich.table import Column, Table
-from rich.text import Text
 
 from alertworker.text.format import iso_moment, spell_moment
 from alertworker.text.sanitize import one_line
 
 if TYPE_CHECKING:
+    from rich.table import Column
+
     from alertworker.delivery.channel_labels import ChannelLabels
 
 LIMIT: Final = click.option(
     "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Maximum number of rows."
 )
 AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+#: For a command that prints one result.
+ONE_AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="One JSON object, on one line.")
 #: The gap between two columns, and the narrowest that free text becomes in a terminal.
 _GAP: Final = 2
 _NARROWEST: Final = 40
@@ -33,16 +33,22 @@ _NARROWEST: Final = 40
 
 def fixed(header: str) -> Column:
     """Return a column that never wraps, for ids, so that an id can be copied whole."""
+    from rich.table import Column
+
     return Column(header, no_wrap=True)
 
 
 def numeric(header: str) -> Column:
     """Return a column of numbers."""
+    from rich.table import Column
+
     return Column(header, no_wrap=True, justify="right")
 
 
 def free(header: str) -> Column:
     """Return a column of free text, which wraps in a narrow terminal."""
+    from rich.table import Column
+
     return Column(header, overflow="fold")
 
 
@@ -51,6 +57,10 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, tit
 
     In a pipe or a file each row is one line, uncut and without styles. In a terminal free text wraps.
     """
+    from rich.console import Console, ConsoleDimensions
+    from rich.table import Table
+    from rich.text import Text
+
     headers = [str(column.header) for column in columns]
     widths = [max(map(_width, cells)) for cells in zip(headers, *rows, strict=True)]
     gaps = _GAP * (len(columns) - 1)
@@ -90,9 +100,14 @@ def show_rows(rows: Sequence[Mapping[str, object]], *, text: str, as_json: bool,
         print_table(columns, [[cell(row[key], zone) for key in ordered] for row in rows])
 
 
-def show_whole(thing: Mapping[str, object]) -> None:
-    """Print one item with all its fields as indented JSON."""
-    click.echo(json.dumps(thing, indent=2, default=plain))
+def show_whole(thing: Mapping[str, object], *, as_json: bool) -> None:
+    """Print one item with all its fields as JSON, indented for people or on one line for programs."""
+    click.echo(json.dumps(thing, indent=None if as_json else 2, default=plain))
+
+
+def show_done(text: str, facts: Mapping[str, object], *, as_json: bool) -> None:
+    """Print what a command did: a text for people, or its facts as JSON for programs."""
+    click.echo(json.dumps(facts, default=plain) if as_json else text)
 
 
 def plain(value: object) -> object:
@@ -127,4 +142,6 @@ def _column(key: str, values: Sequence[object], *, is_free: bool) -> Column:
 
 
 def _width(text: str) -> int:
+    from rich.cells import cell_len
+
     return max(map(cell_len, text.splitlines()), default=0)

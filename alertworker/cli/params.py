@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import click
 from typing_extensions import override
@@ -10,6 +14,9 @@ from typing_extensions import override
 from alertworker.cli.output import configured_zone
 from alertworker.text.format import read_duration
 from alertworker.text.ids import unstorable
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Text(click.types.StringParamType):
@@ -32,6 +39,24 @@ def check_strings(command: click.Command) -> None:
             param.type = Text()
     for inner in command.commands.values() if isinstance(command, click.Group) else ():
         check_strings(inner)
+
+
+class Choice(click.ParamType[str]):
+    """One of several strings. They are read from their registry, which is slow to import, only when they are needed."""
+
+    name = "choice"
+
+    def __init__(self, strings: Callable[[], Iterable[str]]) -> None:
+        self._strings = strings
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the string, or fail with the nearest one and all others."""
+        return click.Choice(list(self._strings())).convert(value, param, ctx)
+
+    @override
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the strings that begin so."""
+        return click.Choice(list(self._strings())).shell_complete(ctx, param, incomplete)
 
 
 class Duration(click.ParamType[timedelta]):
@@ -99,6 +124,15 @@ class Day(click.DateTime):
             self.fail(f"invalid day {value!r}: expected, for example, 2026-11-25", param, ctx)
 
 
+def account() -> str:
+    """Return the name of the user account, or its number: a container may run as a user without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+BY = click.option("--by", default=account, help="Your name. Default: the name of your user account.")
 LOG_LEVEL = click.option(
     "--loglevel", default="INFO", show_default=True, help="Lowest level to log: DEBUG, INFO, WARNING or ERROR."
 )

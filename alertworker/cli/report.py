@@ -5,18 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from alertworker.channels.console import Console, ConsoleConfig
-from alertworker.cli.params import Day
+from alertworker.cli.params import Choice, Day
 from alertworker.errors import AlertWorkerError
-from alertworker.reports import REPORTS, Report, ReportKind, containing
-from alertworker.reports.csv_export import csv_of
+
+if TYPE_CHECKING:
+    from alertworker.reports import Report
+
+
+def _kinds() -> list[str]:
+    from alertworker.reports import REPORTS
+
+    return [kind.value for kind in REPORTS]
 
 
 @click.command()
-@click.argument("kind", type=click.Choice([kind.value for kind in REPORTS]))
+@click.argument("kind", type=Choice(_kinds))
 @click.option(
     "--period",
     "day",
@@ -37,9 +44,12 @@ from alertworker.reports.csv_export import csv_of
 def report(*, kind: str, day: datetime | None, send: bool, dry_run: bool, form: str | None) -> None:
     """Preview a report: print its messages and their channels. Nothing is sent or recorded without --send.
 
-    A period that has not ended can be previewed. Days are in the configured time zone.
+    KIND is spend, monthly, daily or fallbacks. A period that has not ended can be previewed. Days are in the configured
+    time zone.
     """
     from alertworker.app import get_reporter
+    from alertworker.channels.console import Console, ConsoleConfig
+    from alertworker.reports import REPORTS, ReportKind, containing
 
     now, reporter, which = datetime.now(UTC), get_reporter(), ReportKind(kind)
     spec, calendar = REPORTS[which], reporter.calendar
@@ -73,6 +83,8 @@ def report(*, kind: str, day: datetime | None, send: bool, dry_run: bool, form: 
 
 def _print(reports: Sequence[Report], form: str) -> None:
     if form == "csv":
+        from alertworker.reports.csv_export import csv_of
+
         click.echo(csv_of([row for one in reports for row in one.rows()]), nl=False)
         return
     for one in reports:

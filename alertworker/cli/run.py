@@ -7,23 +7,29 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import click
 
 from alertworker.embedded import generated_keys, valkey
 from alertworker.embedded.supervisor import Supervisor, lock
-from alertworker.errors import AlertWorkerError
+from alertworker.errors import INTERRUPTED, AlertWorkerError
 from alertworker.host.logs import name_program, set_up_logs
 from alertworker.host.open_files import raise_file_limit
 from alertworker.host.paths import admin_key_path, data_dir, default_broker_url, default_database_url, publish_key_path
 from alertworker.host.ports import check_port
-from alertworker.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from alertworker.settings import Settings
 
 _ALERTWORKER = [sys.executable, "-m", "alertworker"]
-#: Shorter times, so that a demo shows alerts and summaries within a minute.
-_DEMO_ENVIRONMENT = {"ALERTWORKER_ALERTING_THRESHOLD": "5", "ALERTWORKER_GROUP_INTERVAL": "20"}
+#: Shorter times, so that a demo shows alerts and summaries within a minute, and a report every two minutes.
+_DEMO_ENVIRONMENT = {
+    "ALERTWORKER_ALERTING_THRESHOLD": "5",
+    "ALERTWORKER_GROUP_INTERVAL": "20",
+    "SLACK_DAILY_REPORT_FREQUENCY": "120",
+}
 
 #: This machine's address, for a server that listens on all addresses.
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - nothing is bound to it
@@ -94,10 +100,14 @@ def start(*, simulate: bool, port: int | None = None, folder: Path | None = None
         supervisor.stop()
         held.close()
     click.echo("Stopped. No process is left running.")
+    if supervisor.interrupted:
+        sys.exit(INTERRUPTED)
 
 
 def _settings(*, simulate: bool, port: int | None, folder: Path | None) -> Settings:
     """Return the settings. Simulated calls must not get into the data of `run`, or into a real database."""
+    from alertworker.settings import load_settings
+
     if port is not None:
         os.environ["ALERTWORKER_HTTP_PORT"] = str(port)
     if folder is not None:

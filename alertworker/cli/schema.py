@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+
+from alertworker.cli.output import ONE_AS_JSON, show_whole
 
 
 @click.command()
 @click.argument("what", type=click.Choice(("events", "webhook", "config")), default="events")
-def schema(what: str) -> None:
+@ONE_AS_JSON
+def schema(what: str, *, as_json: bool) -> None:
     """Print the JSON Schema of events, of the documents that webhook channels send, or of the configuration file."""
     if what == "webhook":
         from alertworker.channels import webhook_document
 
-        click.echo(webhook_document.schema())
+        document = webhook_document.schema()
     elif what == "config":
         from alertworker.settings.schema import file_schema
 
-        click.echo(json.dumps(file_schema(), indent=2))
+        document = file_schema()
     else:
         from alertworker.events import EVENTS
 
-        click.echo(json.dumps(EVENTS.json_schema(), indent=2))
+        document = EVENTS.json_schema()
+    show_whole(document, as_json=as_json)

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import getpass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from alertworker.cli.output import AS_JSON, configured_zone, show_rows
-from alertworker.cli.params import Duration, Moment
+from alertworker.cli.grammar import noun
+from alertworker.cli.ids import find_one, whole_id
+from alertworker.cli.output import AS_JSON, ONE_AS_JSON, configured_zone, show_done, show_rows, show_whole
+from alertworker.cli.params import BY, Duration, Moment
 from alertworker.errors import AlertWorkerError
-from alertworker.routing.impossible import matcher_warnings
-from alertworker.routing.matchers import Matcher, MatcherError, parse_list
-from alertworker.routing.silences import Silence
 from alertworker.text.format import spell_moment
+from alertworker.text.ids import IdKind
+
+if TYPE_CHECKING:
+    from alertworker.routing.matchers import Matcher
+    from alertworker.routing.silences import Silence
 
 _DURATION: Final = timedelta(hours=1)
 
 
-@click.group()
+@noun
 def silences() -> None:
-    """List, add and end silences. Silenced alerts are still recorded and counted."""
+    """List, show, add and end silences. Without a command: list them.
+
+    Silenced alerts are still recorded and counted.
+    """
 
 
 @silences.command()
@@ -30,7 +37,8 @@ def silences() -> None:
 @click.option("--start", type=Moment(), help="When the silence starts, for a maintenance window. Default: now.")
 @click.option("--until", "end", type=Moment(), help="When the silence ends, instead of --for.")
 @click.option("--reason", required=True, help="The reason. It is shown with the silence.")
-@click.option("--by", default=getpass.getuser, help="Your name. Default: the name of your user account.")
+@BY
+@ONE_AS_JSON
 def add(
     *,
     matchers: tuple[str, ...],
@@ -39,6 +47,7 @@ def add(
     end: datetime | None,
     reason: str,
     by: str,
+    as_json: bool,
 ) -> None:
     """Silence alerts that match all MATCHERS, such as team="search" or '{team="search",alert_type=~"llm_.*"}'.
 
@@ -47,6 +56,8 @@ def add(
     """
     from alertworker.app import build_admin_store
     from alertworker.events.base import new_id
+    from alertworker.routing.impossible import matcher_warnings
+    from alertworker.routing.silences import Silence
 
     now = datetime.now(UTC)
     starts_at = start or now
@@ -65,9 +76,10 @@ def add(
         click.echo(f"Warning: {doubt}", err=True)
     admin = build_admin_store()
     admin.add_silence(silence, now=now)
-    matching = sum(silence.matches(alert.matched) for alert in admin.alerts.open_labels())
-    click.echo(f"{silence.id} until {spell_moment(ends_at, configured_zone())}")
-    click.echo(f"{silence.effect(matching, now=now)}.", err=True)
+    matches = sum(silence.matches(alert.matched) for alert in admin.alerts.open_labels())
+    text = f"{silence.id} until {spell_moment(ends_at, configured_zone())}"
+    show_done(text, {"id": silence.id, "until": ends_at, "matches": matches}, as_json=as_json)
+    click.echo(f"{silence.effect(matches, now=now)}.", err=True)
 
 
 @silences.command("list")
@@ -80,15 +92,8 @@ def list_(ended: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes fl
     now, admin = datetime.now(UTC), build_admin_store()
     labels = [alert.matched for alert in admin.alerts.open_labels()]
     rows = [
-        {
-            "id": silence.id,
-            "state": silence.state(now=now),
-            "from": silence.starts_at,
-            "until": silence.ends_at,
-            "by": silence.author,
-            "matches": sum(map(silence.matches, labels)),
-            "silenced": f"{silence.problem or ' '.join(map(str, silence.matchers))} · {silence.reason}",
-        }
+        _facts(silence, labels, now=now)
+        | {"silenced": f"{silence.problem or ' '.join(map(str, silence.matchers))} · {silence.reason}"}
         for silence in admin.silences(now=None if ended else now)
     ]
     show_rows(rows, text="silenced", as_json=as_json, empty="No silences.")
@@ -96,13 +101,41 @@ def list_(ended: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes fl
 
 @silences.command()
 @click.argument("silence_id")
-def expire(silence_id: str) -> None:
-    """End a silence now."""
+@ONE_AS_JSON
+def show(silence_id: str, *, as_json: bool) -> None:
+    """Print one silence as JSON, with its matchers. The beginning of its id is enough."""
     from alertworker.app import build_admin_store
 
-    if not build_admin_store().expire_silence(silence_id, now=datetime.now(UTC)):
-        raise AlertWorkerError(f"unknown or ended silence {silence_id}; `alertworker silences list` lists the ids")
-    click.echo("ended")
+    now, admin = datetime.now(UTC), build_admin_store()
+    silence = find_one(admin, IdKind.SILENCE, silence_id, admin.silence)
+    labels = [alert.matched for alert in admin.alerts.open_labels()]
+    more = {"matchers": list(map(str, silence.matchers)), "problem": silence.problem, "reason": silence.reason}
+    show_whole(_facts(silence, labels, now=now) | more, as_json=as_json)
+
+
+@silences.command()
+@click.argument("silence_id")
+@ONE_AS_JSON
+def expire(silence_id: str, *, as_json: bool) -> None:
+    """End a silence now. The beginning of its id is enough."""
+    from alertworker.app import build_admin_store
+
+    now, admin = datetime.now(UTC), build_admin_store()
+    silence_id = whole_id(admin, IdKind.SILENCE, silence_id)
+    if not admin.expire_silence(silence_id, now=now):
+        raise AlertWorkerError(f"silence {silence_id} has ended; `alertworker silences` lists those that have not")
+    show_done("ended", {"id": silence_id, "until": now}, as_json=as_json)
+
+
+def _facts(silence: Silence, labels: Sequence[Mapping[str, str]], *, now: datetime) -> dict[str, object]:
+    return {
+        "id": silence.id,
+        "state": silence.state(now=now),
+        "from": silence.starts_at,
+        "until": silence.ends_at,
+        "by": silence.author,
+        "matches": sum(map(silence.matches, labels)),
+    }
 
 
 def _read(arguments: tuple[str, ...]) -> tuple[Matcher, ...]:
@@ -111,6 +144,8 @@ def _read(arguments: tuple[str, ...]) -> tuple[Matcher, ...]:
     Raises:
         MatcherError: an argument is invalid, or no matcher is given.
     """
+    from alertworker.routing.matchers import MatcherError, parse_list
+
     found: list[Matcher] = []
     for place, text in enumerate(arguments, start=1):
         try:

@@ -9,20 +9,23 @@ from typing import Final
 
 import click
 
-from alertworker.alerts.tables import Unit, show
+from alertworker.cli.grammar import noun
 from alertworker.cli.output import cell, free, numeric, print_table
 from alertworker.cli.params import Day
 from alertworker.cli.spend_import import import_, reconcile
 from alertworker.ledger.reader import Days, SpendRow
 from alertworker.ledger.rows import DIMENSIONS, SUMS, SpendSums
 from alertworker.money import exact_dollars, spell_dollars
-from alertworker.reports.csv_export import csv_of
-from alertworker.reports.report import change_of
 
 _NUMBERS: Final = tuple(name for name in SUMS if name != "spend_nanos")
 
 
-@click.group(invoke_without_command=True)
+@noun
+def spend() -> None:
+    """Print spend, import its history, and compare it with LiteLLM's. Without a command: print it."""
+
+
+@spend.command("list")
 @click.option(
     "--by",
     "dimension",
@@ -39,9 +42,8 @@ _NUMBERS: Final = tuple(name for name in SUMS if name != "spend_nanos")
     "--json", "form", flag_value="json", help="One JSON object a line. Spend is in dollars, as an exact string."
 )
 @click.option("--csv", "form", flag_value="csv", help="CSV with a header. Spend is in dollars, exact.")
-@click.pass_context
-def spend(
-    ctx: click.Context,
+def list_(
+    *,
     dimension: str,
     since: datetime | None,
     until: datetime | None,
@@ -50,8 +52,6 @@ def spend(
     form: str | None,
 ) -> None:
     """Print spend, highest first, and its change from the period before. Days are in the configured time zone."""
-    if ctx.invoked_subcommand is not None:
-        return
     from alertworker.app import build_admin_store, build_ledger_reader
     from alertworker.settings import load_settings
 
@@ -69,6 +69,8 @@ def spend(
         for row in rows:
             click.echo(json.dumps(_plain(row)))
     elif form == "csv":
+        from alertworker.reports.csv_export import csv_of
+
         click.echo(csv_of(map(_plain, rows), list(_plain(_EMPTY))), nl=False)
     else:
         _print(rows, ledger.total(days, team_id=team_id), ledger.total(before, team_id=team_id), dimension, days)
@@ -121,5 +123,8 @@ def _name(row: SpendRow, dimension: str) -> str:
 
 
 def _cells(sums: SpendSums, before: SpendSums) -> list[str]:
+    from alertworker.alerts.tables import Unit, show
+    from alertworker.reports.report import change_of
+
     counts = (show(getattr(sums, name), Unit.COUNT) for name in _NUMBERS)
     return [*counts, spell_dollars(sums.spend_nanos), change_of(sums, before)]

@@ -6,23 +6,21 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from zoneinfo import ZoneInfo
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from alertworker.cli.output import cell, fixed, free, numeric, print_table
+from alertworker.cli.output import ONE_AS_JSON, cell, fixed, free, numeric, print_table, show_done
 from alertworker.cli.params import Day, Moment
 from alertworker.errors import AlertWorkerError
-from alertworker.imports.progress import Left, Page
-from alertworker.imports.progress import Progress as Begun
 from alertworker.ledger.reader import Days
 from alertworker.money import exact_dollars
-from alertworker.store.ledger.months import month_of
 from alertworker.text.sanitize import one_line
+
+if TYPE_CHECKING:
+    from alertworker.imports.progress import Left, Page
+    from alertworker.imports.progress import Progress as Begun
 
 _URL: Final = click.option(
     "--litellm-database-url",
@@ -51,6 +49,7 @@ _Days = dict[tuple[str, str], tuple[int, int]]
     "Without an offset it is in the configured zone, or in UTC with --daily.",
 )
 @click.option("--daily", is_flag=True, help="Import LiteLLM's daily sums, for days that its spend log no longer has.")
+@ONE_AS_JSON
 def import_(
     file: Path | None,
     url: str | None,
@@ -58,6 +57,7 @@ def import_(
     since: datetime | None,
     until: datetime | None,
     daily: bool,  # noqa: FBT001 - click passes flags so
+    as_json: bool,  # noqa: FBT001
 ) -> None:
     """Import spend history: a FILE of sums per day (.csv, else NDJSON), or LiteLLM's spend log from its database.
 
@@ -89,7 +89,9 @@ def import_(
     taken = _show(begun.source, left.rows, pages)
     left_out = f", {spend.refused:,} skipped as invalid" if spend.refused else ""
     before = begun.until.astimezone(UTC if daily else zone).isoformat(" ", "minutes")
-    click.echo(f"{begun.source}: {taken:,} rows read, before the cut-over {before}{left_out}")
+    text = f"{begun.source}: {taken:,} rows read, before the cut-over {before}{left_out}"
+    facts = {"source": begun.source, "rows": taken, "until": begun.until, "refused": spend.refused}
+    show_done(text, facts, as_json=as_json)
 
 
 def _refuse_what_is_not_written(until: datetime | None, now: datetime) -> None:
@@ -110,6 +112,8 @@ def _refuse_what_is_forgotten(first: date | None, kept_days: int, zone: ZoneInfo
     Raises:
         AlertWorkerError: the first day to import is in a month that is past its retention.
     """
+    from alertworker.store.ledger.months import month_of
+
     kept_from = month_of((now - timedelta(days=kept_days)).astimezone(zone).date())
     if first is None or first >= kept_from:
         return
@@ -159,6 +163,10 @@ def _spend_source(place: Path | str, begun: Begun, zone: ZoneInfo, *, daily: boo
 
 def _show(name: str, total: int, pages: Iterable[Page]) -> int:
     """Show the progress, and return how many rows were read."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     taken = 0
     with Progress(*columns, console=Console(stderr=True)) as progress:

@@ -8,13 +8,19 @@ from datetime import UTC, datetime
 import click
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.channels import CONFIGS
 from alertworker.cli.output import cell, fixed, free, print_table
+from alertworker.cli.params import Choice
 from alertworker.errors import AlertWorkerError
 
 
+def _services() -> list[str]:
+    from alertworker.channels import CONFIGS
+
+    return sorted(CONFIGS)
+
+
 @click.command()
-@click.argument("service", type=click.Choice(sorted(CONFIGS)), metavar="SERVICE")
+@click.argument("service", type=Choice(_services), metavar="SERVICE")
 @click.option(
     "--alert-type",
     type=click.Choice([alert_type.value for alert_type in AlertType]),

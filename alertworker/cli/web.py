@@ -23,6 +23,7 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
     import uvicorn
 
     from alertworker.app import publish_process
+    from alertworker.host.interrupt import Interrupt
     from alertworker.host.logs import name_program, set_up_logs
     from alertworker.host.ports import check_port
     from alertworker.settings import load_settings
@@ -40,6 +41,8 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
     set_up_logs(settings.log_format, loglevel)
     check_port(settings.http_host, settings.http_port)
     publish_process("web", lambda: datetime.now(UTC))
+    interrupt = Interrupt()
+    interrupt.watch()  # uvicorn raises the signal again at its end.
     uvicorn.run(
         build_app(build_context(settings)),
         host=settings.http_host,
@@ -54,3 +57,4 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
         limit_concurrency=most + 1,  # The protocol makes room before that.
         timeout_graceful_shutdown=5,
     )
+    interrupt.raise_again()

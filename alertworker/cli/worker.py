@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import click
 
 from alertworker.cli.params import LOG_LEVEL
-from alertworker.events.batch import QUEUE
 
 _log = logging.getLogger("alertworker.settings")
 
@@ -33,11 +32,12 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     """Start one worker. Delivery is a role of its own, so that a slow receiver never delays ingestion."""
     from celery.exceptions import SecurityWarning
 
+    from alertworker.app import celery
+    from alertworker.events.batch import QUEUE
     from alertworker.host.logs import name_program, set_up_logs
     from alertworker.host.open_files import raise_file_limit
     from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
     from alertworker.settings import load_settings
-    from alertworker.worker.celery_config import broker_url
     from alertworker.worker.queues import DELIVERIES, PERIODIC
     from alertworker.worker.shutdown import exit_code
 
@@ -49,7 +49,7 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     for warning in settings.warnings if role != "deliver" else ():
         _log.warning("%s", warning)
 
-    events = [QUEUE, *([DEAD_QUEUE] if is_amqp(broker_url) else [])]
+    events = [QUEUE, *([DEAD_QUEUE] if is_amqp(celery.conf.broker_url) else [])]
     queues = {"ingest": events, "deliver": [DELIVERIES, PERIODIC], "all": [*events, DELIVERIES, PERIODIC]}[role]
     pool = "threads" if role == "deliver" else "prefork"
     size = concurrency or {"ingest": 2, "deliver": 8, "all": 4}[role]
@@ -86,10 +86,18 @@ def _start(arguments: Sequence[str]) -> int | None:
 @LOG_LEVEL
 def beat(loglevel: str) -> None:
     """Start the scheduler of sweeps and reports. Two are harmless: each sweep does only what is still due."""
+    from celery.signals import beat_init
+
     from alertworker.app import celery
+    from alertworker.host.interrupt import Interrupt
     from alertworker.host.logs import name_program
     from alertworker.host.paths import data_dir, make_data_dir
 
     name_program("beat")
     make_data_dir(data_dir())
-    celery.start(["--quiet", "beat", "--pidfile=", f"--loglevel={loglevel}"])
+    interrupt = Interrupt()
+    beat_init.connect(interrupt.watch, weak=False)  # Celery has installed its handler by then.
+    try:
+        celery.start(["--quiet", "beat", "--pidfile=", f"--loglevel={loglevel}"])
+    finally:
+        interrupt.raise_again()

@@ -45,6 +45,8 @@ class Supervisor:
 
     environ: Mapping[str, str]
     children: list[Child] = field(default_factory=list)
+    #: Whether Ctrl-C was the first signal.
+    interrupted: bool = False
     _stop: bool = False
     _hurry: bool = False
 
@@ -90,7 +92,8 @@ class Supervisor:
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(name, self._on_signal)
 
-    def _on_signal(self, _number: int, _frame: object) -> None:
+    def _on_signal(self, number: int, _frame: object) -> None:
+        self.interrupted = self.interrupted or (number == signal.SIGINT and not self._stop)
         self._hurry = self._stop  # A second signal stops without waiting.
         self._stop = True
 

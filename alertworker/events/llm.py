@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -32,6 +32,8 @@ from alertworker.events.base import (
 )
 
 StatusCode = Annotated[int, Field(ge=100, le=599)]
+#: The beginning of `RequestSucceeded.cost_failure` if no price list has the model's name.
+UNKNOWN_MODEL: Final = "no price is known of this model"
 #: The API key that a deployment is called with: the first 12 hex digits of its SHA-256.
 Credential = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 

@@ -48,6 +48,14 @@ class AttemptRow:
     answer: str
 
 
+@dataclass(frozen=True, slots=True)
+class IdRow:
+    """An id, and the text that tells it from others for a person."""
+
+    id: str
+    text: str
+
+
 class PublisherState(StrEnum):
     """The known state of a publisher's process."""
 

@@ -35,7 +35,7 @@ def load_settings(*, environ: Mapping[str, str] = os.environ, config: Path | Non
     sources = Sources()
     path = config or _file(environ)
     if path is not None:
-        read_file(path, sources)
+        read_file(path, sources, environ)
     read_environ(environ, sources)
     settings = compile_settings(_read_config(sources), sources)
     if sources.problems:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from alertworker.host.secret_files import VariableError, is_service_variable, read_variable
+from alertworker.integrations.litellm.options import flag, hides
 from alertworker.settings.file_config import FileConfig, LiteLLMConfig
 from alertworker.settings.problems import KeyPath
 from alertworker.settings.top_level import misplaced
@@ -100,8 +101,11 @@ class Sources:
         return value, place.at() if place is not None and value is not None else origin
 
 
-def read_file(path: Path, sources: Sources) -> None:
-    """Read LiteLLM's keys, then our own section, which overrides them; from the file and what it includes."""
+def read_file(path: Path, sources: Sources, environ: Mapping[str, str]) -> None:
+    """Read LiteLLM's keys, then our own section, which overrides them; from the file and what it includes.
+
+    ``environ`` has the variables that two flags of LiteLLM may refer to.
+    """
     sections = read_sections(path, sources.problems, sources.warnings)
     general, variables = sections.get("general_settings"), sections.get("environment_variables")
     if general is not None and isinstance(general.value, dict):
@@ -110,7 +114,7 @@ def read_file(path: Path, sources: Sources) -> None:
         values = {str(name): str(value) for name, value in variables.value.items() if value is not None}
         sources.environ |= values
         sources.variables |= {name: Origin(name, variables) for name in values}
-    _litellm(sections.get("litellm_settings"), sources)
+    _litellm(sections.get("litellm_settings"), sources, {**environ, **sources.environ}.get)
     for name, value, origin in _keys(general, sources.problems):
         if name in LiteLLMConfig.model_fields:
             sources.put(name, value, origin)
@@ -140,7 +144,7 @@ def _keys(section: Section | None, problems: list[str]) -> list[tuple[str, objec
     return [(str(name), value, Origin(str(name), section)) for name, value in section.value.items()]
 
 
-def _litellm(section: Section | None, sources: Sources) -> None:
+def _litellm(section: Section | None, sources: Sources, read: Callable[[str], str | None]) -> None:
     """Read LiteLLM's keys that we have under other names: the time zone of budgets, and two about messages.
 
     The first shows messages if it is set to false. The second hides them.
@@ -150,9 +154,9 @@ def _litellm(section: Section | None, sources: Sources) -> None:
     settings = section.value
     if settings.get("timezone"):
         sources.put("time_zone", settings["timezone"], Origin("timezone", section))
-    if settings.get("redact_messages_in_exceptions") is False:
+    if flag(settings.get("redact_messages_in_exceptions"), read) is False:
         sources.put("show_messages", value=True, origin=Origin("redact_messages_in_exceptions", section))
-    if settings.get("turn_off_message_logging") is True:
+    if hides(settings.get("turn_off_message_logging"), read):
         sources.messages_off = Origin("turn_off_message_logging", section)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, select, update
 from alertworker.budgets.readings import BudgetKey
 from alertworker.budgets.state import BudgetState
 from alertworker.ledger.time_zone import ZoneChange
-from alertworker.ports.admin import AttemptRow, NotificationRow, Occurrences, PublisherRow
+from alertworker.ports.admin import AttemptRow, IdRow, NotificationRow, Occurrences, PublisherRow
 from alertworker.ports.batches import CounterName
 from alertworker.routing.silences import Silence
 from alertworker.store.alert_search import AlertSearch
@@ -22,15 +22,23 @@ from alertworker.store.ledger.time_zone import TimeZoneStatements
 from alertworker.store.processes import ProcessStore
 from alertworker.store.schema.alerts import ALERTS, MEMBERS, OPEN, PARTS, SILENCES
 from alertworker.store.schema.budgets import BUDGETS, LIVE
-from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
+from alertworker.store.schema.delivery import ATTEMPTS, DEAD_LETTERS, NOTIFICATIONS
 from alertworker.store.schema.publishers import ENDED_AT, PUBLISHERS, RUNNING
 from alertworker.store.silences import read_silence
 from alertworker.store.transaction import SqlTransaction
+from alertworker.text.ids import IdKind
 
 _T = TypeVar("_T")
 #: How many publishers that were stopped or lost are shown. Each restart of a proxy leaves one.
 _ENDED_PUBLISHERS: Final = 200
 _NOTIFICATION: Final = select(*columns_of(NotificationRow, NOTIFICATIONS))
+#: The column of each kind of id, the column that describes the row, and the row's time.
+_IDS: Final = {
+    IdKind.ALERT: (ALERTS.c.id, ALERTS.c.headline, ALERTS.c.opened_at),
+    IdKind.NOTIFICATION: (NOTIFICATIONS.c.id, NOTIFICATIONS.c.channel, NOTIFICATIONS.c.created_at),
+    IdKind.SILENCE: (SILENCES.c.id, SILENCES.c.reason, SILENCES.c.created_at),
+    IdKind.DEAD_LETTER: (DEAD_LETTERS.c.id, DEAD_LETTERS.c.reason, DEAD_LETTERS.c.created_at),
+}
 
 
 class AdminStore(ConnectionRunner):
@@ -64,6 +72,14 @@ class AdminStore(ConnectionRunner):
                 transaction.count(name, reason, counted[reason])
 
         self.on_connection(work)
+
+    def begins_so(self, kind: IdKind, prefix: str, *, limit: int) -> Sequence[IdRow]:
+        """Return the ids of a kind that begin with ``prefix``, newest first; only the id itself if it exists."""
+        ids, text, at = _IDS[kind]
+        found = select(ids.label("id"), text.label("text"))
+        exact = self.rows(IdRow, found.where(ids == prefix))
+        begins = ids.startswith(prefix, autoescape=True)
+        return exact or self.rows(IdRow, found.where(begins).order_by(at.desc(), ids).limit(limit))
 
     def occurrences(self, alert_id: str) -> Occurrences:
         """Return the occurrences of an alert that are kept by name, and the counts of all."""
@@ -140,6 +156,13 @@ class AdminStore(ConnectionRunner):
             "created_at": now,
         }
         self.on_connection(lambda connection: connection.execute(SILENCES.insert().values(row)))
+
+    def silence(self, silence_id: str) -> Silence | None:
+        """Return one silence, ``None`` if there is none with this id."""
+        statement = select(SILENCES).where(SILENCES.c.id == silence_id)
+        return self.read_on_connection(
+            lambda connection: next(map(read_silence, connection.execute(statement).mappings()), None)
+        )
 
     def silences(self, *, now: datetime | None) -> list[Silence]:
         """Return the silences that have not ended, by their end; without ``now`` all that are stored."""

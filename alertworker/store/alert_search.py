@@ -72,16 +72,6 @@ class AlertSearch(ConnectionRunner):
         """Return one alert, ``None`` if there is none with this id."""
         return next(iter(self.rows(AlertRow, _SELECTED.where(ALERTS.c.id == alert_id))), None)
 
-    def find_by_prefix(self, prefix: str, *, limit: int) -> Sequence[AlertRow]:
-        """Return the alert with this id, or else the alerts whose ids begin so, newest first."""
-        exact = self.find(prefix)
-        if exact is not None:
-            return [exact]
-        begins = ALERTS.c.id.startswith(prefix, autoescape=True)
-        return self.rows(
-            AlertRow, _SELECTED.where(begins).order_by(ALERTS.c.opened_at.desc(), ALERTS.c.id).limit(limit)
-        )
-
     def firing(self, *, limit: int) -> Sequence[AlertRow]:
         """Return open alerts, the most severe first, then those that happened last. Muted ones follow all others."""
         rank = case(*((ALERTS.c.severity == severity.value, rank) for rank, severity in enumerate(Severity)), else_=0)

@@ -1,15 +1,25 @@
-"""Strings of any source that become keys in the database."""
+"""Ids: strings of any source that become keys in the database, and the kinds of ids."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from enum import StrEnum
 from typing import Final
 
 #: The longest key, in characters: the width of the columns that hold ids and names.
 MAX_ID: Final = 256
 #: Characters that PostgreSQL, a log or a terminal does not accept: control characters, and halves of surrogate pairs.
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class IdKind(StrEnum):
+    """The things that commands name by an id."""
+
+    ALERT = "alert"
+    NOTIFICATION = "notification"
+    SILENCE = "silence"
+    DEAD_LETTER = "dead letter"
 
 
 def safe_id(value: str | float) -> str:

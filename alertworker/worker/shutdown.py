@@ -19,12 +19,14 @@ from celery.apps import worker as celery_worker
 from celery.concurrency.prefork import TaskPool as Processes
 from celery.worker.consumer import Consumer as CeleryConsumer
 
+from alertworker.errors import INTERRUPTED
+
 #: How long a worker may take to end, in seconds: Celery's bounded wait for running tasks, then one whole HTTP attempt.
 BOUND: Final = 22
 #: The line that Ctrl-C prints.
 _STOPPING: Final = f"Stopping. This takes up to {BOUND} s if tasks are running.\n"
-#: Whether a signal to stop has come.
-_stopping = False
+#: The first signal to stop, if one has come.
+_stopped_by: int | None = None
 #: Whether Celery's bounded wait for running tasks has begun: at SIGTERM and SIGQUIT. More signals change nothing.
 _is_bounded = False
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -32,7 +34,7 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 def is_stopping() -> bool:
     """Return whether this process has received a signal to stop. A task then begins no new attempt."""
-    return _stopping
+    return _stopped_by is not None
 
 
 class Consumer(CeleryConsumer):
@@ -83,14 +85,15 @@ def _bound_before(number: signal.Signals, writer: int) -> None:
     handler = signal.getsignal(number)
 
     def handle(received: int, frame: FrameType | None) -> None:
-        global _stopping, _is_bounded
+        global _stopped_by, _is_bounded  # noqa: PLW0603 - a process has one set of signal handlers
         if _is_bounded:
             return
-        if not _stopping:  # a second signal must not extend the time limit
+        if _stopped_by is None:  # a second signal must not extend the time limit
+            _stopped_by = received
             if received == signal.SIGINT:
                 os.write(2, _STOPPING.encode())  # no lock, unlike a log
             os.write(writer, b"!")
-        _stopping, _is_bounded = True, received != signal.SIGINT
+        _is_bounded = received != signal.SIGINT
         if callable(handler):
             handler(received, frame)
 
@@ -98,5 +101,10 @@ def _bound_before(number: signal.Signals, writer: int) -> None:
 
 
 def exit_code(given: int | None) -> int:
-    """Return the exit code of a worker's process: 0 only after a signal to stop. ``given`` is Celery's code."""
-    return 0 if _stopping else given or 1
+    """Return the exit code of a worker's process. ``given`` is Celery's code.
+
+    It is 0 only after a signal to stop, and 130 after Ctrl-C.
+    """
+    if _stopped_by is None:
+        return given or 1
+    return INTERRUPTED if _stopped_by == signal.SIGINT else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def environment(folder: Path, what: str) -> Path:
     return programs
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(580)
 def test_the_wheel_has_everything_that_the_worker_needs(wheel: Path, tmp_path: Path) -> None:
     """This includes migrations and pages. The commands show the configuration, and print the contract."""
     programs = environment(tmp_path, f"{wheel}[worker]")
@@ -65,6 +66,40 @@ def test_the_wheel_has_everything_that_the_worker_needs(wheel: Path, tmp_path: P
         "import alertworker.web as w, pathlib; print((pathlib.Path(w.__path__[0]) / 'static/style.css').read_text())"
     )
     assert "prefers-color-scheme" in call(programs / "python", "-c", style, folder=empty)
+    _obeys_celeryconfig(programs, tmp_path / "own")
+
+
+def _obeys_celeryconfig(programs: Path, folder: Path) -> None:
+    """Check that the `celeryconfig.py` of the working folder has effect in every command that runs Celery.
+
+    The broker that it names does not exist, and each command logs that it cannot reach it, until it is stopped.
+    """
+    folder.mkdir()
+    own = "from alertworker.celery_defaults import *\nbroker_url = 'redis://127.0.0.1:9/7'\n"
+    (folder / "celeryconfig.py").write_text(own)
+    call(programs / "alertworker", "db", "upgrade", folder=folder)
+    keep = {name: value for name, value in os.environ.items() if not name.startswith(("ALERTWORKER", "PYTHON"))}
+    for command in (
+        ("alertworker", "worker"),
+        ("alertworker", "beat"),
+        ("celery", "-A", "alertworker", "worker", "--pool=solo"),
+        ("celery", "-A", "alertworker", "beat", "--pidfile="),
+    ):
+        log = folder / "out.log"
+        with (
+            log.open("wb") as file,
+            subprocess.Popen(
+                [str(programs / command[0]), *command[1:]], cwd=folder, env=keep, stdout=file, stderr=file
+            ) as process,
+        ):
+            ends = time.monotonic() + 60
+            while "127.0.0.1:9" not in log.read_text() and process.poll() is None and time.monotonic() < ends:
+                time.sleep(0.1)
+            process.kill()
+        assert "127.0.0.1:9" in log.read_text(), (command, log.read_text())
+    assert "broker_url: 'redis://127.0.0.1:9/7'" in call(
+        programs / "celery", "-A", "alertworker", "report", folder=folder
+    )
 
 
 @pytest.mark.timeout(400)

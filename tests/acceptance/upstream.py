@@ -2,13 +2,14 @@
 
 ``fast``; ``slow-2.5`` answers after 2.5 s; ``status-500`` fails with that status, echoing the prompt; ``hang-8``
 answers after 8 s; ``drip-0.5-20`` streams 20 chunks, one every 0.5 s; ``stall-5`` streams a chunk, waits 5 s, and
-ends; ``unpriced`` names an answering model without a known price.
+ends; ``unpriced`` and ``fake`` name an answering model without a known price.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import sys
 from typing import Any
 
@@ -49,7 +50,7 @@ async def answer(request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
             "id": "x",
             "object": "chat.completion",
             "created": 1,
-            "model": "nobody-prices-this" if mode == "unpriced" else "gpt-4o",
+            "model": {"unpriced": "nobody-prices-this", "fake": "fake"}.get(mode, "gpt-4o"),
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
         }
@@ -89,12 +90,16 @@ def event(writer: asyncio.StreamWriter, content: object) -> None:
     writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
 
 
-async def main(port: int) -> None:
-    """Serve until killed."""
-    server = await asyncio.start_server(serve, "127.0.0.1", port, backlog=2_000)
+async def main(port: int, certificate: str | None = None) -> None:
+    """Serve until killed, with TLS if there is a certificate with its key."""
+    context = None
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+    server = await asyncio.start_server(serve, "127.0.0.1", port, backlog=2_000, ssl=context)
     async with server:
         await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(int(sys.argv[1]), *sys.argv[2:]))

@@ -21,7 +21,7 @@ from alertworker.channels import build_channel
 from alertworker.channels.budget_webhook import BudgetWebhookConfig
 from alertworker.channels.email.channel import EmailConfig
 from alertworker.channels.owner_mail import OwnerMail
-from alertworker.cli.budgets import budgets
+from alertworker.cli import cli
 from alertworker.events import Budget, BudgetScope, RequestSucceeded
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
 from alertworker.pipeline.notify import claim
@@ -266,8 +266,8 @@ def test_the_command_lists_the_fullest_first(
     ingest(batch(spent(12.5), spent(1).model_copy(update={"budgets": (other,)})), runtime, now=NOW)
     monkeypatch.setattr(app, "build_admin_store", lambda: AdminStore(store.engine))
 
-    lines = CliRunner().invoke(budgets, []).output.splitlines()
-    (first, second) = [json.loads(line) for line in CliRunner().invoke(budgets, ["--json"]).output.splitlines()]
+    lines = CliRunner().invoke(cli, ["budgets"]).output.splitlines()
+    (first, second) = [json.loads(line) for line in CliRunner().invoke(cli, ["budgets", "--json"]).output.splitlines()]
 
     shown = [re.split(" {2,}", line) for line in lines]
     assert shown[0] == ["scope", "state", "spend", "resets", "reported", "budget"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -39,7 +40,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
     """Record one minute with an outage, without waiting for it."""
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     publisher = Recorded()
-    demo._minute(publisher, outage=True)  # type: ignore[arg-type]
+    demo._minute(publisher, 0)  # type: ignore[arg-type]
     return publisher
 
 
@@ -63,3 +64,23 @@ def test_a_call_has_one_identity(recorded: Recorded) -> None:
 
     assert isinstance(ended, RequestSucceeded)
     assert (ended.team_id, ended.deployment_id) == (announced["team_id"], announced["deployment_id"])
+
+
+def test_the_budget_crosses_one_threshold_a_minute(recorded: Recorded) -> None:
+    """Its call names it, and only that call."""
+    [budget] = [budget for event in recorded.events for budget in getattr(event, "budgets", ())]
+    assert (budget.scope, budget.entity_id) == ("team", "demo-billing")
+    shares = [int(demo._budget(minute)["spend_nanos"]) / demo._MAX_NANOS for minute in range(5)]
+    assert [sum(share >= limit for limit in (0.85, 0.95, 1.0)) for share in shares] == [1, 2, 3, 3, 3]
+    assert budget.spend_nanos / budget.max_nanos == shares[0]
+
+
+def test_each_demo_has_the_same_traffic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    seen = []
+    for _ in range(2):
+        monkeypatch.setattr(demo, "_random", random.Random(20))
+        publisher = Recorded()
+        demo._minute(publisher, 1)  # type: ignore[arg-type]
+        seen.append([(event.type, event.deployment_id, event.team_id) for event in publisher.events])
+    assert seen[0] == seen[1]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 #: The default keys of team and key metadata that may leave the proxy.
+_REFERENCE: Final = "os.environ/"
+_FLAGS: Final = {"true": True, "false": False}
 _METADATA_KEYS: Final = "soft_budget_alerting_emails,alert_receiver"
 
 
@@ -35,13 +37,29 @@ class CallbackOptions:
         keys = environ.get("ALERTWORKER_METADATA_KEYS") or own.get("metadata_keys", _METADATA_KEYS)
         shown = environ.get("ALERTWORKER_SHOW_MESSAGES") or own.get("show_messages")
         if shown is None:
-            shown = litellm.get("redact_messages_in_exceptions") is False
+            shown = flag(litellm.get("redact_messages_in_exceptions"), environ.get) is False
         return cls(
             threshold_seconds=seconds(environ.get("ALERTWORKER_ALERTING_THRESHOLD") or own.get("alerting_threshold")),
             metadata_keys=tuple(_words(keys)),
             show_messages=str(shown).strip().lower() in ("1", "true", "yes")
-            and litellm.get("turn_off_message_logging") is not True,
+            and not hides(litellm.get("turn_off_message_logging"), environ.get),
         )
+
+
+def flag(value: object, read: Callable[[str], str | None]) -> object:
+    """Return a flag of LiteLLM's file. ``os.environ/NAME`` is true or false as its variable says, as in LiteLLM.
+
+    >>> flag("os.environ/OFF", {"OFF": "True"}.get), flag("os.environ/OFF", {}.get), flag(False, {}.get)
+    (True, None, False)
+    """
+    if not isinstance(value, str) or not value.startswith(_REFERENCE):
+        return value
+    return _FLAGS.get((read(value.removeprefix(_REFERENCE)) or "").strip().lower())
+
+
+def hides(value: object, read: Callable[[str], str | None]) -> bool:
+    """Return whether ``turn_off_message_logging`` hides messages. LiteLLM ignores a quoted "true"; we obey it."""
+    return str(flag(value, read)).strip().lower() == "true"
 
 
 def _mapping(value: object) -> Mapping[str, object]:

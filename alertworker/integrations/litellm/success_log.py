@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from alertworker.events import AbandonReason
+from alertworker.events.llm import UNKNOWN_MODEL
 from alertworker.integrations.litellm.budgets import budgets
 from alertworker.integrations.litellm.call import HEALTH_CHECK, Call, caller_facts, trace_of
 from alertworker.integrations.litellm.coerce import (
@@ -190,7 +191,9 @@ def _lacking_price(log: Mapping[str, Any], prices: Callable[[str], object]) -> s
     entry = as_mapping(prices(str(known.get("key"))))
     if any("cost" in field and value is not None for field, value in entry.items()):
         return None
-    return "no price is known of this model: set one, or 0, in its model_info"
+    if not entry:
+        return f"{UNKNOWN_MODEL}: set one, or 0, in its model_info"
+    return "LiteLLM's list has this model without a price: set one, or 0, in its model_info"
 
 
 def _detours(request: Mapping[str, Any], call: Call | None, fields: Mapping[str, Any]) -> dict[str, Any]:

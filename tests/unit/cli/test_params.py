@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from alertworker.cli import COMMANDS, cli
-from alertworker.cli.params import Moment
+from alertworker.cli.params import Moment, account
 
 
 def strings(command: click.Command) -> Iterator[click.Parameter]:
@@ -84,3 +84,11 @@ def test_a_silence_that_would_end_after_the_last_year_is_refused() -> None:
     command = ["silences", "add", "team=x", "--reason", "r", "--start", "9999-12-31T00:00Z", "--for", "1w"]
     refused = CliRunner().invoke(cli, command)
     assert "after the year 9999; pass an earlier --start" in str(refused.exception)
+
+
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenShift starts a container as a random user, which no file lists."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 1_000_650_000)
+    assert account() == "1000650000"

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertworker.alerts.catalogue import TRACE, AlertType
+from alertworker.alerts.catalogue import TRACE, AlertType, Severity
 from alertworker.detectors import DETECTORS, Policy
 from alertworker.folding import fold
 from tests.integration.harness import NOW, answered
@@ -31,6 +31,26 @@ def test_only_tokens_without_a_price_raise_an_alert(facts: dict[str, Any], raise
     folded = fold([answered("a", **facts)], slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW)
 
     assert bool(list(DETECTORS[AlertType.FAILED_TRACKING_SPEND](folded, Policy()))) is raises
+
+
+@pytest.mark.parametrize(
+    ("reasons", "severity"),
+    [
+        (["no price is known of this model: set one, or 0, in its model_info"], Severity.LOW),
+        (["This model isn't mapped yet. model=fake, custom_llm_provider=openai."], Severity.LOW),
+        (["LiteLLM's list has this model without a price: set one, or 0, in its model_info"], Severity.HIGH),
+        ([None], Severity.HIGH),
+        (["no price is known of this model", "missing_pricing: input_cost_per_second"], Severity.HIGH),
+    ],
+)
+def test_a_model_whose_name_no_price_list_has_is_low(reasons: list[str | None], severity: Severity) -> None:
+    """It is often the operator's own and free. A price that is missing elsewhere makes the ledger too low."""
+    events = [answered(str(place), **USED, cost_nanos=0, cost_failure=reason) for place, reason in enumerate(reasons)]
+    events = [one if one.cost_failure else one.model_copy(update={"cost_nanos": None}) for one in events]
+    folded = fold(events, slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW)
+    [alert] = DETECTORS[AlertType.FAILED_TRACKING_SPEND](folded, Policy())
+
+    assert alert.severity is severity
 
 
 def test_calls_of_one_model_are_one_alert() -> None:

@@ -13,6 +13,8 @@ from alertworker.settings import load_settings
 
 SHOWN, REDACTED = ({"redact_messages_in_exceptions": redacted} for redacted in (False, True))
 OFF = {"turn_off_message_logging": True}
+REFERRED_OFF = {"turn_off_message_logging": "os.environ/HIDE"}
+QUOTED_OFF = {"turn_off_message_logging": "true"}
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,11 @@ OFF = {"turn_off_message_logging": True}
         ({"ALERTWORKER_SHOW_MESSAGES": ""}, {"litellm_settings": SHOWN}, True),
         ({"ALERTWORKER_SHOW_MESSAGES": "true"}, {"litellm_settings": OFF}, False),
         ({}, {"alertworker": {"show_messages": True}, "litellm_settings": OFF | SHOWN}, False),
+        ({"HIDE": "True"}, {"alertworker": {"show_messages": True}, "litellm_settings": REFERRED_OFF}, False),
+        ({"HIDE": "false"}, {"alertworker": {"show_messages": True}, "litellm_settings": REFERRED_OFF}, True),
+        ({"HIDE": "false"}, {"litellm_settings": {"redact_messages_in_exceptions": "os.environ/HIDE"}}, True),
+        ({"HIDE": "true"}, {"litellm_settings": {"redact_messages_in_exceptions": "os.environ/HIDE"}}, False),
+        ({}, {"alertworker": {"show_messages": True}, "litellm_settings": QUOTED_OFF}, False),
     ],
 )
 def test_both_show_messages_only_if_configured(
