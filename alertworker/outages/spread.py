@@ -86,7 +86,7 @@ class _Stretch:
         self._failed = self._calls = 0
 
     def add(self, added: _Addition, *, is_first: bool) -> None:
-        """Add a deployment's calls of the next bucket. In the first one, calls before the first failure are left out."""
+        """Add a deployment's calls of the next bucket. In the first, calls before its first failure do not count."""
         name = added.deployment
         failed, calls, every = self._sums.get(name, (0, 0, 0))
         failed, every = failed + added.failed, every + added.calls

@@ -148,10 +148,7 @@ class _Sums:
         It must have more than ``above`` failures.
         """
         lasts = (last for last in self._lasts(first, above) if self._all.is_outage(first, last, self._limits))
-        if self._spread is None:
-            found = next(lasts, None)
-        else:
-            found = self._spread.last_spread(first, sorted(lasts))
+        found = next(lasts, None) if self._spread is None else self._spread.last_spread(first, sorted(lasts))
         return None if found is None else (first, found)
 
     def _lasts(self, first: int, above: int) -> Iterator[int]:
