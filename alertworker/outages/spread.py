@@ -47,13 +47,23 @@ class Spread:
         # Of a model, deployments that answer count, too.
         self._added = _additions(starts, [row for row in rows if limits.most or row.deployment_id in may_fail])
 
+    def may_be_spread(self, first: int, last: int) -> bool:
+        """Return whether a stretch, or a shorter one from the same bucket, may be spread by its failures alone."""
+        failed, most = Counter[str](), dict[str, int]()
+        for place in range(first, last + 1) if self._is_possible else ():
+            for added in self._added[place]:
+                failed[added.deployment] += added.failed
+        failing = [(name, count) for name, count in failed.items() if count >= self._least]
+        for name, count in failing:
+            most[self._models[name]] = max(most.get(self._models[name], 0), count)
+        limits = self._limits
+        return len(failing) >= limits.deployments and not (limits.share and sum(most.values()) < limits.minor)
+
     def last_spread(self, first: int, lasts: Sequence[int]) -> int | None:
         """Return the last bucket of the longest stretch from ``first`` that is spread, ``None`` if none is.
 
         ``lasts`` are the possible last buckets, in order.
         """
-        if not self._is_possible:
-            return None
         stretch = _Stretch(self._limits, self._least, self._models)
         found, begin = None, first
         for last in lasts:

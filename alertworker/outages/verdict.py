@@ -147,8 +147,11 @@ class _Sums:
 
         It must have more than ``above`` failures.
         """
-        lasts = (last for last in self._lasts(first, above) if self._all.is_outage(first, last, self._limits))
-        found = next(lasts, None) if self._spread is None else self._spread.last_spread(first, sorted(lasts))
+        lasts = list(self._lasts(first, above))
+        if self._spread is not None and not (lasts and self._spread.may_be_spread(first, lasts[0])):
+            return None
+        proven = (last for last in lasts if self._all.is_outage(first, last, self._limits))
+        found = next(proven, None) if self._spread is None else self._spread.last_spread(first, sorted(proven))
         return None if found is None else (first, found)
 
     def _lasts(self, first: int, above: int) -> Iterator[int]:
