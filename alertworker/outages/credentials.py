@@ -91,6 +91,15 @@ def judge_credential(rows: Sequence[Refusals], limits: Limits) -> WindowVerdict 
     return verdict if limits.share and verdict.failed and proves else None
 
 
+def least_refusals(limits: Limits) -> int:
+    """Return the number of refused calls below which a credential has no condition."""
+    return next(
+        count
+        for count in range(1, limits.minor + 1)
+        if count == limits.minor or is_evident(count, count, limits.tolerated)
+    )
+
+
 def _verdict(rows: Sequence[Refusals]) -> WindowVerdict:
     """Return the sums of refused calls. Without refused calls no threshold is crossed."""
     if not rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
@@ -24,6 +25,7 @@ class RunningTotals:
         self.failing = [place for place, start in enumerate(starts) if failed[start]]
         self._calls = [0, *accumulate(calls[start] for start in starts)]
         self._before = [calls_before(by_start.get(start, ())) for start in starts]
+        self._strongest: dict[tuple[int, int, float], float] = {}
 
     def failed_within(self, first: int, last: int) -> int:
         """Return the number of failed calls of a stretch."""
@@ -32,10 +34,6 @@ class RunningTotals:
     def calls(self, first: int, last: int) -> int:
         """Return the number of calls of a stretch from its first failure on."""
         return self._calls[last + 1] - self._calls[first] - self._before[first]
-
-    def has_succeeded(self, first: int, last: int) -> bool:
-        """Return whether a call of a stretch succeeded, maybe before the first failure."""
-        return self._calls[last + 1] - self._calls[first] > self.failed_within(first, last)
 
     def is_outage(self, first: int, last: int, limits: Limits) -> bool:
         """Return whether the calls of a stretch are an outage by their counts, their share and the evidence.
@@ -49,15 +47,25 @@ class RunningTotals:
         if not limits.share:
             return True
         proof = evidence(failed, calls, limits.tolerated)
-        return proof >= MIN_EVIDENCE and proof >= self._newest(first, last, limits) + CLEARLY
+        return proof >= MIN_EVIDENCE and proof >= self._newest(last, limits) + CLEARLY
 
-    def _newest(self, first: int, last: int, limits: Limits) -> float:
-        """Return the strongest evidence of the newest failures, while they are fewer than a minor outage needs."""
+    def _newest(self, last: int, limits: Limits) -> float:
+        """Return the strongest evidence of the newest failures, while they are fewer than a minor outage needs.
+
+        They are the same in every stretch with enough failures that ends there, so each bucket is examined once.
+        """
+        key = last, limits.minor, limits.tolerated
+        strongest = self._strongest.get(key)
+        if strongest is None:
+            strongest = self._strongest[key] = self._examine(*key)
+        return strongest
+
+    def _examine(self, last: int, minor: int, tolerated: float) -> float:
         strongest = -CLEARLY
-        for place in range(last, first, -1):
+        for number in range(bisect_right(self.failing, last) - 1, -1, -1):
+            place = self.failing[number]
             failed = self.failed_within(place, last)
-            if failed >= limits.minor:
+            if failed >= minor:
                 break
-            if self.failed[place + 1] > self.failed[place]:
-                strongest = max(strongest, evidence(failed, self.calls(place, last), limits.tolerated))
+            strongest = max(strongest, evidence(failed, self.calls(place, last), tolerated))
         return strongest

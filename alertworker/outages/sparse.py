@@ -7,7 +7,7 @@ minutes. So a stretch may be as long as `SPARSE_SECONDS` if it ends with little 
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -43,9 +43,8 @@ def judge_sparse(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
         if totals.calls(begin, last) > _FEW:
             continue
         earliest = bisect_left(starts, starts[last] + WINDOW_SECONDS - SPARSE_SECONDS)
-        first = next(
-            (one for one in totals.failing if earliest <= one <= last and totals.is_outage(one, last, limits)), None
-        )
+        firsts = totals.failing[bisect_left(totals.failing, earliest) : bisect_right(totals.failing, last)]
+        first = next((one for one in firsts if totals.is_outage(one, last, limits)), None)
         if first is not None:
             found.append((totals.failed_within(first, last), first, last))
     if not found:

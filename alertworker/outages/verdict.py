@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import groupby
 from typing import Final
 
-from alertworker.outages.evidence import evidence, is_evident
 from alertworker.outages.onset import onset
 from alertworker.outages.running_totals import RunningTotals
+from alertworker.outages.spread import FAILING, Spread
 from alertworker.outages.windows import Bucket, Limits, calls_before
 
 #: How far back the failures of a dead target count, in seconds.
@@ -26,11 +26,6 @@ _DEAD_SECONDS: Final = 60
 _BREAK_SECONDS: Final = 60
 #: The cause of failures by rate limits.
 RATE_LIMIT: Final = "429"
-#: The minimum number of failed calls of a deployment that counts as failing in its region.
-_FAILING: Final = 2
-#: The evidence, in nats, from which on a deployment counts as failing in its model. Chance reaches it once in 600
-#: times.
-_LIKELY: Final = 6.4
 
 
 class Threshold(IntEnum):
@@ -72,11 +67,15 @@ def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
     """
     rows = sorted(buckets, key=lambda bucket: (bucket.start, bucket.deployment_id))
     sums = _Sums(rows, limits)
-    found = [stretch for first in sums.failing if (stretch := sums.longest_outage(first)) is not None]
+    found: list[tuple[int, int]] = []  # the earliest stretch, and those with more failures than all before
+    for first in sums.failing:
+        above = sums.failed_within(*found[-1]) if found else 0
+        if (stretch := sums.longest_outage(first, above=above)) is not None:
+            found.append(stretch)
     if not found:
         return WindowVerdict()
-    worst = max(found, key=lambda stretch: (sums.failed_within(*stretch), -stretch[0]))
-    return worst_from(rows, [(sums.starts[first], sums.starts[last]) for first, last in (worst, found[0])], limits)
+    stretches = [(sums.starts[first], sums.starts[last]) for first, last in (found[-1], found[0])]
+    return worst_from(rows, stretches, limits)
 
 
 def worst_from(rows: Sequence[Bucket], stretches: Sequence[tuple[int, int]], limits: Limits) -> WindowVerdict:
@@ -124,7 +123,7 @@ def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
     lasted = max(row.last_failure for row in since) - since[0].last_failure
     if most < limits.minor or max(lasted, (found.until - found.since) * 1_000) < _DEAD_SECONDS * 1_000:
         return None
-    if limits.most and sum(failed >= _FAILING for failed, _ in found.failures.values()) < limits.deployments:
+    if limits.most and sum(failed >= FAILING for failed, _ in found.failures.values()) < limits.deployments:
         return None
     return replace(found, calls=found.failed, crossed=Threshold.MAJOR, is_dead=True)
 
@@ -137,76 +136,35 @@ class _Sums:
         self.starts = sorted({row.start for row in rows})
         self._all = RunningTotals(self.starts, rows)
         self.failing = self._all.failing
-        self._least = _FAILING if limits.share else 1
-        self._deployments = self._by_deployment(rows) if limits.deployments > 1 else []
+        self._spread = Spread(self.starts, rows, limits) if limits.deployments > 1 else None
 
     def failed_within(self, first: int, last: int) -> int:
         """Return the number of failed calls of a stretch."""
         return self._all.failed_within(first, last)
 
-    def longest_outage(self, first: int) -> tuple[int, int] | None:
-        """Return the longest stretch from a failing bucket that is an outage; the longest has the most failures."""
-        limits = self._limits
-        span = limits.reach if limits.share else limits.span
-        last = bisect_left(self.starts, self.starts[first] + span) - 1
-        if not limits.share:  # the counts alone decide, on the whole window
-            return (first, last) if self._is_outage(first, last) else None
-        for place in range(last, first - 1, -1):
-            if self.failed_within(first, place) < limits.minor:
-                return None  # shorter stretches have fewer failures
-            if self._all.failed[place + 1] > self._all.failed[place] and self._is_outage(first, place):
-                return first, place
-        return None
+    def longest_outage(self, first: int, *, above: int) -> tuple[int, int] | None:
+        """Return the longest stretch from a failing bucket that is an outage; the longest has the most failures.
 
-    def _is_outage(self, first: int, last: int) -> bool:
-        limits = self._limits
-        if not self._all.is_outage(first, last, limits):
-            return False
-        return limits.deployments == 1 or self._is_spread(first, last)
-
-    def _is_spread(self, first: int, last: int) -> bool:
-        """Return whether enough deployments fail in a stretch: of a model most of them. Different calls must prove it.
-
-        A call that is retried fails on several deployments of its model. So only one deployment of each model counts as
-        evidence: the one with the most failed calls.
+        It must have more than ``above`` failures.
         """
-        limits, failing, distinct = self._limits, 0, dict[str, tuple[int, int]]()
-        answering = limits.answering
-        for model, one in self._deployments:
-            failed, calls = one.failed_within(first, last), one.calls(first, last)
-            if self._fails(failed, calls):
-                failing += 1
-                distinct[model] = max(distinct.get(model, (0, 0)), (failed, calls))
-            else:
-                answering += one.has_succeeded(first, last)
-        if limits.most and failing <= answering:
-            return False
-        if failing < limits.deployments or not limits.share:
-            return failing >= limits.deployments
-        failed, calls = (sum(one[place] for one in distinct.values()) for place in (0, 1))
-        return failed >= limits.minor and calls >= limits.traffic and is_evident(failed, calls, limits.tolerated)
+        lasts = list(self._lasts(first, above))
+        if self._spread is not None and not (lasts and self._spread.may_be_spread(first, lasts[0])):
+            return None
+        proven = (last for last in lasts if self._all.is_outage(first, last, self._limits))
+        found = next(proven, None) if self._spread is None else self._spread.last_spread(first, sorted(proven))
+        return None if found is None else (first, found)
 
-    def _fails(self, failed: int, calls: int) -> bool:
-        """Return whether one of several deployments fails. Of a model, chance must be unlikely for each."""
+    def _lasts(self, first: int, above: int) -> Iterator[int]:
+        """Yield the possible last buckets of an outage with more than ``above`` failures, the longest stretch first."""
         limits = self._limits
-        if failed < self._least or failed < limits.share * calls:
-            return False
-        return not limits.most or evidence(failed, calls, limits.tolerated) >= _LIKELY
-
-    def _by_deployment(self, rows: Iterable[Bucket]) -> list[tuple[str, RunningTotals]]:
-        """Return the model and the totals of each deployment that may count, those with the fewest failures first.
-
-        A deployment of an unknown model is a model of its own.
-        """
-        by_name: dict[str, list[Bucket]] = {}
-        for row in rows:
-            by_name.setdefault(row.deployment_id, []).append(row)
-        found = [
-            (max(row.model for row in own) or name, RunningTotals(self.starts, own))
-            for name, own in sorted(by_name.items())
-        ]
-        counting = [one for one in found if self._limits.most or one[1].failed[-1] >= self._least]
-        return sorted(counting, key=lambda one: one[1].failed[-1])
+        end = self.starts[first] + (limits.reach if limits.share else limits.span)
+        last = bisect_left(self.starts, end) - 1
+        # Without a minimum share the counts alone decide, on the whole window.
+        ends = self.failing[bisect_left(self.failing, first) : bisect_left(self.failing, last + 1)]
+        for place in reversed(ends) if limits.share else [last]:
+            if self.failed_within(first, place) < max(limits.minor, above + 1):
+                return  # shorter stretches have fewer failures
+            yield place
 
 
 def count_by_deployment(rows: Iterable[Bucket]) -> dict[str, tuple[int, int]]:

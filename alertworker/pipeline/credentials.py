@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -13,7 +13,8 @@ from alertworker.events import AttemptFailed, DeploymentCooledDown, RequestFaile
 from alertworker.outages import credentials
 from alertworker.outages.credentials import CredentialState, Refusals, Report, judge_credential
 from alertworker.outages.rows import CredentialKey
-from alertworker.outages.windows import REFUSED, WINDOW_SECONDS, Target
+from alertworker.outages.verdict import DEAD_REACH
+from alertworker.outages.windows import REFUSED, WINDOW_SECONDS, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.credential_reports import read_reports
 from alertworker.pipeline.current import names_of
@@ -22,6 +23,8 @@ from alertworker.ports import Transaction
 
 #: The statuses by which a provider refuses a credential.
 _STATUSES: Final = frozenset(map(int, REFUSED))
+#: Up to this number of credentials each is judged by itself.
+_FEW: Final = 20
 
 
 def judge_credentials(context: BatchContext) -> None:
@@ -29,23 +32,17 @@ def judge_credentials(context: BatchContext) -> None:
 
     They come before outages, because they inhibit those. A batch in which calls were lost may raise the severity.
     """
-    states = context.tx.credentials.judged_credentials()
-    events: dict[CredentialKey, list[AttemptFailed]] = {}
-    for key, state in sorted(states.items()):
-        own = [event for event in context.folded.outages.blamed if _is_refused(event, key)]
-        events[key] = [event for event in own if event.occurred_at.timestamp() >= state.over_until]
+    refused = _refused_calls(context.folded.outages.blamed)
+    states = _with_enough_refusals(context, context.tx.credentials.judged_credentials(), refused)
+    events = {
+        key: [event for event in refused.get(key, ()) if event.occurred_at.timestamp() >= state.over_until]
+        for key, state in states.items()
+    }
     judged = {key: state for key, state in states.items() if events[key] or state.level}
     at = {key: max((event.occurred_at for event in events[key]), default=context.now) for key in judged}
     reports = read_reports(context.tx, judged, at)
     for key, state in sorted(judged.items()):
         _judge(context, state, reports[key], events[key])
-
-
-def count_credentials(context: BatchContext) -> int:
-    """Return the number of refused credentials that the batch may raise an alert about. Those of lost calls do not
-    count.
-    """
-    return len({key[:2] for key in context.folded.outages.refusals})
 
 
 def label_refused(context: BatchContext) -> list[Alert]:
@@ -60,8 +57,14 @@ def label_refused(context: BatchContext) -> list[Alert]:
     if not (refused or starved):
         return alerts
     # Any refused credential may be the only one of a starved call's model.
-    reports = context.refused.reports(context.now, None if starved else refused)
-    return [_labelled(alert, refused, reports) for alert in alerts]
+    by_deployment, by_model = dict[str, str](), dict[str, str]()
+    for report in context.refused.reports(context.now, None if starved else refused):
+        for row in report.rows:
+            if row.deployment_id in refused:
+                by_deployment.setdefault(row.deployment_id, report.key.credential)
+        for model in report.alone:
+            by_model.setdefault(model, report.key.credential)
+    return [_labelled(alert, by_deployment, by_model) for alert in alerts]
 
 
 def _judge(context: BatchContext, state: CredentialState, report: Report, events: Sequence[AttemptFailed]) -> None:
@@ -100,9 +103,27 @@ def _first_refusal(tx: Transaction, rows: Iterable[Refusals], since: int) -> dat
     return datetime.fromtimestamp(first / 1_000, UTC)
 
 
-def _is_refused(event: AttemptFailed, key: CredentialKey) -> bool:
-    own = (event.provider or "", event.credential) == key
-    return own and event.failure.status_code in _STATUSES
+def _with_enough_refusals(
+    context: BatchContext,
+    states: Mapping[CredentialKey, CredentialState],
+    refused: Mapping[CredentialKey, Sequence[AttemptFailed]],
+) -> Mapping[CredentialKey, CredentialState]:
+    """Return the credentials of those that may have a condition, by one statement if there are many."""
+    if len(states) <= _FEW:
+        return states
+    least = credentials.least_refusals(context.runtime.policy.outages.deployment)
+    first = min((event.occurred_at for own in refused.values() for event in own), default=context.now)
+    start = bucket_of(first.timestamp()) - DEAD_REACH
+    enough = context.tx.credentials.refused_often(states, start=start, least=least)
+    return {key: state for key, state in states.items() if key in enough or state.level}
+
+
+def _refused_calls(blamed: Iterable[AttemptFailed]) -> dict[CredentialKey, list[AttemptFailed]]:
+    found: dict[CredentialKey, list[AttemptFailed]] = {}
+    for event in blamed:
+        if event.credential is not None and event.failure.status_code in _STATUSES:
+            found.setdefault(CredentialKey(event.provider or "", event.credential), []).append(event)
+    return found
 
 
 def _newest_refused(events: Iterable[DeploymentCooledDown | RequestFailed]) -> set[str]:
@@ -120,18 +141,15 @@ def _is_starved(event: RequestFailed) -> bool:
     return not event.deployment_id and event.failure.error_class.startswith("RouterRateLimit")
 
 
-def _labelled(alert: Alert, refused: set[str], reports: Sequence[Report]) -> Alert:
-    identity = alert.identity
-    for report in reports:
-        users = {row.deployment_id for row in report.rows} & refused
-        if alert.type is AlertType.COOLDOWN_DEPLOYMENT:
-            explained = identity.get("deployment") in users
-        elif alert.type is AlertType.LLM_EXCEPTIONS:
-            own = identity.get("deployment") in users and identity.get("status") in REFUSED
-            starved = identity.get("error", "").startswith("RouterRateLimit") and not identity.get("deployment")
-            explained = own or (starved and identity.get("model") in report.alone)
-        else:
-            explained = False
-        if explained:
-            return replace(alert, labels={**alert.labels, "credential": report.key.credential})
-    return alert
+def _labelled(alert: Alert, by_deployment: Mapping[str, str], by_model: Mapping[str, str]) -> Alert:
+    """Return the alert with the refused credential of its deployment, or the only one of its model, as a label."""
+    identity, credential = alert.identity, None
+    own = by_deployment.get(identity.get("deployment", ""))
+    if alert.type is AlertType.COOLDOWN_DEPLOYMENT:
+        credential = own
+    elif alert.type is AlertType.LLM_EXCEPTIONS:
+        if identity.get("status") in REFUSED:
+            credential = own
+        if identity.get("error", "").startswith("RouterRateLimit") and not identity.get("deployment"):
+            credential = by_model.get(identity.get("model", ""))
+    return alert if credential is None else replace(alert, labels={**alert.labels, "credential": credential})

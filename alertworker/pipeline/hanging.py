@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from alertworker.alerts.many import MOST, sum_up_pairs
 from alertworker.detectors import Policy, llm
 from alertworker.events import EndEvent, RequestAbandoned, RequestAnnounced, RequestFailed
 from alertworker.pipeline.batches import BatchContext
@@ -22,7 +23,8 @@ LATE: Final = timedelta(seconds=30)
 def judge_hanging(context: BatchContext) -> None:
     """Record ends of announced calls, store new announcements, and claim their conditions.
 
-    An announcement states the call's age, so it proves by itself that the call hangs.
+    An announcement states the call's age, so it proves by itself that the call hangs. If the calls of very many models
+    hang, one condition holds the calls of those that have the fewest, and ends with the last of them.
     """
     tx, folded, policy, now = context.tx, context.folded, context.policy, context.now
     tx.hanging.end_calls({call_id: (_outcome(event), event.ended_at) for call_id, event in folded.ended.items()})
@@ -32,14 +34,10 @@ def judge_hanging(context: BatchContext) -> None:
     old_enough = [call for call in hanging if call.call_id not in outdated]
     fresh = tx.hanging.announce_calls(old_enough)
     new = [call for call in old_enough if call.call_id in fresh]
-    for alert, calls in sorted(llm.hanging(new, policy), key=lambda pair: pair[0].fingerprint):
+    pairs = sum_up_pairs(llm.hanging(new, policy), MOST, lambda count: f"Requests are hanging on {count:,} more models")
+    for alert, calls in sorted(pairs, key=lambda pair: pair[0].fingerprint):
         raised = claim(tx, alert, context.runtime, now=now)
         tx.hanging.attach_calls((call.call_id for call in calls), raised.id)
-
-
-def count_hanging(context: BatchContext) -> int:
-    """Return how many conditions a batch's announcements can raise."""
-    return sum(1 for _ in llm.hanging(_hanging(context), context.policy))
 
 
 def _hanging(context: BatchContext) -> list[RequestAnnounced]:

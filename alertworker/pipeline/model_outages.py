@@ -67,11 +67,6 @@ def widespread(judgements: Iterable[ModelJudgement]) -> set[str]:
     return {one.model for one in judgements if one.judged.grade is not None and len(one.judged.places) > 1}
 
 
-def count_models(context: BatchContext) -> int:
-    """Return the number of models that failed a call of the batch: each may raise an outage."""
-    return len(_events(context).keys() | _lost_buckets(context.folded.outages.models).keys())
-
-
 def raise_model(
     context: BatchContext, one: ModelJudgement, counted: CountedCalls, *, credential: str | None = None
 ) -> None:

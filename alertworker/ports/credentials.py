@@ -35,6 +35,10 @@ class CredentialPort(Protocol):
         """Return the credentials that providers refuse, locked; those that another worker has locked are left out."""
         ...
 
+    def refused_often(self, keys: Collection[CredentialKey], *, start: int, least: int) -> set[CredentialKey]:
+        """Return the credentials of which ``least`` calls were refused from the epoch second ``start`` on."""
+        ...
+
     def keep_credential(self, key: CredentialKey, state: CredentialState) -> None:
         """Store the level and the end of a credential's state."""
         ...

@@ -36,6 +36,10 @@ class OutagePort(Protocol):
         """Return the regions with an outage in which deployments had calls from the epoch second ``start`` on."""
         ...
 
+    def failing(self, targets: Iterable[Target], *, start: int, least: int) -> set[Target]:
+        """Return the targets that failed at least ``least`` calls from the epoch second ``start`` on."""
+        ...
+
     def keep_outages(self, outages: Mapping[Target, Outage]) -> None:
         """Store the states of deployments and regions."""
         ...

@@ -96,6 +96,15 @@ class CredentialStatements(Statements, CredentialPort):
         return self._states(REFUSED, lock=True, skip_locked=True)
 
     @override
+    def refused_often(self, keys: Collection[CredentialKey], *, start: int, least: int) -> set[CredentialKey]:
+        table = REFUSALS.c
+        own = (table.provider, table.credential)
+        number = func.sum(table.unauthorized + table.forbidden)
+        within = (one_of(self.connection, own, sorted(keys)), table.bucket >= start)
+        statement = select(*own).where(*within).group_by(*own).having(number >= least)
+        return {CredentialKey(*row) for row in self.connection.execute(statement)}
+
+    @override
     def keep_credential(self, key: CredentialKey, state: CredentialState) -> None:
         statement = update(CREDENTIALS).where(tuple_(*_KEY) == tuple_(*map(literal, key)))
         self.connection.execute(statement.values(level=state.level, over_until=state.over_until))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, literal_column, or_, select, update
 from typing_extensions import override
 
 from alertworker.outages.model import EndedCalls
@@ -55,9 +55,13 @@ class ModelOutageStatements(Statements, ModelOutagePort):
         if unnamed:
             own = or_(own, (WINDOWS.c.model == "") & WINDOWS.c.deployment_id.in_(sorted(unnamed)))
         within = [own, WINDOWS.c.bucket >= start]
-        same = [CAUSES.c[name] == WINDOWS.c[name] for name in _PLACE]
+        same = [CAUSES.c[name] == WINDOWS.c[name] for name in _PLACE if name != "bucket"]
+        # With a plain column SQLite reads all later causes of the deployment for each row.
+        same.append(CAUSES.c.bucket == WINDOWS.c.bucket + literal_column("0"))
         failed: dict[tuple[object, ...], dict[str, RowMapping]] = {}
-        for row in self.connection.execute(select(CAUSES).join(WINDOWS, and_(*same)).where(*within)).mappings():
+        for row in self.connection.execute(
+            select(CAUSES).select_from(CAUSES.join(WINDOWS, and_(*same))).where(*within)
+        ).mappings():
             failed.setdefault(_place(row), {})[row["cause"]] = row
         for row in self.connection.execute(select(WINDOWS).where(*within)).mappings():
             bucket = bucket_from(row, failed.get(_place(row), {}))

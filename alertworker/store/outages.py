@@ -16,6 +16,7 @@ from sqlalchemy import (
     Select,
     Table,
     bindparam,
+    func,
     select,
     tuple_,
     update,
@@ -118,6 +119,20 @@ class OutageStatements(Statements, OutagePort):
         found: dict[Target, set[str]] = {}
         for row in self.connection.execute(statement.distinct()):
             found.setdefault(Target(provider=row.provider, region=row.region), set()).add(row.deployment_id)
+        return found
+
+    @override
+    def failing(self, targets: Iterable[Target], *, start: int, least: int) -> set[Target]:
+        wanted, table, found = list(targets), CAUSES.c, set[Target]()
+        for own, names in (
+            ([(one.deployment_id,) for one in wanted if one.deployment_id], ("deployment_id",)),
+            ([(one.provider, one.region) for one in wanted if not one.deployment_id], ("provider", "region")),
+        ):
+            columns = [table[name] for name in names]
+            counted = select(*columns).where(one_of(self.connection, columns, own), table.bucket >= start)
+            enough = counted.group_by(*columns).having(func.sum(table.attempts) >= least)
+            for row in self.connection.execute(enough) if own else ():
+                found.add(Target(**dict(zip(names, row, strict=True))))
         return found
 
     @override

@@ -26,7 +26,7 @@ from alertworker.events import (
     PublisherHeartbeat,
     RequestAnnounced,
 )
-from alertworker.events.batch import MAX_BATCH_EVENTS
+from alertworker.events.base import MAX_EVENTS
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.schema.alerts import ALERTS
@@ -34,6 +34,7 @@ from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import DEAD_LETTERS
 from alertworker.text.ids import safe_id
 from tests.integration.harness import NOW, announced, answered, batch, canary, failed, rows, spend_of
+from tests.integration.statements import counted
 
 DOLLAR = 1_000_000_000
 LATER = NOW + timedelta(minutes=2)
@@ -103,22 +104,21 @@ def beat(number: int) -> PublisherHeartbeat:
     )
 
 
-#: Events that each step of ingest turns into alerts, four of each kind at a bound of three.
-LARGE: dict[str, list[Event]] = {
-    "hanging models": [hanging(n) for n in range(4)],
-    "deployments": [attempt(n, deployment=f"d{n}", region="r") for n in range(4)],
-    "regions": [attempt(n, deployment="d", region=f"r{n}") for n in range(4)],
-    "a bit of each": [hanging(1), attempt(1, deployment="d", region="r"), failed("f1")],
-}
+def down(kind: str, count: int) -> list[AttemptFailed]:
+    """Make an outage of each of some deployments or regions."""
+    names = [{"deployment": f"d{n}", "region": "r"} for n in range(count)]
+    if kind == "regions":
+        names = [{"deployment": f"{side}{n}", "region": f"r{n}"} for n in range(count) for side in "ab"]
+    return [attempt(number, **name) for number, name in enumerate(names * 12)]
 
 
-@pytest.mark.parametrize("kind", LARGE)
-def test_every_step_of_ingest_counts_towards_the_bound(
+@pytest.mark.parametrize("kind", ["deployments", "regions"])
+def test_a_batch_with_too_many_outages_is_parked(
     store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """Parked before anything is claimed, with the reason; the next batch is applied."""
-    monkeypatch.setattr(import_module("alertworker.pipeline.ingest"), "MAX_ALERTS", 3)
-    ingest(batch(*LARGE[kind], batch_id="large"), runtime, now=NOW)
+    """Parked before an outage is claimed, with the reason; the next batch is applied."""
+    monkeypatch.setattr(import_module("alertworker.pipeline.outages"), "MAX_OUTAGES", 3)
+    ingest(batch(*down(kind, 4), batch_id="large"), runtime, now=NOW)
     ingest(batch(answered("good")), runtime, now=NOW)
 
     (letter,) = rows(store, DEAD_LETTERS)
@@ -128,16 +128,79 @@ def test_every_step_of_ingest_counts_towards_the_bound(
     assert spend_of(store, "team") == {"search": 13_500}
 
 
-@pytest.mark.parametrize("kind", ["hanging models", "deployments"])
-def test_a_publisher_s_batch_is_never_above_the_bound(store: SqlStore, runtime: Runtime, kind: str) -> None:
-    """A large incident is not parked: every call hangs, or each attempt is on a new deployment and region."""
-    many: dict[str, list[Event]] = {
-        "hanging models": [hanging(n) for n in range(MAX_BATCH_EVENTS)],
-        "deployments": [attempt(n, deployment=f"d{n}", region=f"r{n}") for n in range(MAX_BATCH_EVENTS)],
-    }
-    ingest(batch(*many[kind]), runtime, now=NOW)
+def few_failures(kind: str) -> list[Event]:
+    """Make 5,000 failures that are no outage, with 5,000 names each."""
+    if kind == "deployments":
+        return [attempt(n, deployment=f"d{n}", region=f"r{n}") for n in range(MAX_EVENTS)]
+    failure = Failure(error_class="AuthenticationError", status_code=401, origin=Origin.PROVIDER)
+    refused = [attempt(n, deployment=f"d{n}", region=f"r{n}") for n in range(MAX_EVENTS)]
+    return [one.model_copy(update={"failure": failure, "credential": f"{n:012x}"}) for n, one in enumerate(refused)]
+
+
+@pytest.mark.parametrize("kind", ["deployments", "credentials"])
+def test_failures_of_many_names_that_are_no_outage_take_few_statements(
+    store: SqlStore, runtime: Runtime, kind: str
+) -> None:
+    """A batch of the most events is applied. Each name alone took several statements."""
+    with counted(store.engine) as work:
+        ingest(batch(*few_failures(kind)), runtime, now=NOW)
 
     assert rows(store, DEAD_LETTERS) == []
+    assert work.statements < 120
+    assert raised(store, AlertType.OUTAGE_ALERTS) == []
+
+
+def test_outages_among_many_failing_names_are_raised(store: SqlStore, runtime: Runtime) -> None:
+    """The failures of an earlier batch count, too."""
+    ingest(batch(*[attempt(n, deployment="down", region="r0") for n in range(6)]), runtime, now=NOW)
+    before = len(raised(store, AlertType.OUTAGE_ALERTS))
+    half = [attempt(n, deployment="half", region="r0") for n in range(3)]
+    ingest(batch(*half), runtime, now=NOW)
+    ingest(batch(*few_failures("deployments")[:100], *half), runtime, now=NOW)
+
+    named = [row.labels["deployment"] for row in raised(store, AlertType.OUTAGE_ALERTS)]
+    assert before == 1
+    assert "half" in named
+
+
+MANY_NOTICES: dict[str, tuple[AlertType, list[Event]]] = {
+    "failures": (
+        AlertType.LLM_EXCEPTIONS,
+        [failed(f"f{n}").model_copy(update={"deployment_id": f"d{n}"}) for n in range(7)],
+    ),
+    "slow models": (
+        AlertType.LLM_TOO_SLOW,
+        [answered(f"s{n}", seconds=9, model_group=f"m{n}") for n in range(7)],
+    ),
+    "hanging models": (AlertType.LLM_REQUESTS_HANGING, [hanging(n) for n in range(7)]),
+}
+
+
+@pytest.mark.parametrize("kind", MANY_NOTICES)
+def test_very_many_alerts_of_a_batch_are_summed_up(
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Nothing is parked, every occurrence is counted, and people get few messages."""
+    monkeypatch.setattr("alertworker.alerts.many.MOST", 3)
+    monkeypatch.setattr("alertworker.pipeline.hanging.MOST", 3)
+    alert_type, events = MANY_NOTICES[kind]
+    ingest(batch(*events), runtime, now=NOW)
+
+    assert rows(store, DEAD_LETTERS) == []
+    assert sorted(row.count for row in raised(store, alert_type)) == [1, 1, 1, 4]
+
+
+def test_a_condition_of_many_hanging_models_ends_with_their_last_call(
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alertworker.pipeline.hanging.MOST", 1)
+    ingest(batch(*(hanging(n) for n in range(4))), runtime, now=NOW)
+    opened = raised(store, AlertType.LLM_REQUESTS_HANGING)
+    assert sorted(row.count for row in opened) == [1, 3]
+    ingest(batch(canary(runtime, LATER), *(answered(f"h{n}", announced=True) for n in range(4))), runtime, now=LATER)
+    sweep(runtime, now=LATER)
+
+    assert all(row.closed_at is not None for row in raised(store, AlertType.LLM_REQUESTS_HANGING))
 
 
 def test_many_budgets_are_judged_in_pieces_and_none_is_lost(

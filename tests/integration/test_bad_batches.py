@@ -22,7 +22,7 @@ from alertworker.pipeline import BatchMessage, BrokerMessage, Runtime, ingest, r
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import DEAD_LETTERS
-from tests.integration.harness import NOW, Recorder, answered, batch, failed, rows, spend_of
+from tests.integration.harness import NOW, Recorder, answered, batch, rows, spend_of
 
 GOOD = answered("call-1").model_dump_json(exclude_none=True).encode()
 BAD = {
@@ -187,10 +187,9 @@ def test_texts_are_stored_with_a_replacement(store: SqlStore, runtime: Runtime) 
 @pytest.mark.parametrize(
     ("kind", "bound", "limit"),
     [
-        ("alerts", "MAX_ALERTS", 3),
         ("budgets", "MAX_READINGS", 3),
         ("windows", "MAX_ROWS", 3),
-        ("drops", "MAX_ROWS", 3),
+        ("drops", "MAX_DROPS", 3),
         ("ledger", "MAX_LEDGER_ROWS", 20),
     ],
 )
@@ -201,7 +200,6 @@ def test_a_batch_that_would_hold_the_database_for_long_is_parked(
     monkeypatch.setattr(import_module("alertworker.pipeline.ingest"), bound, limit)  # the package exports its function
     budget = Budget(scope=BudgetScope.TEAM, entity_id="t", spend_nanos=2, max_nanos=1)
     many: dict[str, list[Event]] = {
-        "alerts": [failed(f"call-{n}").model_copy(update={"deployment_id": f"d{n}"}) for n in range(4)],
         "budgets": [
             answered(f"call-{n}", budgets=(budget.model_copy(update={"entity_id": f"t{n}"}),)) for n in range(4)
         ],
