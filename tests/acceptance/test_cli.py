@@ -51,7 +51,7 @@ def test_check_prints_settings_and_sources_as_json(tmp_path: Path) -> None:
     assert said["values"]["alerting_threshold"] == 7
     assert said["origins"]["alerting_threshold"] == "config.yaml:2 general_settings.alerting_threshold"
     assert said["origins"]["time_zone"] == "environment ALERTWORKER_TIME_ZONE"
-    assert [name[:6] for name in said["routes"]["llm_exceptions"]] == ["slack-"]
+    assert said["routes"]["llm_exceptions"] == ["config.yaml:3"]
     assert list(said["channels"].values()) == ["slack"]
     assert "new_virtual_key_created" in said["off"]
     assert said["warnings"] == []
@@ -88,7 +88,7 @@ def test_check_lists_the_alerts_that_page(tmp_path: Path) -> None:
     high = ["High"]
     urgent = {"outage_alerts": high, "region_outage_alerts": high, "channel_broken": high, "store_away": high}
     assert pages == urgent
-    assert "Pages by pagerduty-" in alertworker(tmp_path, "check", environ=environ).stdout
+    assert "Pages by PAGERDUTY_ROUTING_KEY" in alertworker(tmp_path, "check", environ=environ).stdout
 
     routes = """alertworker:
   alerting: [slack, pagerduty]
@@ -186,7 +186,7 @@ def test_explain_prints_all_outcomes_and_changes_nothing(tmp_path: Path, slack: 
 
     assert done.returncode == 0
     assert "llm_exceptions [Medium] LLM API call failed: gpt-4o" in done.stdout
-    assert re.search(r"channel slack-\w+ \(slack\), lane: 0 waiting", done.stdout)
+    assert "channel SLACK_WEBHOOK_URL (slack), lane: 0 waiting" in done.stdout
     assert "Alert type: `llm_exceptions`" in done.stdout
     assert as_json.returncode == 1
     first, second, bad = (json.loads(line) for line in as_json.stdout.splitlines())

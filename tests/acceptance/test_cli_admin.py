@@ -35,7 +35,7 @@ def test_a_refused_message_is_a_dead_letter_that_can_be_read(stack: Stack, slack
             break
 
     assert [(letter["kind"], letter["reason"].partition(":")[0]) for letter in letters] == [("notification", "gone")]
-    assert (letters[0]["type"], letters[0]["channel"][:6]) == ("llm_exceptions", "slack-")
+    assert (letters[0]["type"], letters[0]["channel"][:12]) == ("llm_exceptions", "config.yaml:")
     letter = letters[0]["id"]
     shown = json.loads(alertworker(stack.folder, "deadletters", "show", letter, environ=stack.env).stdout)
     assert "Timeout 504" in shown["holds"]["headline"]
@@ -183,7 +183,7 @@ def test_the_doctor_reports_a_healthy_pipeline_and_a_broken_lane(stack: Stack, s
     ends = time.monotonic() + 30
     while not code and time.monotonic() < ends:
         code, found = examined(stack.folder, stack.env)
-    [lane] = [finding for about, finding in found.items() if about.startswith("lane slack-")]
+    [lane] = [finding for about, finding in found.items() if about.startswith("lane config.yaml:")]
     assert (lane["state"], "reported as broken" in lane["text"]) == ("PROBLEM", True)
     assert re.match("[12] of kind notification", found["dead letters"]["text"])  # a due report may be refused, too
     text = alertworker(stack.folder, "doctor", environ=stack.env).stdout
