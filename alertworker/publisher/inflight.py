@@ -13,8 +13,10 @@ from typing import Any, Final
 MAX_CALLS: Final = 50_000
 #: The age from which a call is no longer watched, in seconds: 24 h.
 MAX_AGE: Final = 86_400.0
-#: The least age of an announced call, in seconds, whatever the threshold is. A fast call costs one event.
+#: The threshold, in seconds, below which every call is slow: LiteLLM's alerting page sets 0.0001 to try out the alerts
+#: about slow calls. No such call hangs, so a call is then announced after `TRIAL_AGE`. A fast call costs one event.
 MIN_AGE: Final = 1.0
+TRIAL_AGE: Final = 10.0
 #: An announced call is announced again at most this often, in seconds.
 MIN_REPEAT: Final = 60.0
 
@@ -98,7 +100,7 @@ class InFlight:
             yield self._announcement(call_id, call, now)
 
     def _patience(self) -> float:
-        return max(self.threshold_seconds, MIN_AGE)
+        return self.threshold_seconds if self.threshold_seconds >= MIN_AGE else TRIAL_AGE
 
     @staticmethod
     def _announcement(call_id: str, call: _Call, now: float) -> dict[str, object]:
