@@ -6,9 +6,9 @@ from collections import Counter
 from datetime import date
 from functools import cache
 from operator import itemgetter
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, literal_column, select, update
+from sqlalchemy import BigInteger, Boolean, Connection, Label, bindparam, func, literal_column, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
@@ -36,9 +36,9 @@ def add_days(connection: Connection, rows: Rows) -> Counter[Place]:
 
 
 @cache
-def _upsert() -> TypedReturnsRows[*tuple[Any, ...]]:
+def _upsert() -> TypedReturnsRows[str, date, int]:
     """Return PostgreSQL's statement. The new version of a row that it updates has an ``xmax``: the row was locked."""
-    created = literal_column("xmax = 0").label("created")
+    created: Label[bool] = literal_column("xmax = 0", Boolean).label("created")
     added = addition(SPEND, NAMES, "postgresql").returning(SPEND.c.dimension, SPEND.c.day, created).cte("added")
     place = (added.c.dimension, added.c.day)
     return select(*place, func.count()).where(added.c.created).group_by(*place)
@@ -67,7 +67,7 @@ def _update() -> str:
 
     Its parameters are the sums and then the key. A row with more than the largest sum stays as it is.
     """
-    largest = {name: literal_column(str(most_of(SPEND.c[name]))) for name in SUMS}
+    largest = {name: literal_column(str(most_of(SPEND.c[name])), BigInteger) for name in SUMS}
     sums = {name: func.max(SPEND.c[name], func.min(SPEND.c[name] + bindparam(name), largest[name])) for name in SUMS}
     key = (SPEND.c[name] == bindparam(f"own_{name}") for name in _KEY)
     statement = update(SPEND).where(*key).ordered_values(*((SPEND.c[name], sums[name]) for name in SUMS))

@@ -24,6 +24,10 @@ class Counted(tzinfo):
         return timedelta()
 
     @override
+    def tzname(self, _: datetime | None) -> str:
+        return "UTC"
+
+    @override
     def dst(self, _: datetime | None) -> timedelta:
         return timedelta()
 
