@@ -6,10 +6,9 @@ time more than `MAX_AHEAD` in the future is clamped to the present.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -31,6 +30,7 @@ from alertworker.events import (
     RequestSucceeded,
 )
 from alertworker.ledger.postings import Postings
+from alertworker.ledger.time_zone import day_of
 from alertworker.outages.sums import OutageSums
 
 #: How far a producer's clock may be ahead of ours. A later time is clamped.
@@ -74,7 +74,6 @@ class Fold:
     #: Calls of customers with a cost, and reports of such calls by LiteLLM's own webhook.
     tracked: list[EndEvent | BudgetReported] = field(default_factory=list)
     canary_sent_at: datetime | None = None
-    counts: Counter[str] = field(default_factory=Counter)
     #: How many events had a time too far in the future.
     clamped: int = 0
 
@@ -82,31 +81,37 @@ class Fold:
 def fold(events: Iterable[Event], *, slow_seconds: float, zone: ZoneInfo, now: datetime) -> Fold:
     """Return the fold of events. A call that took longer than ``slow_seconds`` is kept as slow."""
     result = Fold()
+    latest = (now + MAX_AHEAD).timestamp()
     for published in events:
-        event = _clamped(result, published, now)
-        result.counts[type(event).__name__] += 1
-        if isinstance(event, EndEvent):
-            _end(result, event, zone)
-            if isinstance(event, RequestSucceeded):
-                if _seconds(event) > slow_seconds:
-                    result.slow.append(event)
-                if _lacks_price(event):
-                    result.unpriced.append(event)
+        # Once for each event: pydantic's times are slow to calculate with.
+        event, second = published, published.occurred_at.timestamp()
+        if second > latest:
+            event, second = _moved_back(result, published, now), now.timestamp()
+        if isinstance(event, RequestSucceeded):
+            _end(result, event, second, zone)
+            if _seconds(event) > slow_seconds:
+                result.slow.append(event)
+            if _lacks_price(event):
+                result.unpriced.append(event)
+        elif isinstance(event, EndEvent):
+            _end(result, event, second, zone)
+            if isinstance(event, RequestFailed) and not event.health_check:
+                result.failed.append(event)
         else:
-            _other_event(result, event, zone)
+            _other_event(result, event, second, zone)
     return result
 
 
-def _other_event(result: Fold, event: Event, zone: ZoneInfo) -> None:
+def _other_event(result: Fold, event: Event, second: float, zone: ZoneInfo) -> None:
     if isinstance(event, AttemptFailed):
-        result.outages.add_attempt(event)
-        result.ledger.add_attempt(event, event.occurred_at.astimezone(zone).date())
+        result.outages.add_attempt(event, second)
+        result.ledger.add_attempt(event, day_of(second, zone), datetime.fromtimestamp(second, UTC))
     elif isinstance(event, RequestAnnounced):
         previous = result.announced.get(event.call_id)
         if previous is None or previous.age_seconds < event.age_seconds:
             result.announced[event.call_id] = event
     elif isinstance(event, PublisherEvent):
-        _publisher(result, event, zone)
+        _publisher(result, event, day_of(second, zone))
     elif isinstance(event, BudgetReported):
         _budgets(result, read_report(event))
         if event.event == BudgetEvent.SPEND_TRACKED and event.spend_nanos is not None:
@@ -127,10 +132,8 @@ def _admin_event(result: Fold, event: Event) -> None:
         result.relayed.append(event)
 
 
-def _clamped(result: Fold, event: Event, now: datetime) -> Event:
-    """Return the event, with all its times moved back if its producer's clock is too far ahead. Durations stay."""
-    if event.occurred_at <= now + MAX_AHEAD:
-        return event
+def _moved_back(result: Fold, event: Event, now: datetime) -> Event:
+    """Return an event whose producer's clock is too far ahead, with all its times moved back. Durations stay."""
     result.clamped += 1
     ahead = event.occurred_at - now
     times: dict[str, datetime | None] = {name: getattr(event, name, None) for name in _OTHER_TIMES}
@@ -149,23 +152,20 @@ def _lacks_price(event: RequestSucceeded) -> bool:
     return event.cost_nanos is None or event.cost_failure is not None
 
 
-def _publisher(result: Fold, event: PublisherEvent, zone: ZoneInfo) -> None:
+def _publisher(result: Fold, event: PublisherEvent, day: date) -> None:
     previous = result.publishers.get(event.boot_id)
     if previous is None or previous.occurred_at <= event.occurred_at:
         result.publishers[event.boot_id] = event
-    day = event.occurred_at.astimezone(zone).date()
     for reason, total in event.counters.dropped.items():
         key = DropKey(event.boot_id, day, reason)
         result.drops[key] = max(result.drops.get(key, 0), total)
 
 
-def _end(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
+def _end(result: Fold, event: EndEvent, second: float, zone: ZoneInfo) -> None:
     if event.announced:
         result.ended[event.call_id] = event
-    if isinstance(event, RequestFailed) and not event.health_check:
-        result.failed.append(event)
-    result.outages.add_end(event)
-    result.ledger.add_end(event, event.occurred_at.astimezone(zone).date())
+    result.outages.add_end(event, second)
+    result.ledger.add_end(event, day_of(second, zone), datetime.fromtimestamp(second, UTC))
     if event.customer_id and event.cost_nanos is not None:
         result.tracked.append(event)
     if event.budgets:

@@ -83,7 +83,7 @@ class SpendLogs:
                 except ValidationError:
                     self.refused += 1
                     continue
-                ledger.add_end(event, event.occurred_at.astimezone(self._zone).date())
+                ledger.add_end(event, event.occurred_at.astimezone(self._zone).date(), event.occurred_at)
             cursor = json.dumps([rows[-1]["startTime"].isoformat(), rows[-1]["request_id"]])
             yield Page(cursor, len(rows), ledger)
 

@@ -10,7 +10,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
 
 from alertworker.events import AttemptFailed, Attribution, EndEvent, RequestFailed, RequestSucceeded
 from alertworker.events.base import MAX_NAME, MAX_SECONDS
@@ -60,27 +60,30 @@ class Postings:
         """Add sums to one row alone."""
         self.rows.setdefault(key._replace(part=shorten_id(key.part, MAX_PART)), SpendSums()).add(sums)
 
-    def add_end(self, event: EndEvent, day: date) -> None:
-        """Add a call that ended on a day."""
+    def add_end(self, event: EndEvent, day: date, at: datetime) -> None:
+        """Add a call that ended on a day, at a time."""
         attribution = event.attribution
         sums = self.calls.get((day, attribution))
         if sums is None:
             sums = self.calls[day, attribution] = SpendSums()
         _add(sums, event)
-        self._aliases(event, attribution)
+        for named in attribution.aliases():
+            self._seen(AliasKey(*named), at)
+        self._deployment(event, at)
         self._fallback(event, day)
-        if isinstance(event, RequestFailed):
+        if isinstance(event, RequestSucceeded):  # first: nearly every call, and isinstance is slow for other classes
+            if event.deployment_id and not event.cache_hit:
+                outcome = self._outcome(OutcomeKey(day, event.deployment_id, SUCCEEDED))
+                outcome.attempts += 1
+                outcome.calls += 1
+                self._latencies(event, event.deployment_id, day)
+        elif isinstance(event, RequestFailed):
             self._outcome(OutcomeKey(day, event.deployment_id or "", event.failure.error_class)).calls += 1
-        elif isinstance(event, RequestSucceeded) and event.deployment_id and not event.cache_hit:
-            outcome = self._outcome(OutcomeKey(day, event.deployment_id, SUCCEEDED))
-            outcome.attempts += 1
-            outcome.calls += 1
-            self._latencies(event, event.deployment_id, day)
 
-    def add_attempt(self, event: AttemptFailed, day: date) -> None:
-        """Add an attempt that failed on a day."""
+    def add_attempt(self, event: AttemptFailed, day: date, at: datetime) -> None:
+        """Add an attempt that failed on a day, at a time."""
         self._outcome(OutcomeKey(day, event.deployment_id or "", event.failure.error_class)).attempts += 1
-        self._deployment(event)
+        self._deployment(event, at)
 
     @property
     def most_rows(self) -> int:
@@ -93,7 +96,7 @@ class Postings:
 
         A call counts once per tag and once in every dimension that it names.
         """
-        # Plain tuples: a named tuple costs more to make, and each call needs a dozen keys.
+        # A plain tuple finds its named tuple and costs less to make. Each call needs a dozen keys.
         rows: dict[tuple[date, str, str, str, str], SpendSums] = {key: copy(sums) for key, sums in self.rows.items()}
         for (day, attribution), sums in self.calls.items():
             team = attribution.team_id
@@ -101,46 +104,48 @@ class Postings:
                 key = day, dimension, team, entity, shorten_id(part, MAX_PART) if part else ""
                 row = rows.get(key)
                 if row is None:
-                    row = rows[key] = SpendSums()
+                    row = rows[SpendKey._make(key)] = SpendSums()
                 row.add(sums)
-        return {SpendKey._make(key): sums for key, sums in rows.items()}
+        return cast("dict[SpendKey, SpendSums]", rows)
 
     def _fallback(self, event: EndEvent, day: date) -> None:
+        if not event.fallbacks:
+            return
         asked, used = event.original_model_group, event.model_group or event.model
-        if not event.fallbacks or not asked or not used or asked == used:
+        if not asked or not used or asked == used:
             return
         sums = self.fallbacks.setdefault(FallbackKey(day, asked, used), FallbackSums())
         sums.succeeded += isinstance(event, RequestSucceeded)
         sums.failed += isinstance(event, RequestFailed)
 
     def _outcome(self, key: OutcomeKey) -> OutcomeSums:
-        return self.outcomes.setdefault(key, OutcomeSums())
+        sums = self.outcomes.get(key)
+        if sums is None:
+            sums = self.outcomes[key] = OutcomeSums()
+        return sums
 
     def _latencies(self, event: RequestSucceeded, deployment_id: str, day: date) -> None:
         if event.completion_tokens:
-            whole = max(0, (event.ended_at - event.started_at) // _MICROSECOND)
+            whole = _microseconds(event.started_at, event.ended_at)
             self._latency(day, deployment_id, "per_token", whole // event.completion_tokens)
         if event.first_token_at is not None:
-            first = max(0, (event.first_token_at - event.started_at) // _MICROSECOND)
+            first = _microseconds(event.started_at, event.first_token_at)
             self._latency(day, deployment_id, "first_token", first)
 
     def _latency(self, day: date, deployment_id: str, measure: str, microseconds: int) -> None:
         microseconds = min(microseconds, _LONGEST)
         key = LatencyKey(day, deployment_id, measure, bucket_of(microseconds))
-        sums = self.latencies.setdefault(key, LatencySums())
+        sums = self.latencies.get(key)
+        if sums is None:
+            sums = self.latencies[key] = LatencySums()
         sums.count += 1
         sums.microseconds += microseconds
 
-    def _aliases(self, event: EndEvent, attribution: Attribution) -> None:
-        for named in attribution.aliases():
-            self._seen(AliasKey(*named), event.occurred_at)
-        self._deployment(event)
-
-    def _deployment(self, event: EndEvent | AttemptFailed) -> None:
+    def _deployment(self, event: EndEvent | AttemptFailed, at: datetime) -> None:
         served_by = event.model or event.model_group
         if event.deployment_id and served_by:
             for key in _names_of(event.deployment_id, served_by, event.provider, event.region):
-                self._seen(key, event.occurred_at)
+                self._seen(key, at)
 
     def _seen(self, key: AliasKey, at: datetime) -> None:
         span = self.aliases.get(key)
@@ -162,13 +167,17 @@ def _names_of(deployment_id: str, served_by: str, provider: str | None, region: 
     return name, AliasKey(TITLES, deployment_id, title)
 
 
+def _microseconds(start: datetime, end: datetime) -> int:
+    return max(0, (end - start) // _MICROSECOND)
+
+
 def _add(sums: SpendSums, event: EndEvent) -> None:
     sums.requests += 1
     sums.prompt_tokens += event.prompt_tokens
     sums.completion_tokens += event.completion_tokens
     sums.spend_nanos += event.cost_nanos or 0
-    if isinstance(event, RequestFailed):
-        sums.failures += 1
-    elif isinstance(event, RequestSucceeded):
+    if isinstance(event, RequestSucceeded):
         sums.cached_requests += event.cache_hit
         sums.zero_priced += not event.cost_nanos and not event.cache_hit and event.completion_tokens > 0
+    elif isinstance(event, RequestFailed):
+        sums.failures += 1

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from alertworker.text.format import spell_moment
+
+
+def day_of(second: float, zone: ZoneInfo) -> date:
+    """Return the day of an epoch second in a zone. In this century days begin with a whole minute in every zone.
+
+    >>> day_of(datetime(2026, 11, 23, 23, 30, tzinfo=ZoneInfo("UTC")).timestamp(), ZoneInfo("Europe/Berlin"))
+    datetime.date(2026, 11, 24)
+    """
+    return _day_of_minute(second // 60, zone)
+
+
+@lru_cache(maxsize=10_000)
+def _day_of_minute(minute: float, zone: ZoneInfo) -> date:
+    """Return the day of a minute since the epoch. Events come in the order of time, so few minutes are asked for."""
+    return datetime.fromtimestamp(minute * 60, zone).date()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from alertworker.events import AttemptFailed, EndEvent, Event, FailedOn, RequestFailed, RequestSucceeded
+from alertworker.events import AttemptFailed, EndEvent, FailedOn, RequestFailed, RequestSucceeded
 from alertworker.ledger.rows import MAX_PART
 from alertworker.outages.rows import (
     CallKey,
@@ -58,42 +58,47 @@ class OutageSums:
         tables = (self.windows, self.causes, self.calls, self.models, self.failing_keys)
         return sum(len(table) for table in tables)
 
-    def add_end(self, event: EndEvent) -> None:
-        """Add a call that ended."""
+    def add_end(self, event: EndEvent, second: float) -> None:
+        """Add a call that ended at an epoch second."""
         if event.health_check:
             return
-        if isinstance(event, RequestSucceeded) and event.deployment_id and not event.cache_hit:
-            self._succeeded(event)
-        if isinstance(event, RequestSucceeded | RequestFailed):
-            self._saved_or_lost(event)
+        bucket = bucket_of(second)
+        if isinstance(event, RequestSucceeded):
+            if event.deployment_id and not event.cache_hit:
+                self._succeeded(event, second, bucket)
+            if event.failed_on or event.fallbacks:  # of few calls
+                self._saved_or_lost(event, bucket)
+        elif isinstance(event, RequestFailed):
+            self._saved_or_lost(event, bucket)
 
-    def add_attempt(self, event: AttemptFailed) -> None:
-        """Add an attempt that failed, under its cause, if the deployment is to blame."""
+    def add_attempt(self, event: AttemptFailed, second: float) -> None:
+        """Add an attempt that failed at an epoch second, under its cause, if the deployment is to blame."""
         if event.health_check:
             return
-        self._window(event)  # causes are read with the row of their bucket
+        window = _window_key(event, bucket_of(second))
+        self._window(event, window)  # causes are read with the row of their bucket
         named = _cause(event)
         if named is None or event.first_on_deployment is False:
             return  # a call that is retried on a deployment counts as one failed call
-        key = CauseKey(*_window_key(event), named)
+        key = CauseKey(*window, named)
         sums = self.causes.setdefault(key, CauseSums())
         sums.attempts += 1
-        at = _milliseconds(event)
+        at = int(second * 1_000)
         sums.first_failure = min(sums.first_failure or at, at)
         sums.last_failure = max(sums.last_failure, at)
         self.blamed.append(event)
-        self._blame(event, key)
+        self._blame(event, key, at)
 
-    def _succeeded(self, event: RequestSucceeded) -> None:
-        window = self._window(event)
+    def _succeeded(self, event: RequestSucceeded, second: float, bucket: int) -> None:
+        window = self._window(event, _window_key(event, bucket))
         # A call counts once on a deployment. If it failed there before it succeeded, it counts as failed.
-        window.succeeded += event.deployment_id not in {failed.deployment_id for failed in event.failed_on}
-        window.last_success = max(window.last_success, _milliseconds(event))
+        window.succeeded += not any(failed.deployment_id == event.deployment_id for failed in event.failed_on)
+        window.last_success = max(window.last_success, int(second * 1_000))
         if event.credential is not None:
             key = CredentialKey(event.provider or "", event.credential)
-            self.accepted[key] = max(self.accepted.get(key, 0), _bucket(event))
+            self.accepted[key] = max(self.accepted.get(key, 0), bucket)
 
-    def _saved_or_lost(self, event: RequestSucceeded | RequestFailed) -> None:
+    def _saved_or_lost(self, event: RequestSucceeded | RequestFailed, bucket: int) -> None:
         """Count a call's end once for each deployment, and each region, that failed it.
 
         If its producer names no failed attempts, the deployment counts that the call ended on.
@@ -104,16 +109,19 @@ class OutageSums:
         model = event.original_model_group or model_of(event)
         unanswered = bool(model and (failed_on or event.fallbacks or _found_no_deployment(event)))
         if not failed_on and not unanswered:
-            return  # as most calls
-        bucket, team = _bucket(event), event.attribution.team
+            return
+        team = event.attribution.team
         for target in {target for failed in failed_on for target in targets_of(failed)}:
             _add_end(self.calls.setdefault(CallKey(*target, bucket, team), CallSums()), event)
         if unanswered:
             first = failed_on[0].deployment_id if failed_on else ""
             _add_end(self.models.setdefault(ModelCallKey(model, first, bucket, team), CallSums()), event)
 
-    def _blame(self, event: AttemptFailed, where: CauseKey) -> None:
-        """Count a failed call for its caller, and for the credential that the provider refused."""
+    def _blame(self, event: AttemptFailed, where: CauseKey, at: int) -> None:
+        """Count a failed call for its caller, and for the credential that the provider refused.
+
+        ``at`` is the time of the failure in epoch milliseconds.
+        """
         model = shorten_id(event.attribution.model, MAX_PART)
         failing = self.failing_keys.setdefault(FailingKey(*where[:4], event.key_hash or ""), KeyFailures())
         failing.failed += 1
@@ -124,11 +132,13 @@ class OutageSums:
         refused = self.refusals.setdefault(key, RefusalSums())
         refused.unauthorized += where.cause == UNAUTHORIZED
         refused.forbidden += where.cause == FORBIDDEN
-        refused.last_refusal = max(refused.last_refusal, _milliseconds(event))
+        refused.last_refusal = max(refused.last_refusal, at)
         refused.model = max(refused.model, model)
 
-    def _window(self, event: EndEvent | AttemptFailed) -> WindowSums:
-        window = self.windows.setdefault(_window_key(event), WindowSums())
+    def _window(self, event: EndEvent | AttemptFailed, key: WindowKey) -> WindowSums:
+        window = self.windows.get(key)
+        if window is None:
+            window = self.windows[key] = WindowSums()
         window.model = max(window.model, model_of(event))
         return window
 
@@ -152,13 +162,5 @@ def _cause(event: AttemptFailed | RequestFailed) -> str | None:
     return cause(failure.error_class, failure.status_code, failure.origin) if event.deployment_id else None
 
 
-def _milliseconds(event: Event) -> int:
-    return int(event.occurred_at.timestamp() * 1_000)
-
-
-def _bucket(event: Event) -> int:
-    return bucket_of(event.occurred_at.timestamp())
-
-
-def _window_key(event: EndEvent | AttemptFailed) -> WindowKey:
-    return WindowKey(event.deployment_id or "", event.provider or "", event.region or "", _bucket(event))
+def _window_key(event: EndEvent | AttemptFailed, bucket: int) -> WindowKey:
+    return WindowKey(event.deployment_id or "", event.provider or "", event.region or "", bucket)

@@ -12,7 +12,6 @@ from pydantic_core import to_json
 from sqlalchemy import Select, String, Table, and_, bindparam, case, cast, func, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from alertworker.store.rows import Rows
 from alertworker.store.sums import capped_add
@@ -46,12 +45,6 @@ def addition(
         later = table.c[earliest] > statement.excluded[earliest]
         changed[earliest] = case((later, statement.excluded[earliest]), else_=table.c[earliest])
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
-
-
-@lru_cache(maxsize=16)
-def addition_with_totals(table: Table, names: tuple[str, ...], dialect: str) -> TypedReturnsRows[*tuple[object, ...]]:
-    """Return an `addition` that returns the new totals, with the columns in the same order."""
-    return addition(table, names, dialect).returning(*(table.c[name] for name in names))
 
 
 @lru_cache(maxsize=16)

@@ -263,7 +263,8 @@ def test_below_the_cap_no_names_are_asked_for(store: SqlStore) -> None:
     def asks(number: int, exempt: CapExemptions, most: int) -> int:
         asked.clear()
         ledger = Postings()
-        ledger.add_end(answered("c", user_id=f"u{number}", user_email=f"{number}@example.com"), NOW.date())
+        call = answered("c", user_id=f"u{number}", user_email=f"{number}@example.com")
+        ledger.add_end(call, NOW.date(), NOW)
         store.run(lambda tx: tx.ledger.add(ledger, max_entities=most, exempt=exempt))
         return sum("aliases" in statement.lower() for statement in asked)
 

@@ -50,7 +50,7 @@ def fill(store: SqlStore, teams: Iterable[int] = range(TEAMS)) -> None:
     for number in teams:
         call = answered("c", team_id=f"t{number}", user_id="u1", tags=("x",), cost_nanos=MAX_COST, prompt_tokens=10**9)
         for _ in range(3):
-            ledger.add_end(call, NOW.date())
+            ledger.add_end(call, NOW.date(), NOW)
     for sums in ledger.calls.values():
         sums.spend_nanos, sums.prompt_tokens = MAX_EVENTS * MAX_COST, 10**18
     store.run(lambda tx: tx.ledger.add(ledger, max_entities=1_000))

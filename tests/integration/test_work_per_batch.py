@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -53,10 +54,10 @@ def additions(engine: Engine) -> Iterator[list[tuple[str, int]]]:
 
     def executed(*about: Any) -> None:
         statement, parameters = about[2:4]
-        words = statement.split()
-        if words[:2] == ["INSERT", "INTO"] and words[2] in SUMS:
+        added = re.search(r"\bINSERT INTO (\w+)", statement)  # PostgreSQL's may begin with WITH
+        if added is not None and added[1] in SUMS:
             sets = parameters if isinstance(parameters, list) else [parameters]
-            found.append((words[2], sum(map(len, sets))))
+            found.append((added[1], sum(map(len, sets))))
 
     event.listen(engine, "after_cursor_execute", executed)
     try:

@@ -64,7 +64,7 @@ STORE = {
     "upsert",
 }
 #: Modules that the store's two folders hold beside what their concept's other floors name.
-LEDGER = {"contributors", "months"}
+LEDGER = {"contributors", "days", "months"}
 DELIVERY = {"changes", "delivered", "queue", "remainders"}
 #: Tests of the whole, which belong to no concept.
 LOOSE_TESTS = {

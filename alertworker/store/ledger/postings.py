@@ -24,9 +24,10 @@ from alertworker.ledger.rows import (
     SpendSums,
 )
 from alertworker.ports.postings import PostingPort
-from alertworker.store.additions import addition_with_totals, look_up, parameters
+from alertworker.store.additions import look_up, parameters
 from alertworker.store.keys import one_of
 from alertworker.store.ledger.aliases import AliasStatements, Entity
+from alertworker.store.ledger.days import add_days
 from alertworker.store.ledger.months import month_of
 from alertworker.store.rows import Rows, rows_of
 from alertworker.store.schema.ledger import (
@@ -39,7 +40,6 @@ from alertworker.store.schema.ledger import (
     SPEND_MONTHS,
     SPEND_SIZES,
 )
-from alertworker.store.sums import fitted_rows
 from alertworker.store.upsert import Statements
 
 #: The dimension without a cap: operators create teams, and the totals are the sums of teams.
@@ -153,15 +153,10 @@ class PostingStatements(Statements, PostingPort):
                 yield tuple(row._mapping[name] for name in fields)  # noqa: SLF001 - the public name of the mapping
 
     def _post_days(self, rows: Rows) -> None:
-        """Add rows to `SPEND`, and count the new rows, so that no statement must count the rows of a day."""
-        if not rows.values:
-            return
-        rows = fitted_rows(SPEND, rows)
-        statement = addition_with_totals(SPEND, rows.names, self.connection.dialect.name)
-        totals = self.connection.execute(statement, parameters(rows)).all()
-        created = set(rows.values).intersection(totals)  # no posting is all zeros, so a total that equals it is new
-        grown = Counter((dimension, day) for day, dimension, *_ in created if dimension != _UNCAPPED)
-        self._add(SPEND_SIZES, Rows(("dimension", "day", "rows"), [(*place, grown[place]) for place in sorted(grown)]))
+        """Add rows to `SPEND`, and the number of new ones to `SPEND_SIZES`."""
+        created = add_days(self.connection, rows)
+        grown = sorted((*place, new) for place, new in created.items() if place[0] != _UNCAPPED)
+        self._add(SPEND_SIZES, Rows(("dimension", "day", "rows"), grown))
 
 
 class _MonthKey(NamedTuple):

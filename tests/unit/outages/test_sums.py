@@ -65,9 +65,9 @@ def sums_of(events: Iterable[Event]) -> OutageSums:
     sums = OutageSums()
     for event in events:
         if isinstance(event, AttemptFailed):
-            sums.add_attempt(event)
+            sums.add_attempt(event, event.occurred_at.timestamp())
         elif isinstance(event, RequestSucceeded | RequestFailed):
-            sums.add_end(event)
+            sums.add_end(event, event.occurred_at.timestamp())
     return sums
 
 
