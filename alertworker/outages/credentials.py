@@ -27,6 +27,10 @@ from alertworker.text.names import short_id
 
 _S = TypeVar("_S", bound=Subject)
 
+#: How many refused credentials of a provider have a condition each. Further ones share one.
+MOST: Final = 20
+#: Stands for the credentials that share a condition. A credential is 12 hexadecimal digits.
+MANY: Final = "(many)"
 #: How long a credential is not used before its condition ends with an unknown end, in seconds.
 UNUSED_SECONDS: Final = 24 * 3_600
 #: The minimum number of ended calls that show that no other credential serves a model.
@@ -86,7 +90,7 @@ def judge_credential(rows: Sequence[Refusals], limits: Limits) -> WindowVerdict 
     No call succeeded since, so as many calls as a minor outage needs are evidence. Fewer calls are enough if they are
     evidence by themselves. Otherwise the outage of a deployment, which counts other failures, too, could come first.
     """
-    verdict = _verdict(rows)
+    verdict = sums_of(rows)
     proves = verdict.failed >= limits.minor or is_evident(verdict.failed, verdict.calls, limits.tolerated)
     return verdict if limits.share and verdict.failed and proves else None
 
@@ -100,8 +104,8 @@ def least_refusals(limits: Limits) -> int:
     )
 
 
-def _verdict(rows: Sequence[Refusals]) -> WindowVerdict:
-    """Return the sums of refused calls. Without refused calls no threshold is crossed."""
+def sums_of(rows: Sequence[Refusals]) -> WindowVerdict:
+    """Return the sums of refused calls. Without any, nothing has crossed a threshold."""
     if not rows:
         return WindowVerdict()
     causes = {UNAUTHORIZED: sum(row.unauthorized for row in rows), FORBIDDEN: sum(row.forbidden for row in rows)}
@@ -130,6 +134,19 @@ def unserved_models(rows: Iterable[Refusals], calls: Mapping[str, Calls]) -> tup
         total = own.by_retry + own.by_fallback + sum(own.lost.values())
         ended[row.model] = number + total, retried + own.by_retry
     return tuple(sorted(model for model, (number, retried) in ended.items() if number >= _ENDED and not retried))
+
+
+def add_up_reports(provider: str, reports: Sequence[Report]) -> Report:
+    """Return the report on the credentials of a provider that share a condition."""
+    calls = Calls()
+    by_deployment: dict[str, Calls] = {}
+    for report in reports:
+        calls += report.calls
+        for name, own in report.by_deployment.items():  # the same calls, if credentials share a deployment
+            by_deployment[name] = own.at_least(by_deployment.get(name, Calls()))
+    rows = [row for report in reports for row in report.rows]
+    alone = sorted({model for report in reports for model in report.alone})
+    return Report(CredentialKey(provider, MANY), rows, calls, tuple(alone), by_deployment)
 
 
 def grade_of(verdict: WindowVerdict, report: Report) -> Grade:
@@ -221,7 +238,7 @@ def total(alert: _S, report: Report, names: Mapping[str, str], *, is_over: bool 
 
     ``names`` are those of deployments, by id.
     """
-    verdict = _verdict(report.rows)
+    verdict = sums_of(report.rows)
     if not verdict.crossed:  # its rows are deleted
         return alert
     facts = _facts(report, verdict, titles_of(names), is_over=is_over)
@@ -242,7 +259,7 @@ def _facts(
         "Models": _names(models),
         "Deployments": _names([titles.get(name) or short_id(name) for name in verdict.failures]),
         "Provider": key.provider,
-        "Credential": f"{key.credential} (the start of the key's SHA-256)",
+        "Credential": "many keys" if key.credential == MANY else f"{key.credential} (the start of the key's SHA-256)",
     }
     return {label: text for label, text in facts.items() if text}
 
@@ -252,7 +269,10 @@ def _headline(report: Report, titles: Mapping[str, str]) -> str:
     deployments = sorted({row.deployment_id for row in report.rows})
     served = _models(report.rows) or [titles.get(name) or short_id(name) for name in deployments]
     on = f" for {_names(served)}" if served else ""
-    return f"API key refused: {report.key.provider or 'a provider'} rejects every call with one key{on}"
+    provider = report.key.provider or "a provider"
+    if report.key.credential == MANY:
+        return f"API keys refused: {provider} rejects every call with many keys{on}"
+    return f"API key refused: {provider} rejects every call with one key{on}"
 
 
 def _identity(key: CredentialKey) -> Mapping[str, str]:

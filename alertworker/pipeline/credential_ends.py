@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -17,7 +17,7 @@ from alertworker.outages.ending import End, Ending
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.windows import Outage, Target, bucket_of
 from alertworker.pipeline.counted_calls import CountedCalls
-from alertworker.pipeline.credential_reports import reports_since
+from alertworker.pipeline.credential_reports import own_conditions, reports_since
 from alertworker.pipeline.current import names_of, outage_sums
 from alertworker.pipeline.explained import settle_explained
 from alertworker.pipeline.notify import resolve
@@ -46,10 +46,11 @@ def end_credentials(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
     ends = _ends(tx, states, rows, until)
     ended = {key: ends[key] for key in sorted(ends)[:limit]}
     _resolve(tx, {key: (alert, ended[key]) for key in ended if (alert := opened[key]) is not None}, runtime, now=now)
-    _end_explained(tx, ended, rows, until, runtime, now=now)
     for key in ended:
         over_until = max(states[key].over_until, until)
         tx.credentials.keep_credential(key, replace(states[key], level=0, over_until=over_until))
+    over = _resolve_shared(tx, {key for key in ended if opened[key] is None}, runtime, now=now)
+    _end_explained(tx, ended, rows, until, runtime, now=now, shared=over)
     return len(ended) < len(ends)
 
 
@@ -87,6 +88,23 @@ def _resolve(
         resolve(tx, replace(found, facts=facts, ended_at=ended_at, unknown=end is End.UNKNOWN), runtime, now=now)
 
 
+def _resolve_shared(tx: Transaction, ended: Collection[CredentialKey], runtime: Runtime, *, now: datetime) -> bool:
+    """Resolve the conditions of providers of which the last credential without a condition of its own has ended.
+
+    Return whether one was resolved.
+    """
+    if not ended:
+        return False
+    left = tx.credentials.refused_credentials()
+    sharing = {key.provider for key in left.keys() - own_conditions(tx, left)}
+    over = [CredentialKey(name, credentials.MANY) for name in {key.provider for key in ended} - sharing]
+    alerts = tx.alerts.find_all_open(map(credentials.fingerprint, over)) if over else {}
+    for _, alert in sorted(alerts.items()):
+        facts = {label: text for label, text in alert.facts.items() if label != "Error"}
+        resolve(tx, replace(alert, facts=facts, ended_at=alert.last_at), runtime, now=now)
+    return bool(alerts)
+
+
 def _end_explained(
     tx: Transaction,
     keys: Iterable[CredentialKey],
@@ -95,8 +113,11 @@ def _end_explained(
     runtime: Runtime,
     *,
     now: datetime,
+    shared: bool,
 ) -> None:
     """End the outages that the credentials explain. Most channels were not notified of these.
+
+    With ``shared``, the condition of many credentials has ended, too.
 
     Notices that they explain count as notified, so no summary of what they inhibited is sent after their end.
     """
@@ -109,7 +130,7 @@ def _end_explained(
     }
     locked = tx.outages.lock_outages(targets)
     known = {outages.fingerprint(target): target for target in locked}
-    values = {key.credential for key in keys}
+    values = {key.credential for key in keys} | ({credentials.MANY} if shared else set())
     labelled = tx.alerts.labelled_alerts("credential", values, _OUTAGES) if values else ()
     named = [mark for mark in labelled if mark in known]
     for mark, alert in sorted((tx.alerts.find_all_open(named) if named else {}).items()):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from alertworker.alerts.alert import Alert
+from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AttemptFailed, DeploymentCooledDown, RequestFailed
 from alertworker.outages import credentials
 from alertworker.outages.credentials import CredentialState, Refusals, Report, judge_credential
+from alertworker.outages.grade import Grade
 from alertworker.outages.rows import CredentialKey
-from alertworker.outages.verdict import DEAD_REACH
-from alertworker.outages.windows import REFUSED, WINDOW_SECONDS, Target, bucket_of
+from alertworker.outages.verdict import DEAD_REACH, WindowVerdict
+from alertworker.outages.windows import REFUSED, WINDOW_SECONDS, Limits, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
-from alertworker.pipeline.credential_reports import read_reports
+from alertworker.pipeline.credential_reports import condition_labels, own_conditions, read_reports
 from alertworker.pipeline.current import names_of
 from alertworker.pipeline.notify import claim
 from alertworker.ports import Transaction
@@ -41,8 +43,14 @@ def judge_credentials(context: BatchContext) -> None:
     judged = {key: state for key, state in states.items() if events[key] or state.level}
     at = {key: max((event.occurred_at for event in events[key]), default=context.now) for key in judged}
     reports = read_reports(context.tx, judged, at)
-    for key, state in sorted(judged.items()):
-        _judge(context, state, reports[key], events[key])
+    found = [_Refused(judged[key], reports[key], events[key]) for key in sorted(judged)]
+    raising = [one for one in found if one.is_raising(context.runtime.policy.outages.deployment)]
+    many = _many(context, raising)
+    for one in raising:
+        if one.key not in many:
+            _raise(context, one)
+    for provider in sorted({key.provider for key in many}):
+        _raise_many(context, [one for one in raising if one.key in many and one.key.provider == provider])
 
 
 def label_refused(context: BatchContext) -> list[Alert]:
@@ -58,47 +66,104 @@ def label_refused(context: BatchContext) -> list[Alert]:
         return alerts
     # Any refused credential may be the only one of a starved call's model.
     by_deployment, by_model = dict[str, str](), dict[str, str]()
-    for report in context.refused.reports(context.now, None if starved else refused):
+    reports = context.refused.reports(context.now, None if starved else refused)
+    labels = condition_labels(context.tx, [report.key for report in reports])
+    for report in reports:
         for row in report.rows:
             if row.deployment_id in refused:
-                by_deployment.setdefault(row.deployment_id, report.key.credential)
+                by_deployment.setdefault(row.deployment_id, labels[report.key])
         for model in report.alone:
-            by_model.setdefault(model, report.key.credential)
+            by_model.setdefault(model, labels[report.key])
     return [_labelled(alert, by_deployment, by_model) for alert in alerts]
 
 
-def _judge(context: BatchContext, state: CredentialState, report: Report, events: Sequence[AttemptFailed]) -> None:
-    tx, policy, key = context.tx, context.runtime.policy.outages, report.key
-    verdict = judge_credential(report.rows, policy.deployment)
-    if verdict is None:
-        return
-    grade = credentials.grade_of(verdict, report).worst(state.level)
-    if not events and grade.rank <= state.level:
-        return
-    opened = tx.alerts.find_open(credentials.fingerprint(key)) if state.level else None
-    if not events and opened is None:
-        return
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A credential's state before the batch, its refusals since its last success, and the batch's refused calls."""
+
+    state: CredentialState
+    report: Report
+    events: Sequence[AttemptFailed]
+
+    @property
+    def key(self) -> CredentialKey:
+        return self.report.key
+
+    def is_raising(self, limits: Limits) -> bool:
+        """Return whether the batch opens the condition, raises its grade or adds to it."""
+        verdict = judge_credential(self.report.rows, limits)
+        return verdict is not None and (bool(self.events) or self.grade(verdict).rank > self.state.level)
+
+    def grade(self, verdict: WindowVerdict) -> Grade:
+        return credentials.grade_of(verdict, self.report).worst(self.state.level)
+
+
+def _many(context: BatchContext, raising: Sequence[_Refused]) -> set[CredentialKey]:
+    """Return the credentials that share their provider's condition: those beyond `credentials.MOST`.
+
+    Once a credential has a condition of its own, it keeps it.
+    """
+    tx, new = context.tx, Counter(one.key.provider for one in raising if not one.state.level)
+    known = Counter(key.provider for key in tx.credentials.refused_credentials()) if new else Counter[str]()
+    full = {provider for provider in new if new[provider] + known[provider] > credentials.MOST}
+    old = {one.key for one in raising if one.state.level}
+    shared = {key: CredentialKey(key.provider, credentials.MANY) for key in old}
+    opened = own_conditions(tx, {*old, *shared.values()})
+    joined = {key for key in old if key not in opened and shared[key] in opened}
+    return joined | {one.key for one in raising if not one.state.level and one.key.provider in full}
+
+
+def _raise(context: BatchContext, one: _Refused) -> None:
+    """Claim a credential's condition, and store its new level."""
+    opened = context.tx.alerts.find_open(credentials.fingerprint(one.key)) if one.state.level else None
+    if one.events or opened is not None:
+        grade = _claim(context, one.report, one.events, one.state.level, opened)
+        _keep(context, one, grade)
+
+
+def _raise_many(context: BatchContext, refused: Sequence[_Refused]) -> None:
+    """Claim the condition that credentials of a provider share."""
+    key = CredentialKey(refused[0].key.provider, credentials.MANY)
+    opened = context.tx.alerts.find_open(credentials.fingerprint(key))
+    report = credentials.add_up_reports(key.provider, [one.report for one in refused])
+    events = [event for one in refused for event in one.events]
+    if events or opened is not None:
+        grade = _claim(context, report, events, max(one.state.level for one in refused), opened)
+        for one in refused:
+            _keep(context, one, grade)
+
+
+def _keep(context: BatchContext, one: _Refused, grade: Grade) -> None:
+    if grade.rank != one.state.level:
+        context.tx.credentials.keep_credential(one.key, replace(one.state, level=grade.rank))
+
+
+def _claim(
+    context: BatchContext, report: Report, events: Sequence[AttemptFailed], level: int, opened: OpenAlert | None
+) -> Grade:
+    """Claim the alert about refused calls. Return its grade."""
+    tx, policy = context.tx, context.runtime.policy.outages
+    verdict = credentials.sums_of(report.rows)
+    grade = credentials.grade_of(verdict, report).worst(level)
     kept = tx.occurrences.count_members(opened.id) if opened is not None else 0
-    members = max(0, policy.max_details - kept)
     alert = credentials.describe(
         report,
         verdict,
         grade,
         events,
         names=names_of(tx, verdict.failures),
-        members=members,
+        members=max(0, policy.max_details - kept),
         is_open=opened is not None,
     )
     since = _first_refusal(tx, report.rows, verdict.since)
     claim(tx, replace(alert, first_at=since), context.runtime, now=context.now)
-    if grade.rank != state.level:
-        tx.credentials.keep_credential(key, replace(state, level=grade.rank))
+    return grade
 
 
 def _first_refusal(tx: Transaction, rows: Iterable[Refusals], since: int) -> datetime:
     """Return the first failure of the deployments that were refused in the bucket ``since``."""
-    targets = [Target(row.deployment_id) for row in rows if row.since == since]
-    buckets = [row for one in targets for row in tx.outages.buckets(one, start=since, end=since + WINDOW_SECONDS)]
+    targets = {Target(row.deployment_id): since for row in rows if row.since == since}
+    buckets = [row for own in tx.outages.buckets_of(targets, end=since + WINDOW_SECONDS).values() for row in own]
     first = min((row.failed_since for row in buckets if row.failed), default=since * 1_000)
     return datetime.fromtimestamp(first / 1_000, UTC)
 

@@ -7,10 +7,11 @@ from datetime import datetime
 
 from alertworker.outages.credentials import Report
 from alertworker.outages.model import JudgedModel, is_outage_without
+from alertworker.outages.rows import CredentialKey
 from alertworker.outages.sparse import judge_any
 from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead
 from alertworker.outages.windows import REFUSED, Bucket, Limits, Target, without_refusals
-from alertworker.pipeline.credential_reports import read_reports
+from alertworker.pipeline.credential_reports import condition_labels, read_reports
 from alertworker.ports import Transaction
 
 
@@ -35,7 +36,7 @@ class RefusedCredentials:
             return None
         named = {target.deployment_id} if target.deployment_id else set(verdict.failures)
         found = self._tx.credentials.refusing(named, start=verdict.since - DEAD_REACH)
-        return min(found).credential if found else None
+        return self._label(min(found)) if found else None
 
     def explaining_model(self, judged: JudgedModel, limits: Limits) -> str | None:
         """Return the refused credential that explains a model's outage, ``None`` if there is none.
@@ -50,7 +51,10 @@ class RefusedCredentials:
         found = self._tx.credentials.refusing(deployments, start=judged.verdict.since - DEAD_REACH)
         named = min((key for key, own in found.items() if own & failing), default=None)
         users = set[str]().union(*found.values())
-        return named.credential if named is not None and not is_outage_without(judged, users, limits) else None
+        return self._label(named) if named is not None and not is_outage_without(judged, users, limits) else None
+
+    def _label(self, key: CredentialKey) -> str:
+        return condition_labels(self._tx, [key])[key]
 
     def reports(self, at: datetime, deployment_ids: Collection[str] | None = None) -> list[Report]:
         """Return the report on each refused credential, or on those that these deployments refused."""

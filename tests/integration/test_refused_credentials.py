@@ -139,3 +139,39 @@ def test_harm_on_one_deployment_is_harm_of_the_credential(runtime: Runtime, outb
     ingest_at(runtime, *failing, *saved, *[lost_on(n, "d0") for n in range(6)], at=400)
     run_until_quiet(runtime, after(400))
     assert {message.severity for message in outbox.sent if "API key refused" in message.headline} == {"High"}
+
+
+def alerts_of(store: SqlStore) -> list[tuple[str, int, bool]]:
+    """Return the credential, the number of calls and whether it is open, of each condition of refused credentials."""
+    found = [row for row in rows(store, ALERTS) if row.labels.get("scope") == "credential"]
+    return sorted((row.labels["credential"], row.count, row.closed_at is None) for row in found)
+
+
+def test_many_refused_credentials_share_a_condition(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
+    """A provider that refuses all keys of a proxy is one message. Credentials with a condition keep it."""
+    refuse(runtime, [1, 2])
+    refuse(runtime, range(1, 60))
+    assert alerts_of(store) == [("(many)", 57 * 6, True), (f"{1:012x}", 12, True), (f"{2:012x}", 12, True)]
+    run_until_quiet(runtime, after(7))
+    told = [message.headline for message in outbox.sent if message.step is Step.FIRING]
+    assert sum("API keys refused" in headline for headline in told) == 1
+    assert len(told) == 3, "the outages of the deployments are explained"
+
+
+def test_a_shared_condition_ends_with_its_last_credential(runtime: Runtime, store: SqlStore) -> None:
+    refuse(runtime, range(30))
+    assert alerts_of(store) == [("(many)", 180, True)]
+    refuse(runtime, [3])
+    assert alerts_of(store) == [("(many)", 186, True)]
+
+    def works(numbers: Sequence[int], at: float) -> None:
+        answers = [success(at, deployment=f"r{number}", credential=f"{number:012x}") for number in numbers]
+        ingest_at(runtime, *answers, at=at)
+
+    works(range(29), 100)
+    pass_time(runtime, 200)
+    assert alerts_of(store) == [("(many)", 186, True)]
+    works([29], 210)
+    pass_time(runtime, 400)
+    assert alerts_of(store) == [("(many)", 186, False)]
+    assert [row for row in rows(store, ALERTS) if row.closed_at is None] == []
