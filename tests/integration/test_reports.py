@@ -359,7 +359,7 @@ def test_a_period_that_runs_can_be_previewed_and_not_sent(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("alertworker.app.get_reporter", lambda: reporter)
     now = datetime.now(NOW.tzinfo)
-    ingest(batch(spent("a", 1, at=now, team_alias=NAME)), reporter.runtime, now=now)
+    ingest(batch(spent("a", 1, at=now, team_alias=NAME), sealed_at=now), reporter.runtime, now=now)
     today = ["report", "monthly", "--period", f"{now:%Y-%m-%d}"]
 
     shown = CliRunner().invoke(cli, today)
