@@ -22,8 +22,6 @@ _MIN_PROOF: Final = 6.4
 #: How often chance may end an outage that continues: after each failure the successes that follow may look like the
 #: end, so the more calls fail in this time, the stronger the proof must be.
 _ONCE_IN: Final = timedelta(days=1)
-#: From this number of calls on, the end allows for the error of the measured rate.
-_MANY: Final = 200
 #: The bounds of an outage's error rate. A lower rate is hardly an outage. At the upper one a single success ends it.
 _LEAST, _MOST = 0.1, 0.999
 
@@ -141,7 +139,7 @@ class _Stretch:
         """
         if not self.share:  # a success and no failure for the whole lookback
             return next((row.start for row in self.rows if row.succeeded), 0), enough
-        error = sqrt(self.share * (1 - self.share) / self.calls) if self.calls >= _MANY else 0.0
+        error = sqrt(self.share * (1 - self.share) / self.calls)  # an unlucky stretch raised the outage
         share = min(_MOST, max(_LEAST, self.share - error))
         gain, loss = log((1 - limits.tolerated) / (1 - share)), log(limits.tolerated / share)
         proof, begins = 0.0, 0

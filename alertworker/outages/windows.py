@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
+from zlib import crc32
 
 from alertworker.events import AttemptFailed, CallEvent, FailedOn, Origin
 from alertworker.outages.evidence import TOLERATED
@@ -26,6 +27,9 @@ LONG_SECONDS: Final = 900
 #: The part of `Outage.state` that is the rank, and the bits that stand beside it.
 _RANK: Final = 7
 _DEAD, _FLAPPING, _UP = 8, 16, 32
+#: The number of groups of callers' keys. The answered calls of a bucket are summed by group: a sum for each key would
+#: cost a row for each caller.
+KEY_GROUPS: Final = 8
 #: HTTP statuses that count as failures of the deployment. All 5xx count, too.
 _STATUSES: Final = frozenset({401, 403, 404, 408, 429})
 _SERVER_ERRORS: Final = range(500, 600)
@@ -177,7 +181,7 @@ class Bucket:
 
     ``causes`` counts failed calls by cause. ``last_success`` and ``last_failure`` are epoch milliseconds, 0 for never.
     So is ``first_failure``, 0 if it is unknown, too. ``model`` is the model group; rows of the previous version have
-    none.
+    none. ``by_group`` has the successes by `group_of` their keys, those of unknown keys left out.
     """
 
     start: int
@@ -190,6 +194,7 @@ class Bucket:
     region: str = ""
     model: str = ""
     first_failure: int = 0
+    by_group: tuple[int, ...] = ()
 
     @property
     def failed(self) -> int:
@@ -252,6 +257,15 @@ def cause(error_class: str, status: int | None, origin: Origin) -> str | None:
     if status is None:
         return None
     return str(status) if status in _STATUSES or status in _SERVER_ERRORS else None
+
+
+def group_of(key_hash: str) -> int:
+    """Return the group of a caller's key, from 0 to `KEY_GROUPS` - 1. All processes and versions agree on it.
+
+    >>> [group_of(key) for key in ("88dc28d0", "f1e2d3c4")]
+    [0, 0]
+    """
+    return crc32(key_hash.encode()) % KEY_GROUPS
 
 
 def bucket_of(second: float) -> int:

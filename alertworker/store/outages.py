@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from typing_extensions import override
 
+from alertworker.outages.rows import BY_GROUP
 from alertworker.outages.sums import OutageSums
 from alertworker.outages.windows import Bucket, Calls, Outage, Stretch, Target
 from alertworker.ports import OutagePort
@@ -231,4 +232,5 @@ def bucket_from(row: RowMapping, failed: Mapping[str, RowMapping]) -> Bucket:
         row["region"],
         row["model"],
         first_failure=min((one["first_failure"] or 0 for one in failed.values()), default=0),
+        by_group=tuple(row[name] for name in BY_GROUP),
     )

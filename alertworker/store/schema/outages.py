@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, literal_column, text
 
+from alertworker.outages.rows import BY_GROUP
 from alertworker.store.schema.base import METADATA, NAME, Amount, Count
 
 
@@ -40,6 +41,8 @@ WINDOWS = Table(
     Column("last_success", BigInteger, nullable=False),
     #: The deployment's model group. Workers of the previous version leave it empty.
     Column("model", NAME, nullable=False, server_default=text("''")),
+    #: Those of ``succeeded`` by the group of their callers' key. Workers of the previous version count none.
+    *(Column(name, Count, nullable=False, server_default=text("0")) for name in BY_GROUP),
     Index("deployment_windows_region", "provider", "region", "bucket"),
     Index("deployment_windows_model", "model", "bucket"),
 )
