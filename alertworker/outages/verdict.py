@@ -171,16 +171,20 @@ class _Sums:
         most failed calls counts as evidence.
         """
         limits, failing, distinct = self._limits, 0, dict[str, tuple[int, int]]()
+        regions = set[str]()
         answering = limits.answering
-        for model, one in self._deployments:
+        for model, region, one in self._deployments:
             failed, calls = one.failed_within(first, last), one.calls(first, last)
             if self._fails(failed, calls):
                 failing += 1
+                regions.add(region)
                 distinct[model] = max(distinct.get(model, (0, 0)), (failed, calls))
             else:
                 answering += one.has_succeeded(first, last)
         if limits.most and failing <= answering:
             return False
+        if limits.across and (len(distinct) == 1 or (len(regions) == 1 and "" not in regions)):
+            return False  # the outage is that of a model or of a region
         if failing < limits.deployments or not limits.share:
             return failing >= limits.deployments
         failed, calls = (sum(one[place] for one in distinct.values()) for place in (0, 1))
@@ -193,8 +197,10 @@ class _Sums:
             return False
         return not limits.most or evidence(failed, calls, limits.tolerated) >= _LIKELY
 
-    def _by_deployment(self, rows: Iterable[Bucket]) -> list[tuple[str, RunningTotals]]:
-        """Return the model and the totals of each deployment that may count, those with the fewest failures first.
+    def _by_deployment(self, rows: Iterable[Bucket]) -> list[tuple[str, str, RunningTotals]]:
+        """Return the model, the region and the totals of each deployment that may count.
+
+        Those with the fewest failures come first.
 
         A deployment of an unknown model is a model of its own.
         """
@@ -202,11 +208,11 @@ class _Sums:
         for row in rows:
             by_name.setdefault(row.deployment_id, []).append(row)
         found = [
-            (max(row.model for row in own) or name, RunningTotals(self.starts, own))
+            (max(row.model for row in own) or name, max(row.region for row in own), RunningTotals(self.starts, own))
             for name, own in sorted(by_name.items())
         ]
-        counting = [one for one in found if self._limits.most or one[1].failed[-1] >= self._least]
-        return sorted(counting, key=lambda one: one[1].failed[-1])
+        counting = [one for one in found if self._limits.most or one[2].failed[-1] >= self._least]
+        return sorted(counting, key=lambda one: one[2].failed[-1])
 
 
 def count_by_deployment(rows: Iterable[Bucket]) -> dict[str, tuple[int, int]]:

@@ -48,7 +48,8 @@ class Limits:
     ``minor`` and ``major`` are minimum counts of failed calls. ``share`` is the minimum share of failed calls (0 to 1).
     0 means that the counts alone decide, as in LiteLLM. ``tolerated`` is the error rate up to which failures may be
     chance. ``traffic`` is the minimum number of calls. ``deployments`` is the minimum number of failing deployments: 2
-    for a region or a model group. With ``most`` these must be more than those that answer normally: a model group.
+    for a region, a provider or a model group. With ``most`` these must be more than those that answer normally: a
+    provider or a model group. With ``across`` they must be of several models and in several regions: a provider.
     ``answering`` is how many answer beside those that are judged.
     """
 
@@ -60,12 +61,13 @@ class Limits:
     deployments: int = 1
     tolerated: float = TOLERATED
     most: bool = False
+    across: bool = False
     answering: int = 0
 
     @property
     def single(self) -> Limits:
         """The same limits for the calls of one deployment."""
-        return replace(self, deployments=1, most=False, answering=0)
+        return replace(self, deployments=1, most=False, across=False, answering=0)
 
     @property
     def reach(self) -> int:
@@ -99,18 +101,30 @@ class OutagePolicy:
         """The limits of a model group: those of a deployment, and most of its deployments must fail."""
         return replace(self.deployment, deployments=2, most=True)
 
+    @property
+    def provider(self) -> Limits:
+        """The limits of a provider: those of a region, and most of its deployments must fail, in several regions."""
+        return replace(self.region, most=True, across=True)
+
 
 class Target(NamedTuple):
-    """A deployment, by its id alone, or a region, by provider and name. Regions sort first."""
+    """A deployment, by its id alone, a region, by provider and name, or a provider. The widest sort first."""
 
     deployment_id: str = ""
     provider: str = ""
     region: str = ""
 
+    @property
+    def is_provider(self) -> bool:
+        """Whether it is a whole provider."""
+        return not self.deployment_id and not self.region
+
 
 def targets_of(failed: FailedOn | AttemptFailed) -> Iterable[Target]:
-    """Yield the deployment and, if it is known, the region of a failed attempt."""
+    """Yield the deployment and, if they are known, the provider and the region of a failed attempt."""
     yield Target(deployment_id=failed.deployment_id or "")
+    if failed.provider:
+        yield Target(provider=failed.provider)
     if failed.provider and failed.region:
         yield Target(provider=failed.provider, region=failed.region)
 

@@ -47,7 +47,7 @@ class CallerStatements(Statements, CallerPort):
 
     @override
     def failing_keys(self, target: Target, *, start: int, end: int) -> list[KeyRow]:
-        statement = _failing_keys(is_region=not target.deployment_id)
+        statement = _failing_keys(_names(target))
         found = self.connection.execute(statement, {**target._asdict(), "start": start, "end": end})
         return [
             KeyRow(row.bucket, row.deployment_id, row.key_hash, row.model, row.failed)
@@ -94,11 +94,17 @@ class CallerStatements(Statements, CallerPort):
         return stored
 
 
+def _names(target: Target) -> tuple[str, ...]:
+    """Return the columns that name a target."""
+    if target.is_provider:
+        return ("provider",)
+    return ("deployment_id",) if target.deployment_id else ("provider", "region")
+
+
 @cache
-def _failing_keys(*, is_region: bool) -> Select[*tuple[object, ...]]:
-    """Return the query for the failing keys of a deployment or a region. It runs for each failing target."""
+def _failing_keys(names: tuple[str, ...]) -> Select[*tuple[object, ...]]:
+    """Return the query for the failing keys of a target. It runs for each failing target."""
     table = FAILING_KEYS.c
-    names = ("provider", "region") if is_region else ("deployment_id",)
     own = (table[name] == bindparam(name) for name in names)
     within = (table.bucket >= bindparam("start"), table.bucket < bindparam("end"))
     return select(FAILING_KEYS).where(*own, *within).order_by(*_PLACE, table.key_hash)

@@ -1,6 +1,7 @@
-"""Sum the answered calls of a bucket by groups of callers' keys, to see whether other callers' calls are answered.
+"""Sum the answered calls of a bucket by groups of callers' keys, and find the calls on a provider.
 
-Workers of the previous version go on writing rows without these sums.
+The sums show whether other callers' calls are answered. Workers of the previous version go on writing rows without
+them.
 """
 
 from __future__ import annotations
@@ -12,14 +13,19 @@ revision = "0012"
 down_revision = "0011"
 
 _COLUMNS = tuple(f"keys_{group}" for group in range(8))
+_TABLES = ("deployment_windows", "deployment_causes", "deployment_failing_keys")
 
 
 def upgrade() -> None:
     for name in _COLUMNS:
         column = sa.Column(name, sa.BigInteger(), nullable=False, server_default=sa.text("0"))
         op.add_column("deployment_windows", column)
+    for table in _TABLES:
+        op.create_index(f"{table}_provider", table, ["provider", "bucket"])
 
 
 def downgrade() -> None:
+    for table in _TABLES:
+        op.drop_index(f"{table}_provider", table)
     for name in _COLUMNS:
         op.drop_column("deployment_windows", name)
