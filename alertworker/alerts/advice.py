@@ -145,6 +145,10 @@ _BY_SEVERITY: Final[Mapping[tuple[AlertType, Severity], str]] = {
 }
 #: Our line for an alert by its label ``scope``, where it differs from that of the type.
 _BY_SCOPE: Final[Mapping[str, str]] = {
+    OutageScope.PROVIDER: (
+        "Check the provider's status page, and your account's quota and bills there. "
+        "Add deployments at another provider, or a fallback to one, to the proxy's configuration."
+    ),
     OutageScope.MODEL: (
         "Check the status pages of the model's providers, and the keys of its deployments. "
         "Add a fallback to another model in the proxy's configuration."

@@ -26,6 +26,7 @@ class AlertKind(StrEnum):
 class OutageScope(StrEnum):
     """The value of the label ``scope`` of an outage that is not one of a deployment or region."""
 
+    PROVIDER = "provider"
     MODEL = "model"
     CREDENTIAL = "credential"
 

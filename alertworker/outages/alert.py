@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from alertworker.alerts.alert import Alert, OpenAlert, Subject, fingerprint_of
 from alertworker.alerts.call_description import deployment_facts, name_call, newest_metadata
-from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.catalogue import AlertType, OutageScope, Severity
 from alertworker.alerts.outage_headline import OutageHeadline
 from alertworker.events import AttemptFailed
 from alertworker.outages.ending import End, Ending
@@ -25,7 +25,7 @@ _S = TypeVar("_S", bound=Subject)
 
 
 def targets(blamed: Iterable[AttemptFailed]) -> dict[Target, list[AttemptFailed]]:
-    """Return a batch's failed calls by deployment and by region."""
+    """Return a batch's failed calls by deployment, by region and by provider."""
     found: dict[Target, list[AttemptFailed]] = {}
     for event in blamed:
         for target in targets_of(event):
@@ -43,15 +43,19 @@ def lost_buckets(calls: Mapping[CallKey, CallSums]) -> dict[Target, list[int]]:
 
 
 def target_of(alert: Subject) -> Target:
-    """Return the deployment or region of an outage's alert."""
+    """Return the deployment, region or provider of an outage's alert."""
     labels = alert.labels
+    if labels.get("scope") == OutageScope.PROVIDER:
+        return Target(provider=labels["provider"])
     if alert.type is AlertType.OUTAGE_ALERTS:
         return Target(deployment_id=labels["deployment"])
     return Target(provider=labels["provider"], region=labels["region"])
 
 
 def limits_of(target: Target, policy: OutagePolicy) -> Limits:
-    """Return the policy's limits for a deployment or a region."""
+    """Return the policy's limits for a deployment, a region or a provider."""
+    if target.is_provider:
+        return policy.provider
     return policy.deployment if target.deployment_id else policy.region
 
 
@@ -185,6 +189,8 @@ def closing(
 def _identity(target: Target) -> tuple[AlertType, dict[str, str]]:
     if target.deployment_id:
         return AlertType.OUTAGE_ALERTS, {"deployment": target.deployment_id}
+    if target.is_provider:
+        return AlertType.OUTAGE_ALERTS, {"scope": OutageScope.PROVIDER.value, "provider": target.provider}
     return AlertType.REGION_OUTAGE_ALERTS, {"provider": target.provider, "region": target.region}
 
 
@@ -194,6 +200,8 @@ def began_at(verdict: WindowVerdict) -> datetime:
 
 
 def _labels(target: Target, event: AttemptFailed) -> Mapping[str, str]:
+    if target.is_provider:
+        return {"deployment": ""}  # workers of the previous version read this label of every outage
     if not target.deployment_id:
         return {}
     labels = {"model": event.model_group or event.model, "provider": event.provider, "region": event.region}
@@ -216,7 +224,7 @@ def _facts(
         facts |= {"Request Model": last.model_group or last.model or ""}
         facts |= {label: text for label, text in where.items() if label not in named}
     else:
-        facts |= {"Provider": target.provider, "Region": target.region}
+        facts |= {"Provider": target.provider} | ({"Region": target.region} if target.region else {})
     facts["Error"] = last.failure.message
     return {label: text for label, text in facts.items() if text}
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import ceil
 from typing import Final, NamedTuple, TypeVar
 
 from alertworker.alerts.alert import Alert, Subject, fingerprint_of
@@ -16,35 +17,29 @@ from alertworker.alerts.call_description import key_label, name_call, newest_met
 from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.events import AttemptFailed
 from alertworker.events.attribution import TARGET_LABELS
-from alertworker.outages.evidence import evidence
+from alertworker.outages.evidence import evidence, uneven_evidence
 from alertworker.outages.facts import titles_of
 from alertworker.outages.sparse import judge_any
 from alertworker.outages.verdict import WindowVerdict
-from alertworker.outages.windows import Bucket, Limits
+from alertworker.outages.windows import KEY_GROUPS, Bucket, Limits, group_of
 from alertworker.text.names import short_id
 
 _S = TypeVar("_S", bound=Subject)
 
 #: The maximum number of failing keys that count in one bucket of a deployment. The smallest hashes are kept.
 MAX_KEYS: Final = 20
-#: The minimum number of keys that called the model lately. With fewer keys, other callers might fail, too.
-MIN_KEYS: Final = 3
-#: How many days of the ledger count as lately, today included.
-LEDGER_DAYS: Final = 2
-#: From this share of failed calls on, the ledger must rule out that an outage hit only one key's calls by chance.
-_SURE_SHARE: Final = 0.5
-#: From this share of failed calls on, the key's calls must also fail in other regions (`fails_elsewhere`).
-_MOST: Final = 0.75
-#: The minimum evidence from the ledger, in nats. Chance alone reaches it once in 8,000 times.
-_MIN_SURE: Final = 9.0
-#: Up to this evidence, in nats, chance explains the failures of other keys. Chance alone reaches it once in 100 times.
+#: The minimum number of groups of other keys whose calls were answered. With fewer, there is hardly another caller.
+_MIN_GROUPS: Final = 2
+#: The evidence, in nats, that a key's calls fail more often than those of others: chance reaches it once in 100 times.
+_MIN_UNEVEN: Final = 4.6
+#: The same of two places together: chance alone reaches it once in 60 times.
+_MIN_BOTH: Final = 6.0
+#: The evidence against the other keys' calls, in nats, up to which chance explains their failures: once in 100 times.
 _MAX_STRAY: Final = 4.6
 #: The minimum evidence of a key's failures in other regions, in nats. Chance alone reaches it once in 600 times.
 _MIN_ELSEWHERE: Final = 6.4
 #: The minimum number of other keys' calls that other regions answer.
 _MIN_ANSWERED: Final = 3
-#: The maximum share of a key in the model's calls. An outage shows first in the calls of a key with a larger share.
-_MAX_USE: Final = 0.5
 _MAX_NAMES: Final = 5
 
 
@@ -58,39 +53,35 @@ class KeyRow(NamedTuple):
     failed: int
 
 
-class ModelUse(NamedTuple):
-    """The use of a model in the last days: its number of keys, all calls, and the calls of one of the keys.
-
-    ``keys`` is exact up to `MIN_KEYS`. ``own_succeeded`` is how many calls of the one key were answered.
-    """
-
-    keys: int
-    calls: int
-    own_calls: int
-    own_succeeded: int
-
-
 @dataclass(frozen=True, slots=True)
 class Suspect:
     """A key that may be the cause of failures: ``failed`` of the ``calls`` in a window, on some models.
 
-    ``all_failed`` counts the failed calls of all keys. ``since`` is the first bucket, and ``first_failure`` is in epoch
-    milliseconds, 0 if it is unknown.
+    All keys' calls are ``all_failed`` and ``calls``. At most ``answered`` calls of the key were answered. ``groups`` is
+    the number of groups of other keys whose calls were answered. ``since`` is the first bucket, and ``first_failure``
+    is in epoch milliseconds, 0 if it is unknown.
     """
 
     key_hash: str
     failed: int
     all_failed: int
     calls: int
+    answered: int
+    groups: int
     models: tuple[str, ...]
     deployments: tuple[str, ...]
     since: int
     first_failure: int = 0
 
     @property
-    def fails_most(self) -> bool:
-        """Whether too few calls succeeded to show that the deployment works."""
-        return self.all_failed >= _MOST * self.calls
+    def unevenness(self) -> float:
+        """The evidence that the key's calls fail more often than those of others, in nats: 0 without others."""
+        return uneven_evidence(self.failed, self.failed + self.answered, self.all_failed, self.calls)
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether the window alone proves that only the key's calls fail, as those of other keys are answered."""
+        return self.groups >= _MIN_GROUPS and self.unevenness >= _MIN_UNEVEN
 
 
 def suspect(
@@ -116,8 +107,9 @@ def suspect(
     own, others = totals[key], failed - totals[key]
     if not key or own < limits.minor:
         return None
+    answered = answered_at_most(key, judged)
     is_deployment = limits.deployments == 1  # each deployment of a region is judged by itself, too
-    if is_deployment and evidence(others, calls - own, limits.tolerated) > _MAX_STRAY:
+    if is_deployment and evidence(others, calls - own - answered, limits.tolerated) > _MAX_STRAY:
         return None
     if judge_any(_without(key, buckets, rows), limits).crossed:
         return None
@@ -129,31 +121,15 @@ def suspect(
         (row.failed_since for row in judged if row.failed and row.start == since and row.deployment_id in places),
         default=since * 1_000,
     )
-    return Suspect(key, own, failed, calls, models, deployments, since, first)
+    groups = _groups_beside(key, judged)
+    return Suspect(key, own, failed, calls, answered, groups, models, deployments, since, first)
 
 
-def is_callers_problem(found: Suspect, uses: Sequence[ModelUse]) -> bool:
-    """Return whether other keys use the suspect's models enough to show that only the suspect's calls fail.
-
-    An outage hits each key as often as the key calls. So if half of all calls failed, or a call of another key failed,
-    the suspect must also be a rare caller: chance must not explain its share of the failures.
-    """
-    if not all(use.keys >= MIN_KEYS and use.own_calls <= _MAX_USE * use.calls for use in uses):
-        return False
-    if found.failed == found.all_failed < _SURE_SHARE * found.calls:
-        return True
-    part = max(max(1, use.own_calls) / max(2, use.calls) for use in uses)
-    return evidence(found.failed, found.all_failed, part) >= _MIN_SURE
-
-
-def fails_elsewhere(
-    found: Suspect, uses: Sequence[ModelUse], buckets: Sequence[Bucket], rows: Sequence[KeyRow], tolerated: float
-) -> bool:
+def fails_elsewhere(found: Suspect, buckets: Sequence[Bucket], rows: Sequence[KeyRow], tolerated: float) -> bool:
     """Return whether the suspect's calls also fail in regions that answer the calls of other keys.
 
     ``buckets`` are those of its models, and ``rows`` are its failures. A deployment counts from the bucket of the key's
-    first failure on, and only if it answered a call since. The buckets do not show which key's calls were answered. So
-    the key's answered calls in the ledger are all subtracted.
+    first failure on, and only if it answered a call since.
     """
     places = {(row.provider, row.region) for row in buckets if row.deployment_id in found.deployments}
     near = {row.deployment_id for row in buckets if (row.provider, row.region) in places}
@@ -163,20 +139,47 @@ def fails_elsewhere(
         if row.model in found.models and row.deployment_id not in near:
             own[row.deployment_id] += row.failed
             first[row.deployment_id] = min(row.bucket, first.get(row.deployment_id, row.bucket))
-    mine, failed, succeeded = 0, 0, 0
+    mine, judged = 0, list[Bucket]()
     for name, since in first.items():
-        judged = [row for row in buckets if row.deployment_id == name and row.start >= since]
-        if answered := sum(row.succeeded for row in judged):
+        there = [row for row in buckets if row.deployment_id == name and row.start >= since]
+        if any(row.succeeded for row in there):
             mine += own[name]
-            failed += sum(row.failed for row in judged)
-            succeeded += answered
-    calls = failed + succeeded
+            judged += there
+    failed, succeeded = sum(row.failed for row in judged), sum(row.succeeded for row in judged)
+    answered = answered_at_most(found.key_hash, judged)
+    others = failed - mine + succeeded - answered
     return (
-        succeeded - sum(use.own_succeeded for use in uses) >= _MIN_ANSWERED
-        and failed < _MOST * calls
-        and evidence(failed - mine, calls - mine, tolerated) <= _MAX_STRAY
-        and evidence(mine, calls, tolerated) >= _MIN_ELSEWHERE
+        succeeded - answered >= _MIN_ANSWERED
+        and _groups_beside(found.key_hash, judged) >= _MIN_GROUPS
+        and evidence(failed - mine, others, tolerated) <= _MAX_STRAY
+        and evidence(mine, mine + succeeded, tolerated) >= _MIN_ELSEWHERE
+        and found.unevenness + uneven_evidence(mine, mine + answered, failed, failed + succeeded) >= _MIN_BOTH
     )
+
+
+def answered_at_most(key_hash: str, buckets: Iterable[Bucket]) -> int:
+    """Return how many of the answered calls may be those of a key: all calls of its group.
+
+    The calls of unknown keys count as if they were of the same keys as the others.
+    """
+    rows = list(buckets)
+    succeeded, by_group = sum(row.succeeded for row in rows), _by_group(rows)
+    known = sum(by_group)
+    return ceil(succeeded * by_group[group_of(key_hash)] / known) if known else succeeded
+
+
+def _groups_beside(key_hash: str, buckets: Iterable[Bucket]) -> int:
+    """Return the number of groups of keys, beside that of a key, whose calls were answered."""
+    own = group_of(key_hash)
+    return sum(count > 0 for group, count in enumerate(_by_group(buckets)) if group != own)
+
+
+def _by_group(buckets: Iterable[Bucket]) -> list[int]:
+    found = [0] * KEY_GROUPS
+    for row in buckets:
+        for group, count in enumerate(row.by_group):
+            found[group] += count
+    return found
 
 
 def fingerprint(key_hash: str) -> str:

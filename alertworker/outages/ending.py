@@ -143,7 +143,7 @@ class _Stretch:
         """
         if not self.share:  # a success and no failure for the whole lookback
             return next((row.start for row in self.rows if row.succeeded), 0), enough
-        error = sqrt(self.share * (1 - self.share) / self.calls) if self.calls >= _MANY else 0.0
+        error = sqrt(self.share * (1 - self.share) / self.calls)  # an unlucky stretch raised the outage
         share = min(_MOST, max(_LEAST, self.share - error))
         gain, loss = log((1 - limits.tolerated) / (1 - share)), log(limits.tolerated / share)
         proof, begins = 0.0, 0

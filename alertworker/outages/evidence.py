@@ -10,7 +10,7 @@ The verdict depends on the sums alone: no baseline is learned, so the order in w
 
 from __future__ import annotations
 
-from math import log
+from math import exp, lgamma, log
 from typing import Final
 
 #: The least evidence, in nats, for an outage.
@@ -45,3 +45,25 @@ def is_evident(failed: int, calls: int, tolerated: float) -> bool:
     (True, False, True)
     """
     return evidence(failed, calls, tolerated) >= MIN_EVIDENCE
+
+
+def uneven_evidence(own_failed: int, own_calls: int, failed: int, calls: int) -> float:
+    """Return the evidence that some of the calls fail more often than the others, in nats. It is Fisher's exact test.
+
+    If ``failed`` of ``calls`` fail whichever they are, it is the chance that at least ``own_failed`` of them are among
+    ``own_calls``. It is 0 if all calls are these.
+
+    >>> [round(uneven_evidence(5, own, 5, 40), 1) for own in (5, 10, 36, 40)]
+    [13.4, 7.9, 0.6, 0.0]
+    """
+    rest, most = calls - own_calls, min(own_calls, failed)
+    if own_failed <= max(0, failed - rest):
+        return 0.0
+    logs = [_ways(own_calls, hit) + _ways(rest, failed - hit) for hit in range(own_failed, most + 1)]
+    highest = max(logs)
+    return _ways(calls, failed) - highest - log(sum(exp(one - highest) for one in logs))
+
+
+def _ways(things: int, chosen: int) -> float:
+    """Return the logarithm of the number of ways to choose some of many things."""
+    return lgamma(things + 1) - lgamma(chosen + 1) - lgamma(things - chosen + 1)

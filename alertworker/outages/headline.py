@@ -40,7 +40,9 @@ def as_flapping(alert: _A) -> _A:
 
 
 def spell_target(target: Target, model: str | None, provider: str | None, region: str | None) -> str:
-    """Return the name of a deployment or a region for a headline."""
+    """Return the name of a deployment, a region or a provider for a headline."""
+    if target.is_provider:
+        return f"provider {target.provider}"
     if not target.deployment_id:
         return f"region {target.region} ({target.provider})"
     return deployment_title(target.deployment_id, model, provider, region)

@@ -84,14 +84,19 @@ class JudgedModel:
 
 
 def judge_model(buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits) -> WindowVerdict:
-    """Return the verdict on a model: most of its deployments fail, or evidently many calls fail for users.
+    """Return the verdict on a model: most of its deployments fail, or evidently many calls fail for users."""
+    verdict = judge_most(buckets, limits)
+    return verdict if verdict.crossed else _judge_lost(buckets, calls, limits)
+
+
+def judge_most(buckets: Sequence[Bucket], limits: Limits) -> WindowVerdict:
+    """Return the verdict on a model or provider: most of its deployments fail.
 
     A deployment that has recovered answers, although it failed calls within the window.
     """
     answering = {name for name, own in _by_name(buckets).items() if may_have_recovered(own, limits)}
     rest = [row for row in buckets if row.deployment_id not in answering]
-    verdict = judge(rest, replace(limits, answering=len(answering)))
-    return verdict if verdict.crossed else _judge_lost(buckets, calls, limits)
+    return judge(rest, replace(limits, answering=len(answering)))
 
 
 def judge_dead_model(buckets: Sequence[Bucket], limits: Limits) -> WindowVerdict | None:

@@ -133,15 +133,16 @@ def _counted(alert: _A, calls: Calls) -> _A:
 
 
 def _labels(judged: JudgedModel) -> dict[str, str]:
-    """Return further labels: the provider and region, if all failing deployments have the same.
+    """Return further labels: the provider, and the region, if all failing deployments have the same.
 
-    The outage of that region then explains the outage of the model. Workers of the previous version read the label
-    ``deployment`` of every such alert, so it is present and empty.
+    The outage of that provider or region then explains the outage of the model. Workers of the previous version read
+    the label ``deployment`` of every such alert, so it is present and empty.
     """
     labels = {"deployment": ""}
-    if len(judged.places) == 1:
-        provider, region = next(iter(judged.places))
-        labels |= {"provider": provider, "region": region} if provider and region else {}
+    providers, regions = {provider for provider, _ in judged.places}, {region for _, region in judged.places}
+    if len(providers) == 1 and all(providers):
+        labels["provider"] = next(iter(providers))
+        labels |= {"region": next(iter(regions))} if len(regions) == 1 and all(regions) else {}
     return labels
 
 

@@ -6,7 +6,9 @@ Other rows have the callers whose calls failed, and the provider's keys that wer
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from alertworker.outages.windows import KEY_GROUPS
 
 
 class WindowKey(NamedTuple):
@@ -83,12 +85,25 @@ class WindowSums:
 
     ``succeeded`` counts calls that never failed on this deployment. ``last_success`` is in epoch milliseconds, 0 for
     never. A bucket with failed calls alone has a row, too; `CauseSums` counts these. ``model`` is the deployment's
-    model group; if there are several, the last one in alphabetical order.
+    model group; if there are several, the last one in alphabetical order. ``keys_0`` and so on count those of
+    ``succeeded`` whose key is in this group (`windows.group_of`).
     """
 
     succeeded: int = 0
     last_success: int = 0
     model: str = ""
+    keys_0: int = 0
+    keys_1: int = 0
+    keys_2: int = 0
+    keys_3: int = 0
+    keys_4: int = 0
+    keys_5: int = 0
+    keys_6: int = 0
+    keys_7: int = 0
+
+
+#: The fields of `WindowSums` by group.
+BY_GROUP: Final = tuple(f"keys_{group}" for group in range(KEY_GROUPS))
 
 
 @dataclass(slots=True)

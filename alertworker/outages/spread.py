@@ -1,4 +1,4 @@
-"""Whether enough deployments of a region or a model fail, and not just one. Pure.
+"""Whether enough deployments of a region, a provider or a model fail, and not just one. Pure.
 
 A region may have thousands of deployments, and a window thousands of stretches. So a stretch is judged while it grows:
 each deployment's calls of a bucket are added once for each first bucket, not once for each stretch.
@@ -31,7 +31,7 @@ class _Addition(NamedTuple):
 
 
 class Spread:
-    """The deployments of a region or a model, by bucket. Buckets are named by their places in ``starts``."""
+    """The deployments of a region, provider or model, by bucket. Buckets are named by their places in ``starts``."""
 
     def __init__(self, starts: Sequence[int], rows: Sequence[Bucket], limits: Limits) -> None:
         self._limits, self._least = limits, FAILING if limits.share else 1
@@ -42,6 +42,7 @@ class Spread:
             models[row.deployment_id] = max(models.get(row.deployment_id, ""), row.model)
         #: A deployment of an unknown model is a model of its own.
         self._models = {name: model or name for name, model in models.items()}
+        self._regions = {row.deployment_id: row.region for row in sorted(rows, key=lambda row: row.region)}
         may_fail = {name for name, count in failed.items() if count >= self._least}
         self._is_possible = len(may_fail) >= limits.deployments
         # Of a model, deployments that answer count, too.
@@ -64,7 +65,7 @@ class Spread:
 
         ``lasts`` are the possible last buckets, in order.
         """
-        stretch = _Stretch(self._limits, self._least, self._models)
+        stretch = _Stretch(self._limits, self._least, self._models, self._regions)
         found, begin = None, first
         for last in lasts:
             for place in range(begin, last + 1):
@@ -83,11 +84,13 @@ class _Stretch:
     failed calls counts as evidence.
     """
 
-    def __init__(self, limits: Limits, least: int, models: Mapping[str, str]) -> None:
-        self._limits, self._least, self._models = limits, least, models
+    def __init__(self, limits: Limits, least: int, models: Mapping[str, str], regions: Mapping[str, str]) -> None:
+        self._limits, self._least, self._models, self._regions = limits, least, models, regions
         #: Each deployment's numbers of failed calls, of calls from the first failure on, and of all calls.
         self._sums: dict[str, tuple[int, int, int]] = {}
         self._failing: dict[str, tuple[int, int]] = {}
+        #: How many deployments fail, by model and by region.
+        self._failing_models, self._failing_regions = Counter[str](), Counter[str]()
         self._answering: set[str] = set()
         #: By model: the failing deployments, the worst first. Entries that are no longer true are dropped when read.
         self._ranked: dict[str, list[tuple[int, int, str]]] = {}
@@ -102,7 +105,11 @@ class _Stretch:
         failed, every = failed + added.failed, every + added.calls
         calls += added.calls - (added.before if is_first else 0)
         self._sums[name] = failed, calls, every
-        if self._fails(failed, calls):
+        fails = self._fails(failed, calls)
+        change = fails - (name in self._failing)
+        self._failing_models[self._models[name]] += change
+        self._failing_regions[self._regions[name]] += change
+        if fails:
             self._failing[name] = failed, calls
             self._answering.discard(name)
             heappush(self._ranked.setdefault(self._models[name], []), (-failed, -calls, name))
@@ -117,11 +124,18 @@ class _Stretch:
         limits, failing = self._limits, len(self._failing)
         if limits.most and failing <= limits.answering + len(self._answering):
             return False
+        if limits.across and not self._is_across():
+            return False
         if failing < limits.deployments or not limits.share:
             return failing >= limits.deployments
         self._add_up()
         failed, calls = self._failed, self._calls
         return failed >= limits.minor and calls >= limits.traffic and is_evident(failed, calls, limits.tolerated)
+
+    def _is_across(self) -> bool:
+        """Return whether several models fail, in several regions. Else the outage is that of a model or of a region."""
+        regions = +self._failing_regions
+        return len(+self._failing_models) != 1 and (len(regions) != 1 or "" in regions)
 
     def _fails(self, failed: int, calls: int) -> bool:
         """Return whether one of several deployments fails. If most of a model do, chance must be unlikely for each."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from alertworker.events import AttemptFailed, EndEvent, FailedOn, RequestFailed, RequestSucceeded
 from alertworker.ledger.rows import MAX_PART
 from alertworker.outages.rows import (
+    BY_GROUP,
     CallKey,
     CallSums,
     CauseKey,
@@ -31,6 +32,7 @@ from alertworker.outages.windows import (
     UNAUTHORIZED,
     bucket_of,
     cause,
+    group_of,
     model_of,
     targets_of,
 )
@@ -92,7 +94,11 @@ class OutageSums:
     def _succeeded(self, event: RequestSucceeded, second: float, bucket: int) -> None:
         window = self._window(event, _window_key(event, bucket))
         # A call counts once on a deployment. If it failed there before it succeeded, it counts as failed.
-        window.succeeded += not any(failed.deployment_id == event.deployment_id for failed in event.failed_on)
+        if event.deployment_id not in {failed.deployment_id for failed in event.failed_on}:
+            window.succeeded += 1
+            if event.key_hash:
+                group = BY_GROUP[group_of(event.key_hash)]
+                setattr(window, group, getattr(window, group) + 1)
         window.last_success = max(window.last_success, int(second * 1_000))
         if event.credential is not None:
             key = CredentialKey(event.provider or "", event.credential)

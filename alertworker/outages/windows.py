@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
+from zlib import crc32
 
 from alertworker.events import AttemptFailed, CallEvent, FailedOn, Origin
 from alertworker.outages.evidence import TOLERATED
@@ -26,6 +27,9 @@ LONG_SECONDS: Final = 900
 #: The bits of `Outage.state`: first those of the rank, then the flags.
 _RANK: Final = 7
 _DEAD, _FLAPPING, _UP = 8, 16, 32
+#: The number of groups of callers' keys. The answered calls of a bucket are summed by group: a sum for each key would
+#: cost a row for each caller.
+KEY_GROUPS: Final = 8
 #: HTTP statuses that count as failures of the deployment. All 5xx count, too.
 _STATUSES: Final = frozenset({401, 403, 404, 408, 429})
 _SERVER_ERRORS: Final = range(500, 600)
@@ -44,7 +48,8 @@ class Limits:
     ``minor`` and ``major`` are minimum counts of failed calls. ``share`` is the minimum share of failed calls (0 to 1).
     0 means that the counts alone decide, as in LiteLLM. ``tolerated`` is the error rate up to which failures may be
     chance. ``traffic`` is the minimum number of calls. ``deployments`` is the minimum number of failing deployments: 2
-    for a region or a model group. With ``most``, as for a model group, more deployments must fail than answer normally.
+    for a region, a provider or a model group. With ``most``, as for a provider or a model group, more deployments must
+    fail than answer normally. With ``across`` they must be of several models and in several regions: a provider.
     ``answering`` is how many deployments answer that are not among those that are judged.
     """
 
@@ -56,12 +61,13 @@ class Limits:
     deployments: int = 1
     tolerated: float = TOLERATED
     most: bool = False
+    across: bool = False
     answering: int = 0
 
     @property
     def single(self) -> Limits:
         """The same limits for the calls of one deployment."""
-        return replace(self, deployments=1, most=False, answering=0)
+        return replace(self, deployments=1, most=False, across=False, answering=0)
 
     @property
     def reach(self) -> int:
@@ -95,18 +101,30 @@ class OutagePolicy:
         """The limits of a model group: those of a deployment, and most of its deployments must fail."""
         return replace(self.deployment, deployments=2, most=True)
 
+    @property
+    def provider(self) -> Limits:
+        """The limits of a provider: those of a region, and most of its deployments must fail, in several regions."""
+        return replace(self.region, most=True, across=True)
+
 
 class Target(NamedTuple):
-    """A deployment, by its id alone, or a region, by provider and name. Regions sort first."""
+    """A deployment, by its id alone, a region, by provider and name, or a provider. The widest sort first."""
 
     deployment_id: str = ""
     provider: str = ""
     region: str = ""
 
+    @property
+    def is_provider(self) -> bool:
+        """Whether it is a whole provider."""
+        return not self.deployment_id and not self.region
+
 
 def targets_of(failed: FailedOn | AttemptFailed) -> Iterable[Target]:
-    """Yield the deployment and, if it is known, the region of a failed attempt."""
+    """Yield the deployment and, if they are known, the provider and the region of a failed attempt."""
     yield Target(deployment_id=failed.deployment_id or "")
+    if failed.provider:
+        yield Target(provider=failed.provider)
     if failed.provider and failed.region:
         yield Target(provider=failed.provider, region=failed.region)
 
@@ -177,7 +195,7 @@ class Bucket:
 
     ``causes`` counts failed calls by cause. ``last_success`` and ``last_failure`` are epoch milliseconds, 0 for never.
     So is ``first_failure``, which is also 0 if it is unknown. ``model`` is the model group; rows of the previous
-    version have none.
+    version have none. ``by_group`` has the successes by `group_of` their keys, without those of unknown keys.
     """
 
     start: int
@@ -190,6 +208,7 @@ class Bucket:
     region: str = ""
     model: str = ""
     first_failure: int = 0
+    by_group: tuple[int, ...] = ()
 
     @property
     def failed(self) -> int:
@@ -253,6 +272,15 @@ def cause(error_class: str, status: int | None, origin: Origin) -> str | None:
     if status is None:
         return None
     return str(status) if status in _STATUSES or status in _SERVER_ERRORS else None
+
+
+def group_of(key_hash: str) -> int:
+    """Return the group of a caller's key, from 0 to `KEY_GROUPS` - 1. All processes and versions agree on it.
+
+    >>> [group_of(key) for key in ("88dc28d0", "f1e2d3c4")]
+    [0, 0]
+    """
+    return crc32(key_hash.encode()) % KEY_GROUPS
 
 
 def bucket_of(second: float) -> int:

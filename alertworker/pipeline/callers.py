@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts.alert import Alert, OpenAlert
@@ -13,7 +13,7 @@ from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import callers
-from alertworker.outages.callers import LEDGER_DAYS, ModelUse, Suspect, suspect
+from alertworker.outages.callers import Suspect, suspect
 from alertworker.outages.model import JudgedModel
 from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Limits, Target, bucket_of
@@ -66,7 +66,7 @@ class CallerProblems:
             for row in self.context.tx.callers.failing_keys(Target(name), start=start, end=end)
         ]
         found = suspect(verdict, buckets, rows, limits)
-        return found is not None and not found.fails_most and callers.is_callers_problem(found, self._uses(found))
+        return found is not None and found.stands_out
 
     def claim(self) -> None:
         """Claim an alert for each key, and resolve those of keys whose failures became an outage."""
@@ -91,25 +91,17 @@ class CallerProblems:
         tx = self.context.tx
         start, end = min(row.start for row in buckets), max(row.start for row in buckets) + 1
         found = suspect(verdict, buckets, tx.callers.failing_keys(target, start=start, end=end), limits)
-        if found is None or not callers.is_callers_problem(found, uses := self._uses(found)):
+        if found is None:
             return None
-        return found if not found.fails_most or self._fails_elsewhere(found, uses, verdict, limits) else None
+        return found if found.stands_out or self._fails_elsewhere(found, verdict, limits) else None
 
-    def _fails_elsewhere(
-        self, found: Suspect, uses: Sequence[ModelUse], verdict: WindowVerdict, limits: Limits
-    ) -> bool:
+    def _fails_elsewhere(self, found: Suspect, verdict: WindowVerdict, limits: Limits) -> bool:
         """Return whether the suspect's calls also fail in other regions, within the longest window of the verdict."""
         tx, start, end = self.context.tx, verdict.since - limits.reach, verdict.until + limits.reach
         windows = tx.models.model_buckets(dict.fromkeys(found.models, start))
         buckets = [row for model in found.models for row in windows[model] if row.start < end]
         rows = [row for row in tx.callers.failures_of(found.key_hash, since=start) if row.bucket < end]
-        return callers.fails_elsewhere(found, uses, buckets, rows, limits.tolerated)
-
-    def _uses(self, found: Suspect) -> list[ModelUse]:
-        """Return the use of the suspect's models in the last days of the ledger."""
-        day = datetime.fromtimestamp(found.since, UTC).astimezone(self.context.runtime.zone).date()
-        since = day - timedelta(days=LEDGER_DAYS - 1)
-        return [self.context.tx.callers.model_use(model, found.key_hash, since=since) for model in found.models]
+        return callers.fails_elsewhere(found, buckets, rows, limits.tolerated)
 
     def _events(self, key_hash: str, suspects: Sequence[Suspect]) -> list[AttemptFailed]:
         """Return the batch's failed calls of a key on the deployments where they are its own problem."""

@@ -67,18 +67,23 @@ class CountedCalls:
 
 
 class RegionScope:
-    """The failed calls that count for regions. ``widespread`` are models that fail in several regions."""
+    """The failed calls that count for regions and providers.
 
-    def __init__(self, tx: Transaction, counted: CountedCalls, widespread: Collection[str] = ()) -> None:
-        self._tx, self._counted, self._widespread = tx, counted, widespread
+    ``places`` are the providers and regions in which models with an outage fail.
+    """
 
-    def clear(self, buckets: Sequence[Bucket]) -> list[Bucket]:
-        """Return a region's buckets without the failures that do not count."""
-        return self._unexplained(self._counted.clear(buckets))
+    def __init__(
+        self, tx: Transaction, counted: CountedCalls, places: Mapping[str, Collection[tuple[str, str]]] | None = None
+    ) -> None:
+        self._tx, self._counted, self._places = tx, counted, places or {}
 
-    def total(self, buckets: Sequence[Bucket]) -> list[Bucket]:
+    def clear(self, target: Target, buckets: Sequence[Bucket]) -> list[Bucket]:
+        """Return a region's or provider's buckets without the failures that do not count."""
+        return self._unexplained(target, self._counted.clear(buckets))
+
+    def total(self, target: Target, buckets: Sequence[Bucket]) -> list[Bucket]:
         """Return what `clear` does, and the failures of deployments that have recovered since."""
-        return self._unexplained(self._counted.without_silenced(buckets))
+        return self._unexplained(target, self._counted.without_silenced(buckets))
 
     def calls_failed_by(
         self,
@@ -91,9 +96,9 @@ class RegionScope:
     ) -> Calls:
         """Return how the calls ended that count for a target.
 
-        ``buckets`` are those of a region, and ``counting`` are the same without the failures that do not count. Some
-        producers do not report in which region a call failed before it ended. Then the region is that of the
-        deployment that failed the call first.
+        ``buckets`` are those of a region or provider, and ``counting`` are the same without the failures that do not
+        count. Some producers do not report in which region a call failed before it ended. Then the region is that of
+        the deployment that failed the call first.
         """
         calls = self._tx.outages.calls_failed_by(target, start=start, end=end)
         if target.deployment_id:
@@ -106,19 +111,23 @@ class RegionScope:
         within = (one for one in found if one.deployment_id in named and (end is None or one.bucket < end))
         return calls.at_least(add_up(within, since=start))
 
-    def _unexplained(self, buckets: Sequence[Bucket]) -> list[Bucket]:
-        explained = self._explained(buckets)
+    def _unexplained(self, target: Target, buckets: Sequence[Bucket]) -> list[Bucket]:
+        explained = self._explained(target, buckets)
         return [without_failures(row) if row.model in explained else row for row in buckets]
 
-    def _explained(self, buckets: Iterable[Bucket]) -> set[str]:
-        """Return the models whose outage explains failures in a region, because they fail elsewhere, too."""
+    def _explained(self, target: Target, buckets: Iterable[Bucket]) -> set[str]:
+        """Return the models whose outage explains failures of a target, because they fail elsewhere, too."""
+        label = "provider" if target.is_provider else "region"
         failing = {row.model for row in buckets if row.failed and row.model}
         # Without locks: the rows of these models may not be locked, and their order is not that of the targets.
         opened = self._tx.alerts.read_open([fingerprint(model) for model in failing]) if failing else {}
         alerts = {model: opened.get(fingerprint(model)) for model in failing}
-        return {model for model, alert in alerts.items() if alert and not alert.labels.get("region")} | set(
-            self._widespread
-        )
+        elsewhere = {
+            model
+            for model, places in self._places.items()
+            if len({provider if target.is_provider else (provider, region) for provider, region in places}) > 1
+        }
+        return elsewhere | {model for model, alert in alerts.items() if alert and not alert.labels.get(label)}
 
 
 def _minus(calls: Calls, other: Calls) -> Calls:

@@ -107,7 +107,7 @@ def outage_sums(
     if target.deployment_id:
         return found, tx.outages.calls_failed_by(target, start=start), {}
     scope = RegionScope(tx, counted)
-    buckets = scope.total(found)
+    buckets = scope.total(target, found)
     calls = scope.calls_failed_by(target, start=start, buckets=found, counting=buckets)
     return buckets, calls, _names_of(tx, buckets)
 

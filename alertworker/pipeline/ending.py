@@ -13,7 +13,7 @@ from alertworker.alerts.suppression import SuppressionReason
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
 from alertworker.outages import flapping
-from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, Ending, ended, lookback
+from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, Ending, ended, lookback, recovered_at
 from alertworker.outages.sparse import SPARSE_SECONDS, has_little_traffic
 from alertworker.outages.verdict import judge
 from alertworker.outages.windows import Bucket, Limits, Outage, Target, bucket_of
@@ -57,6 +57,7 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
         ending = _ending(tx, outage, alert, judged, limits[target], until=until, arrived=arrived)
         if ending is None and _inhibitor(alert) in closed and not _lasts(outage, rows, limits[target], until=until):
             ending = Ending(End.RECOVERED, max((row.last_failure // 1_000 for row in rows), default=until))
+        ending = _recovered_last(target, ending, buckets[target], counted, limits[target], until=until)
         after = _after(outage, ending, until)
         if after is None:
             continue
@@ -68,6 +69,25 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
             closed.add(alert.id)
         resolved += 1
     return resolved >= limit
+
+
+def _recovered_last(
+    target: Target,
+    ending: Ending | None,
+    buckets: Sequence[Bucket],
+    counted: CountedCalls,
+    limits: Limits,
+    *,
+    until: int,
+) -> Ending | None:
+    """Return the end of an outage; that of a region or provider comes when its last deployment recovered.
+
+    Whether it is over is judged without the failures of deployments whose own outage has ended.
+    """
+    if ending is None or ending.how is not End.RECOVERED or target.deployment_id:
+        return ending
+    last = recovered_at(counted.without_silenced(buckets), limits)
+    return ending._replace(at=min(until, max(ending.at, last)))
 
 
 def _longer(

@@ -62,9 +62,9 @@ def judge_models(context: BatchContext, counted: CountedCalls) -> list[ModelJudg
     return [ModelJudgement(model, known[model], one, own[model]) for model, one in judged.items()]
 
 
-def widespread(judgements: Iterable[ModelJudgement]) -> set[str]:
-    """Return the models whose outage is not that of one region, because they fail in several."""
-    return {one.model for one in judgements if one.judged.grade is not None and len(one.judged.places) > 1}
+def places_of(judgements: Iterable[ModelJudgement]) -> dict[str, frozenset[tuple[str, str]]]:
+    """Return the providers and regions in which models with an outage fail."""
+    return {one.model: one.judged.places for one in judgements if one.judged.grade is not None}
 
 
 def raise_model(
@@ -98,7 +98,8 @@ def raise_model(
 
 def _relabel(tx: Transaction, opened: OpenAlert, judged: JudgedModel, credential: str | None) -> None:
     """Remove the labels of an open outage that no longer hold, so that what they name inhibits it no longer."""
-    wrong = {"provider", "region"} if len(judged.places) > 1 else set[str]()
+    wrong = {"region"} if len(judged.places) > 1 else set[str]()
+    wrong |= {"provider"} if len({provider for provider, _ in judged.places}) > 1 else set[str]()
     wrong |= {"credential"} if credential is None else set()
     kept = {name: value for name, value in opened.labels.items() if name not in wrong}
     if kept != opened.labels:

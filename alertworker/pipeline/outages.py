@@ -22,8 +22,8 @@ from alertworker.pipeline.model_outages import (
     ModelJudgement,
     judge_models,
     model_is_over,
+    places_of,
     raise_model,
-    widespread,
 )
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.recheck import notify_unsilenced
@@ -40,23 +40,33 @@ _FEW_TARGETS: Final = 20
 
 
 def judge_outages(context: BatchContext) -> None:
-    """Claim outages of deployments and regions, under the locks of their rows.
+    """Claim outages of deployments, regions and providers, under the locks of their rows.
 
-    Regions come first, then models, because their outages inhibit those of deployments. A failure from before the end
-    of an earlier outage is counted in the windows and raises nothing. So are late failures of a target that has
-    recovered since. A batch with lost calls and without failed attempts of a target may raise the grade of that
-    target's open outage.
+    Providers come first, then regions, then models, because their outages inhibit those of deployments. A failure from
+    before the end of an earlier outage is counted in the windows and raises nothing. So are late failures of a target
+    that has recovered since. A batch with lost calls and without failed attempts of a target may raise the grade of
+    that target's open outage.
     """
     tx = context.tx
     found, lost = outages.targets(context.folded.outages.blamed), _lost(context)
+    if not context.runtime.policy.outages.provider.share:  # LiteLLM has no outages of providers
+        found = {target: own for target, own in found.items() if not target.is_provider}
     known = tx.outages.lock_outages({*found, *lost})
     found = _with_enough_failures(context, found, known)
     problems, counted = CallerProblems(context), CountedCalls(tx, now=context.now)
     models = judge_models(context, counted)
-    scope = RegionScope(tx, counted, widespread(models))
+    scope = RegionScope(tx, counted, places_of(models))
     judged = [
         one
         for target in sorted(found)
+        if not target.is_provider
+        if (one := _judge_failures(context, target, known[target], found[target], scope, problems)) is not None
+    ]
+    failing = _failing_providers(judged)
+    judged += [
+        one
+        for target in sorted(found)
+        if target.is_provider and (known[target].state or target.provider in failing)
         if (one := _judge_failures(context, target, known[target], found[target], scope, problems)) is not None
     ]
     judged += [
@@ -67,9 +77,9 @@ def judge_outages(context: BatchContext) -> None:
     deployments = [one for one in judged if one.target.deployment_id]
     models = [_as_severe_as(model, deployments) for model in models]
     _bound([*judged, *models])
-    for one in judged:
-        if not one.target.deployment_id:
-            _raise_failures(context, _region_as_severe_as(one, deployments, models))
+    wide = [one for one in judged if not one.target.deployment_id]
+    for one in sorted(wide, key=lambda one: one.target):  # a provider before its regions
+        _raise_failures(context, _as_severe_as_its_own(one, [*deployments, *wide], models))
     for model in models:
         _raise_model(context, model, counted, problems)
     for one in deployments:
@@ -141,6 +151,21 @@ def _judge_lost(
     return _Failures(target, outage, (), judged, _credential(context, target, judged))
 
 
+def _failing_providers(judged: Iterable[_Failures]) -> set[str]:
+    """Return the providers with a deployment or region that fails enough calls to be an outage.
+
+    Before that, a provider has none, either: its outage is proven with that of the first deployment. So a stray failure
+    does not read the calls on all deployments of its provider.
+    """
+    return {
+        event.provider
+        for one in judged
+        if one.judged.verdict.crossed and not one.is_over
+        for event in one.events
+        if event.provider
+    }
+
+
 def _hurting(deployments: Iterable[_Failures]) -> set[str]:
     """Return the deployments that have a High outage of their own."""
     return {
@@ -160,18 +185,31 @@ def _as_severe_as(model: ModelJudgement, deployments: Iterable[_Failures]) -> Mo
     return replace(model, judged=replace(model.judged, grade=grade._replace(is_high=True)))
 
 
-def _region_as_severe_as(
-    region: _Failures, deployments: Iterable[_Failures], models: Iterable[ModelJudgement]
-) -> _Failures:
-    """Return a region's outage. It is High if the outage of a deployment is, or of a model that fails only there."""
-    grade, failing = region.judged.grade, {row.deployment_id for row in region.judged.buckets if row.failed}
-    place = {(region.target.provider, region.target.region)}
+def _as_severe_as_its_own(wide: _Failures, judged: Iterable[_Failures], models: Iterable[ModelJudgement]) -> _Failures:
+    """Return the outage of a region or provider, High if that of a part of it is, or of a model that fails only there.
+
+    The parts of a provider are its regions and deployments.
+    """
+    grade, failing = wide.judged.grade, {row.deployment_id for row in wide.judged.buckets if row.failed}
+    target, parts = wide.target, list(judged)
     hurts_model = any(
-        one.judged.grade is not None and one.judged.grade.is_high and one.judged.places == place for one in models
+        one.judged.grade is not None and one.judged.grade.is_high and _is_within(one.judged.places, target)
+        for one in models
     )
-    if grade is None or not (hurts_model or failing & _hurting(deployments)):
-        return region
-    return replace(region, judged=replace(region.judged, grade=grade._replace(is_high=True)))
+    hurts_region = target.is_provider and any(
+        one.judged.grade is not None and one.judged.grade.is_high and one.target.provider == target.provider
+        for one in parts
+        if one.target.region and not (one.is_callers or one.is_over or one.credential)
+    )
+    own = [one for one in parts if one.target.deployment_id]
+    if grade is None or not (hurts_model or hurts_region or failing & _hurting(own)):
+        return wide
+    return replace(wide, judged=replace(wide.judged, grade=grade._replace(is_high=True)))
+
+
+def _is_within(places: Iterable[tuple[str, str]], target: Target) -> bool:
+    """Return whether all places are in a region or provider."""
+    return {Target("", provider, "" if target.is_provider else region) for provider, region in places} == {target}
 
 
 def _credential(context: BatchContext, target: Target, judged: JudgedTarget) -> str | None:
@@ -200,6 +238,7 @@ def _with_enough_failures(
 
     To judge a target takes several statements. So one statement counts the failures of many targets first. Targets
     that never had an outage and have fewer failures than a minor one needs are left out. Their rows are locked already.
+    Providers stay: they are judged only if one of their deployments or regions has an outage.
     """
     if len(found) <= _FEW_TARGETS:
         return dict(found)
@@ -207,8 +246,10 @@ def _with_enough_failures(
     least = min(policy.deployment.minor, policy.region.minor)
     first = min(event.occurred_at.timestamp() for events in found.values() for event in events)
     reach = max(DEAD_REACH, SPARSE_SECONDS, policy.deployment.reach, policy.region.reach)
-    enough = context.tx.outages.failing(found, start=bucket_of(first) - reach, least=least)
-    return {target: events for target, events in found.items() if target in enough or known[target] != Outage()}
+    counted = [target for target in found if not target.is_provider]
+    kept = context.tx.outages.failing(counted, start=bucket_of(first) - reach, least=least)
+    kept |= {target for target in found if target.is_provider or known[target] != Outage()}
+    return {target: events for target, events in found.items() if target in kept}
 
 
 def _bound(judged: Sequence[_Failures | ModelJudgement]) -> None:

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Final, Protocol
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import AlertKind, AlertType, Severity
+from alertworker.alerts.catalogue import AlertKind, AlertType, OutageScope, Severity
 from alertworker.alerts.intervals import interval_grows, summary_interval
 from alertworker.alerts.message import Step
 from alertworker.alerts.next_step import NextStep, is_over, next_step
@@ -218,13 +218,14 @@ def _settle(tx: Transaction, due: Sequence[OpenAlert], runtime: Runtime, *, now:
     return left
 
 
-def _explains_less(alert: OpenAlert) -> tuple[bool, bool]:
-    """Return a sort key: outages of regions and models come before those of deployments, and conditions before notices.
+def _explains_less(alert: OpenAlert) -> tuple[bool, int]:
+    """Return a sort key: outages of providers, then those of regions and models, and conditions before notices.
 
     An alert that is notified first can inhibit the alerts that it explains.
     """
     is_broad = alert.type is AlertType.REGION_OUTAGE_ALERTS or "scope" in alert.labels
-    return alert.kind is AlertKind.NOTICE, not is_broad
+    is_broadest = alert.labels.get("scope") == OutageScope.PROVIDER
+    return alert.kind is AlertKind.NOTICE, -is_broad - is_broadest
 
 
 def _next_steps(

@@ -9,6 +9,7 @@ from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
 from alertworker.outages.ending import End, ended, lookback
 from alertworker.outages.grade import Grade, grade, lost_until
+from alertworker.outages.model import judge_most
 from alertworker.outages.sparse import SPARSE_SECONDS, judge_sparse, may_be_sparse
 from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead, judge, may_be_dead
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
@@ -38,8 +39,8 @@ def judge_target(
     first, last = min(moments), max(moments)
     start = max(outage.over_until, first - limits.reach)
     found = tx.outages.buckets(target, start=start, end=last + limits.reach)
-    buckets = found if target.deployment_id else scope.clear(found)
-    verdict = judge(buckets, limits)
+    buckets = found if target.deployment_id else scope.clear(target, found)
+    verdict = judge_most(buckets, limits) if target.is_provider else judge(buckets, limits)
     if target.deployment_id and limits.share and not outage.is_dead and may_be_dead(buckets, verdict, limits):
         longer = tx.outages.buckets(target, start=max(outage.over_until, last - DEAD_REACH))
         if (dead := is_dead(longer, limits)) is not None:
@@ -72,6 +73,6 @@ def target_is_over(
         return False
     limits = outages.limits_of(target, context.runtime.policy.outages)
     found = context.tx.outages.buckets(target, start=max(outage.over_until, until - lookback(limits)), end=until)
-    rows = found if target.deployment_id else scope.clear(found)
+    rows = found if target.deployment_id else scope.clear(target, found)
     ending = ended(rows, limits, since=judged.verdict.since, until=until)
     return ending is not None and ending.how is End.RECOVERED

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Protocol
 
-from alertworker.outages.callers import KeyRow, ModelUse
+from alertworker.outages.callers import KeyRow
 from alertworker.outages.windows import Target
 
 
 class CallerPort(Protocol):
-    """The callers' keys whose calls failed, and what the ledger knows of keys."""
+    """The callers' keys whose calls failed."""
 
     def failing_keys(self, target: Target, *, start: int, end: int) -> list[KeyRow]:
         """Return the failures by key of a target's buckets from the epoch second ``start`` until before ``end``."""
@@ -19,10 +19,6 @@ class CallerPort(Protocol):
 
     def failures_of(self, key_hash: str, *, since: int) -> list[KeyRow]:
         """Return the failures of one key on all deployments from the epoch second ``since`` on."""
-        ...
-
-    def model_use(self, model: str, key_hash: str, *, since: date) -> ModelUse:
-        """Return how many keys used a model since a day, how often, and how often one of them did."""
         ...
 
     def fails_elsewhere(self, key_hash: str, *, since: int) -> bool:

@@ -123,6 +123,8 @@ def _type(operator: str, value: str) -> tuple[Matcher, ...]:
 _EXPLAINED: Final = _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_SLOW}|{AlertType.COOLDOWN_DEPLOYMENT}")
 _OF_REGION: Final = _type("=", AlertType.REGION_OUTAGE_ALERTS)
 _OUTAGE: Final = _type("=", AlertType.OUTAGE_ALERTS)
+#: The outage of a provider.
+_OF_PROVIDER: Final = (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", OutageScope.PROVIDER.value))
 #: The outage of a model group.
 _OF_MODEL: Final = (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", OutageScope.MODEL.value))
 #: The alerts that have the label of a refused credential, if it explains them.
@@ -130,15 +132,26 @@ _REFUSABLE: Final = (
     f"{AlertType.OUTAGE_ALERTS}|{AlertType.REGION_OUTAGE_ALERTS}|{AlertType.LLM_EXCEPTIONS}|"
     f"{AlertType.COOLDOWN_DEPLOYMENT}"
 )
-#: A region's outage inhibits those of its deployments, and of models that fail only there. A model's outage inhibits
+#: A provider's outage inhibits those of its deployments and regions, and of models that fail only there. A region's
+#: outage inhibits those of its deployments, and of models that fail only there. A model's outage inhibits
 #: those of its deployments. An outage inhibits the failures, slow calls and cooldowns that it explains. A refused
 #: credential inhibits what has its label, because it explains that. A caller's problem inhibits the failed calls of its
 #: key, and the cooldowns that have the key's label. Equal places do not prove that one outage explains another, so a
-#: region's or model's outage must be High to mute a High outage.
+#: provider's, region's or model's outage must be High to mute one that is.
 DEFAULTS: Final = (
+    Inhibition(
+        _OF_PROVIDER,
+        (
+            *_type("=~", f"{AlertType.OUTAGE_ALERTS}|{AlertType.REGION_OUTAGE_ALERTS}"),
+            Matcher("scope", "!~", f"{OutageScope.PROVIDER}|{OutageScope.CREDENTIAL}"),
+        ),
+        ("provider",),
+        as_severe=True,
+    ),
     Inhibition(_OF_REGION, _OUTAGE, ("provider", "region"), as_severe=True),
     Inhibition(_OF_MODEL, (*_OUTAGE, Matcher("scope", "=", "")), ("model",), as_severe=True),
     Inhibition(_type("=", AlertType.OUTAGE_ALERTS), _EXPLAINED, ("deployment",)),
+    Inhibition(_OF_PROVIDER, _EXPLAINED, ("provider",)),
     Inhibition(_OF_MODEL, _EXPLAINED, ("model",)),
     Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _EXPLAINED, ("provider", "region")),
     Inhibition(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 from itertools import groupby
 
@@ -11,16 +11,14 @@ from sqlalchemy import Select, bindparam, select
 from typing_extensions import override
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.outages.callers import MAX_KEYS, MIN_KEYS, KeyRow, ModelUse
+from alertworker.outages.callers import MAX_KEYS, KeyRow
 from alertworker.outages.rows import FailingKey, KeyFailures
 from alertworker.outages.windows import Target
 from alertworker.ports.callers import CallerPort
 from alertworker.store.keys import one_of
 from alertworker.store.rows import rows_of
 from alertworker.store.schema.alerts import ALERTS, OPEN
-from alertworker.store.schema.ledger import SPEND
 from alertworker.store.schema.outages import FAILING_KEYS, HAS_OUTAGE, OUTAGES
-from alertworker.store.sums import capped_sum
 from alertworker.store.upsert import Statements
 
 #: How many buckets one statement names.
@@ -31,7 +29,7 @@ _Place = tuple[str, str, str, int]
 
 
 class CallerStatements(Statements, CallerPort):
-    """Failing keys, and the keys of the ledger, in SQL."""
+    """Failing keys in SQL."""
 
     def add_failing_keys(self, failures: Mapping[FailingKey, KeyFailures]) -> None:
         """Add a batch's failures.
@@ -50,7 +48,7 @@ class CallerStatements(Statements, CallerPort):
 
     @override
     def failing_keys(self, target: Target, *, start: int, end: int) -> list[KeyRow]:
-        statement = _failing_keys(is_region=not target.deployment_id)
+        statement = _failing_keys(_names(target))
         found = self.connection.execute(statement, {**target._asdict(), "start": start, "end": end})
         return [
             KeyRow(row.bucket, row.deployment_id, row.key_hash, row.model, row.failed)
@@ -64,22 +62,6 @@ class CallerStatements(Statements, CallerPort):
         columns = (table.bucket, table.deployment_id, table.key_hash, table.model, table.failed)
         statement = select(*columns).where(table.key_hash == key_hash, table.bucket >= since)
         return [KeyRow._make(row) for row in self.connection.execute(statement.order_by(*_PLACE))]
-
-    @override
-    def model_use(self, model: str, key_hash: str, *, since: date) -> ModelUse:
-        table = SPEND.c
-        lately = (table.day >= since) & (table.dimension == "key/model") & (table.part == model)
-        keys = select(table.entity).where(lately).distinct().limit(MIN_KEYS)
-        own = select(capped_sum(table.requests), capped_sum(table.requests - table.failures))
-        sums = self.connection.execute(own.where(lately, table.entity == key_hash)).one()
-        calls = select(capped_sum(table.requests)).where(
-            table.day >= since, table.dimension == "model", table.entity == model
-        )
-        return ModelUse(
-            len(self.connection.execute(keys).all()),
-            int(self.connection.execute(calls).scalar() or 0),
-            *(int(total or 0) for total in sums),
-        )
 
     @override
     def fails_elsewhere(self, key_hash: str, *, since: int) -> bool:
@@ -113,11 +95,17 @@ class CallerStatements(Statements, CallerPort):
         return stored
 
 
+def _names(target: Target) -> tuple[str, ...]:
+    """Return the columns that name a target."""
+    if target.is_provider:
+        return ("provider",)
+    return ("deployment_id",) if target.deployment_id else ("provider", "region")
+
+
 @cache
-def _failing_keys(*, is_region: bool) -> Select[*tuple[object, ...]]:
-    """Return the query for the failing keys of a deployment or a region. It runs for each failing target."""
+def _failing_keys(names: tuple[str, ...]) -> Select[*tuple[object, ...]]:
+    """Return the query for the failing keys of a target. It runs for each failing target."""
     table = FAILING_KEYS.c
-    names = ("provider", "region") if is_region else ("deployment_id",)
     own = (table[name] == bindparam(name) for name in names)
     within = (table.bucket >= bindparam("start"), table.bucket < bindparam("end"))
     return select(FAILING_KEYS).where(*own, *within).order_by(*_PLACE, table.key_hash)

@@ -17,12 +17,14 @@ from sqlalchemy import (
     Table,
     bindparam,
     func,
+    or_,
     select,
     tuple_,
     update,
 )
 from typing_extensions import override
 
+from alertworker.outages.rows import BY_GROUP
 from alertworker.outages.sums import OutageSums
 from alertworker.outages.windows import Bucket, Calls, Outage, Stretch, Target
 from alertworker.ports import OutagePort
@@ -31,7 +33,15 @@ from alertworker.store.connection import columns_of, read_rows
 from alertworker.store.credentials import CredentialStatements
 from alertworker.store.keys import is_one_of, keys_as_value, one_of
 from alertworker.store.rows import rows_of
-from alertworker.store.schema.outages import CAUSES, HAS_OUTAGE, MODEL_CALLS, OUTAGE_CALLS, OUTAGES, WINDOWS
+from alertworker.store.schema.outages import (
+    CAUSES,
+    HAS_OUTAGE,
+    MODEL_CALLS,
+    OUTAGE_CALLS,
+    OUTAGES,
+    PROVIDER_HAS_OUTAGE,
+    WINDOWS,
+)
 from alertworker.store.sums import capped_sum
 from alertworker.store.upsert import Statements, insert_missing
 
@@ -88,7 +98,7 @@ class OutageStatements(Statements, OutagePort):
 
     @override
     def open_outages(self) -> dict[Target, Outage]:
-        return self._read(HAS_OUTAGE, skip_locked=True)
+        return self._read(or_(HAS_OUTAGE, PROVIDER_HAS_OUTAGE), skip_locked=True)
 
     @override
     def outage_of(self, target: Target) -> Outage:
@@ -140,7 +150,7 @@ class OutageStatements(Statements, OutagePort):
         rows = [
             {
                 **_named(key),
-                "level": outages[key].state,
+                "level": -outages[key].state if key.is_provider else outages[key].state,
                 "over_until": outages[key].over_until,
                 "stretches": [list(one) for one in outages[key].stretches] or None,
             }
@@ -162,7 +172,8 @@ class OutageStatements(Statements, OutagePort):
         for key, row in dict(self._range(WINDOWS, starts, end)).items():
             bucket = bucket_from(row, causes.get(key, {}))
             own = [Target(bucket.deployment_id)] if bucket.deployment_id else []
-            for target in (*own, Target(provider=bucket.provider, region=bucket.region)):
+            place = Target(provider=bucket.provider, region=bucket.region)
+            for target in {*own, place, place._replace(region="")}:
                 if target in starts and bucket.start >= starts[target]:
                     found[target].append(bucket)
         return found
@@ -189,24 +200,24 @@ class OutageStatements(Statements, OutagePort):
     ) -> Iterator[tuple[_Place, RowMapping]]:
         """Yield the rows of these targets with their keys; a row of both a deployment and its region twice."""
         deployments = sorted(target.deployment_id for target in starts if target.deployment_id)
-        regions = sorted((target.provider, target.region) for target in starts if not target.deployment_id)
+        regions = sorted((one.provider, one.region) for one in starts if not one.deployment_id and one.region)
+        providers = sorted(target.provider for target in starts if target.is_provider)
         dialect, has_end = self.connection.dialect.name, end is not None
-        wanted = {"deployments": deployments, "regions": keys_as_value(dialect, regions)}
+        wanted = {"deployments": deployments, "regions": keys_as_value(dialect, regions), "providers": providers}
         values = {**wanted, "start": min(starts.values(), default=0), "end": end}
-        for is_region in [False] * bool(deployments) + [True] * bool(regions):
-            statement = _rows_within(table, dialect, is_region=is_region, has_end=has_end)
+        for by in [name for name in ("deployments", "regions", "providers") if wanted[name] and wanted[name] != "[]"]:
+            statement = _rows_within(table, dialect, by, has_end=has_end)
             for row in self.connection.execute(statement, values).mappings():
                 yield (row["bucket"], row["deployment_id"], row["provider"], row["region"]), row
 
 
 @cache
-def _rows_within(table: Table, dialect: str, *, is_region: bool, has_end: bool) -> Select[*tuple[object, ...]]:
-    """Return the query for rows of some deployments or regions. A failing target takes several of them."""
-    own = (
-        is_one_of(dialect, (table.c.provider, table.c.region), "regions")
-        if is_region
-        else table.c.deployment_id.in_(bindparam("deployments", expanding=True))
-    )
+def _rows_within(table: Table, dialect: str, by: str, *, has_end: bool) -> Select[*tuple[object, ...]]:
+    """Return the query for rows of some deployments, regions or providers. A failing target takes several of them."""
+    if by == "regions":
+        own = is_one_of(dialect, (table.c.provider, table.c.region), by)
+    else:
+        own = table.c["deployment_id" if by == "deployments" else "provider"].in_(bindparam(by, expanding=True))
     return select(table).where(own).where(table.c.bucket >= _START, *([table.c.bucket < _END] if has_end else []))
 
 
@@ -230,7 +241,7 @@ def _named(target: Target) -> dict[str, object]:
 
 
 def _outage(row: _OutageRow) -> Outage:
-    return Outage(row.level, row.over_until, tuple(Stretch(*one) for one in row.stretches or ()))
+    return Outage(abs(row.level), row.over_until, tuple(Stretch(*one) for one in row.stretches or ()))
 
 
 def bucket_from(row: RowMapping, failed: Mapping[str, RowMapping]) -> Bucket:
@@ -246,4 +257,5 @@ def bucket_from(row: RowMapping, failed: Mapping[str, RowMapping]) -> Bucket:
         row["region"],
         row["model"],
         first_failure=min((one["first_failure"] or 0 for one in failed.values()), default=0),
+        by_group=tuple(row[name] for name in BY_GROUP),
     )

@@ -33,9 +33,6 @@ _PAUSE: Final = 0.2
 THRESHOLD: Final = 300.0
 #: How long after a failed attempt the callback asks for cooldowns, in seconds.
 _WATCH: Final = 1.0
-#: Of calls that went well each twentieth names its key and team, and the first of each key and group in an hour: the
-#: ledger is what costs in the simulation, and no alert depends on its sums.
-WHOSE_EVERY: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,6 @@ class Calls:
         self._counts: dict[int, int] = {}
         self._waiting: list[tuple[float, int, Call, Process, Deployment, Error]] = []
         self._number = 0
-        self._named: set[tuple[int, str, str]] = set()
         self.truth = Truth()
 
     def advance(self, begin: float, until: float, rate: float) -> None:
@@ -245,13 +241,8 @@ class Calls:
             self._wait(ends, call, process, deployment, fault.error)
 
     def _answer(self, call: Call, process: Process, deployment: Deployment, moment: float) -> None:
-        alias = call.caller.key_alias if call.caller is not None else ""
-        named = (int(moment // 3_600), alias, call.group)
-        whose = bool(call.failed_on) or self._number % WHOSE_EVERY == 0 or named not in self._named
-        if whose:
-            self._named.add(named)
         cost = None if call.group == self._behaviour.unpriced and moment >= self._zero else 13_500
-        event = self._wire.succeeded(call, deployment, moment + process.ahead, whose=whose, cost=cost)
+        event = self._wire.succeeded(call, deployment, moment + process.ahead, cost=cost)
         self._publish(process, moment, event)
 
     def _abandon(self, call: Call, process: Process, moment: float, chunks: int = 3) -> None:

@@ -48,6 +48,7 @@ class Affected:
     models: frozenset[str] = frozenset()
     touched: frozenset[str] = frozenset()
     regions: frozenset[tuple[str, str]] = frozenset()
+    providers: frozenset[str] = frozenset()
     credentials: frozenset[str] = frozenset()
     callers: frozenset[str] = frozenset()
     hosts: frozenset[str] = frozenset()

@@ -25,6 +25,7 @@ from bench.simulate.labels import (
     HIGH,
     LOW,
     ONE,
+    ONLY,
     OUTAGE,
     TAIL,
     alias,
@@ -33,7 +34,7 @@ from bench.simulate.labels import (
     nothing,
     outage,
 )
-from bench.simulate.scenario import WINDOW, Affected, Incident, Must, Scenario, Traffic
+from bench.simulate.scenario import LONG_WINDOW, WINDOW, Affected, Incident, Must, Scenario, Traffic
 
 #: A caller of the scenarios; it makes no other calls.
 _CALLER: Final = 301
@@ -106,6 +107,21 @@ def caller_timeouts(traffic: Traffic) -> Scenario:
     return _timeouts("caller-timeouts", "six calls of one key time out, with all their retries", 6)
 
 
+def busy_caller(traffic: Traffic) -> Scenario:
+    """A key that made few calls before makes 90 % of them, and most failures of an outage are its own by chance."""
+    lasts = 30 * MINUTE
+    load = Load(0, lasts + TAIL, "o3", _many(traffic, 108, 5.4), (_CALLER,))
+    fields = {"within": 20 * MINUTE, "after_failures": 13, "end_within": 20 * MINUTE, "older_by": LONG_WINDOW}
+    return Scenario(
+        "busy-caller",
+        "20 % of a deployment's attempts fail; one key makes 90 % of the calls, and made few before",
+        lasts + TAIL,
+        (down(lasts, ONLY, share=0.2), load),
+        (outage(traffic, lasts, ONLY, **fields),),
+        warm_up=_many(traffic, 60, 180) * MINUTE,
+    )
+
+
 def single_key(traffic: Traffic) -> Scenario:
     """A company with one key: its trouble is not a caller's."""
     lasts = lasting(traffic)
@@ -171,6 +187,7 @@ CALLERS: Final[tuple[Callable[[Traffic], Scenario], ...]] = (
     poison,
     caller_timeouts_two,
     caller_timeouts,
+    busy_caller,
     single_key,
     batch_job,
     proxy_error,

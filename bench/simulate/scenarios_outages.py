@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from alertworker.alerts.catalogue import AlertType
 from bench.simulate.calls import Behaviour
@@ -231,6 +231,31 @@ def revoked_key_saved(traffic: Traffic) -> Scenario:
     )
 
 
+def _provider(
+    traffic: Traffic, name: str, what: str, lasts: float, within: float, fault: Mapping[str, Any]
+) -> Scenario:
+    """Return trouble of a whole provider, with deployments of three models in four regions."""
+    ids = WORLD.of(provider="azure")
+    regions = frozenset(("azure", WORLD.deployments[one].region or "") for one in ids)
+    affected = touches(*ids, regions=regions, models=groups_of(ids), providers=frozenset({"azure"}))
+    must = Must(OUTAGE, {"scope": "provider", "provider": "azure"}, MEDIUM, within, 20, end(traffic))
+    incident = Incident("azure", 0, lasts, affected, must)
+    return Scenario(name, what, lasts + TAIL, (down(lasts, *ids, **fault),), (incident,))
+
+
+def provider_down(traffic: Traffic) -> Scenario:
+    """All deployments of a provider are down; others save the calls."""
+    what = "all 10 deployments of a provider are down; others answer"
+    return _provider(traffic, "provider-down", what, lasting(traffic), window(traffic), {})
+
+
+def provider_429(traffic: Traffic) -> Scenario:
+    """All deployments of a provider are over its quota."""
+    what = "all 10 deployments of a provider answer 429 to 90 %; others answer"
+    lasts, fault = (20 if traffic is Traffic.HIGH else 60) * MINUTE, {"error": RATE_LIMIT, "share": 0.9}
+    return _provider(traffic, "provider-429", what, lasts, 8 * MINUTE, fault)
+
+
 def two_outages(traffic: Traffic) -> Scenario:
     """Two deployments of two providers are down at once."""
     lasts = lasting(traffic)
@@ -313,6 +338,8 @@ OUTAGES: Final[tuple[Callable[[Traffic], Scenario], ...]] = (
     only_down,
     revoked_key,
     revoked_key_saved,
+    provider_down,
+    provider_429,
     two_outages,
     cascade,
     retry_storm,

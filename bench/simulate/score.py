@@ -73,6 +73,7 @@ def relates(message: Message, affected: Affected) -> bool:
         (message.type in _REGIONAL, (labels.get("provider"), labels.get("region")) in affected.regions),
         (message.type in _CALLS, _is_about_calls(labels, affected)),
         (scope == "credential" or "credential" in labels, labels.get("credential") in affected.credentials),
+        (scope == "provider", labels.get("provider") in affected.providers),
         (scope == "model", labels.get("model") in affected.models),
         (scope in {"key", "caller"} or "key" in labels, labels.get("key") in affected.callers),
         ("deployment" in labels, labels.get("deployment") in affected.deployments),

@@ -63,17 +63,16 @@ class Wire:
         self._deployments: dict[str, str] = {}
         self._callers: dict[str, str] = {}
 
-    def succeeded(self, call: Call, deployment: Deployment, ended: float, *, whose: bool, cost: int | None) -> str:
-        """Return the event of an answered call; without ``whose`` it names neither key nor team, and no tokens."""
-        caller = self._caller(call.caller) if whose and call.caller is not None else ""
+    def succeeded(self, call: Call, deployment: Deployment, ended: float, *, cost: int | None) -> str:
+        """Return the event of an answered call."""
+        caller = self._caller(call.caller) if call.caller is not None else ""
         spent = '"cost_nanos":0,"cost_failure":"no price is known of this model"' if cost is None else (
             f'"cost_nanos":{cost}'
         )  # fmt: skip
-        tokens = '"completion_tokens":120,' if whose else ""
         detours = self._detours(call) if call.failed_on or call.announced or call.depth else ""
         return (
             f'{{"type":"llm.request.succeeded",{self._base(ended)},{self._call(call, ended)},'
-            f'{self._deployment(deployment)}{caller},"prompt_tokens":300,{tokens}{spent}{detours}}}'
+            f'{self._deployment(deployment)}{caller},"prompt_tokens":300,"completion_tokens":120,{spent}{detours}}}'
         )
 
     def failed(self, call: Call, error: Error, ended: float) -> str:

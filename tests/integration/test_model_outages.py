@@ -227,7 +227,7 @@ def test_a_model_that_fails_in_a_second_region_is_notified(runtime: Runtime, out
     ingest_at(runtime, *events)
     run_until_quiet(runtime, after(6))
     more = [failing(f"m{n}", 20 + n, name, **eu) for n in range(8) for name in ("d1", "d2", "e1")]
-    more += [failing(f"u{n}", 20 + n, "d3", region="us") for n in range(8)]
+    more += [failing(f"u{n}", 20 + n, "d3", provider="openai", region="us") for n in range(8)]
     ingest_at(runtime, *more, at=30)
     for second in (40, 60, 80):
         pass_time(runtime, second)

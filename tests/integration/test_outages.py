@@ -145,7 +145,7 @@ def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbo
         ingest_at(runtime, attempt(second), lost(second), success(second), at=second)
         run_until_quiet(runtime, after(second))
     for at in (30, 60):
-        ingest_at(runtime, *[success(at)] * 6, at=at)
+        ingest_at(runtime, *[success(at)] * 8, at=at)
         pass_time(runtime, at)
     assert sent_of(outbox) == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
     (minor,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
@@ -214,14 +214,16 @@ def test_share_and_traffic_may_be_asked_for(runtime: Runtime, outbox: Outbox) ->
     limits = replace(policy.outages.deployment, share=0.1, traffic=20)
     runtime = replace(runtime, policy=replace(policy, outages=replace(policy.outages, deployment=limits)))
     ingest_at(runtime, *(success(n) for n in range(50)), *(attempt(n) for n in range(5)))
-    other = [attempt(n, deployment="d2").model_copy(update={"model_group": "o3"}) for n in range(20)]
+    other = [
+        attempt(n, deployment="d2").model_copy(update={"model_group": "o3", "provider": "openai"}) for n in range(20)
+    ]
     ingest_at(runtime, *other[:15])
     run_until_quiet(runtime, NOW)
     assert sent_of(outbox) == []
 
     ingest_at(runtime, *other[15:])
     run_until_quiet(runtime, after(60))
-    assert sent_of(outbox) == [(Step.FIRING, "Major Service Outage: azure/o3 (d2)")]
+    assert sent_of(outbox) == [(Step.FIRING, "Major Service Outage: openai/o3 (d2)")]
 
 
 @pytest.mark.parametrize("attempt_number", range(5))

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, literal_column, text
 
+from alertworker.outages.rows import BY_GROUP
 from alertworker.store.schema.base import METADATA, NAME, Amount, Count
 
 
@@ -40,7 +41,10 @@ WINDOWS = Table(
     Column("last_success", BigInteger, nullable=False),
     #: The deployment's model group. Workers of the previous version leave it empty.
     Column("model", NAME, nullable=False, server_default=text("''")),
+    #: Those of ``succeeded`` by the group of their callers' key. Workers of the previous version count none.
+    *(Column(name, Count, nullable=False, server_default=text("0")) for name in BY_GROUP),
     Index("deployment_windows_region", "provider", "region", "bucket"),
+    Index("deployment_windows_provider", "provider", "bucket"),
     Index("deployment_windows_model", "model", "bucket"),
 )
 
@@ -56,6 +60,7 @@ CAUSES = Table(
     #: Epoch milliseconds; NULL in rows that the previous version began.
     Column("first_failure", BigInteger),
     Index("deployment_causes_region", "provider", "region", "bucket"),
+    Index("deployment_causes_provider", "provider", "bucket"),
 )
 
 #: How calls ended that a deployment, or a region, had failed, by team. The other of the two is empty.
@@ -94,7 +99,7 @@ OUTAGES = Table(
     "outages",
     METADATA,
     *_target(),
-    #: 0 while there is no outage.
+    #: 0 while there is no outage. It is below 0 for a provider: workers of the previous version would end its outage.
     Column("level", Integer, nullable=False, index=True),
     #: The epoch second before which every outage has ended for good.
     Column("over_until", BigInteger, nullable=False),
@@ -111,6 +116,7 @@ FAILING_KEYS = Table(
     Column("model", NAME, nullable=False),
     Column("failed", Count, nullable=False),
     Index("deployment_failing_keys_region", "provider", "region", "bucket"),
+    Index("deployment_failing_keys_provider", "provider", "bucket"),
     Index("deployment_failing_keys_key", "key_hash", "bucket"),
 )
 
@@ -148,6 +154,7 @@ CREDENTIALS = Table(
 #: Few targets have an outage, and few credentials are refused. The sweep and each batch look at these. The zero is not
 #: a parameter: with a parameter, no database uses the index.
 HAS_OUTAGE: Final = OUTAGES.c.level > literal_column("0")
+PROVIDER_HAS_OUTAGE: Final = OUTAGES.c.level < literal_column("0")
 MODEL_HAS_OUTAGE: Final = MODEL_OUTAGES.c.state > literal_column("0")
 REFUSED: Final = CREDENTIALS.c.level > literal_column("0")
 for _table, _open in ((OUTAGES, HAS_OUTAGE), (MODEL_OUTAGES, MODEL_HAS_OUTAGE), (CREDENTIALS, REFUSED)):

@@ -91,7 +91,7 @@ def judged() -> Iterable[Alert]:
         found = grade(verdict, 0, limits)
         assert found is not None
         yield outages.describe(target, verdict, found, Calls(), events, POLICY.outages, kept=None)
-    yield callers.describe([Suspect("k1", 8, 8, 20, ("gpt-4o",), ("d1",), 0)], events, {}, is_open=False)
+    yield callers.describe([Suspect("k1", 8, 8, 20, 0, 2, ("gpt-4o",), ("d1",), 0)], events, {}, is_open=False)
     reading = Reading(NOW, NOW, NOW, NOW, spend_nanos=10, max_nanos=10)
     limit = reached(reading)
     assert limit is not None

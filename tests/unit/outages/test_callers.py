@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from alertworker.outages.callers import KeyRow, ModelUse, Suspect, fails_elsewhere, is_callers_problem, suspect
+from alertworker.outages.callers import KeyRow, Suspect, answered_at_most, fails_elsewhere, suspect
 from alertworker.outages.verdict import judge
-from alertworker.outages.windows import Bucket, Limits
+from alertworker.outages.windows import KEY_GROUPS, Bucket, Limits, group_of
 
 LIMITS = Limits(seconds=60, minor=5, major=10, share=0.1)
 REGION = Limits(seconds=60, minor=5, major=10, share=0.1, deployments=2)
-RARE = ModelUse(keys=3, calls=1_000, own_calls=50, own_succeeded=50)
 
 
-def buckets(failed: int, succeeded: int, deployment: str = "d1") -> list[Bucket]:
-    return [Bucket(0, deployment, succeeded, {"500": failed}, last_failure=1)]
+def by_group(others: int, key: str = "k1", own: int = 0) -> tuple[int, ...]:
+    """Return answered calls of other keys, in two other groups, and of a key."""
+    counts = [0] * KEY_GROUPS
+    mine = group_of(key)
+    counts[mine] = own
+    counts[(mine + 1) % KEY_GROUPS] = others // 2
+    counts[(mine + 2) % KEY_GROUPS] = others - others // 2
+    return tuple(counts)
+
+
+def buckets(failed: int, succeeded: int, deployment: str = "d1", own: int = 0) -> list[Bucket]:
+    groups = by_group(succeeded - own, own=own)
+    return [Bucket(0, deployment, succeeded, {"500": failed}, last_failure=1, by_group=groups)]
 
 
 def found(failed: int, succeeded: int, *rows: KeyRow, limits: Limits = LIMITS) -> Suspect | None:
@@ -28,7 +40,7 @@ def row(key: str, failed: int, deployment: str = "d1") -> KeyRow:
 
 def test_the_failures_of_one_key_are_that_key_s() -> None:
     """Its failures are counted, and the calls of all keys."""
-    assert found(8, 12, row("k1", 8)) == Suspect("k1", 8, 8, 20, ("gpt-4o",), ("d1",), 0)
+    assert found(8, 12, row("k1", 8)) == Suspect("k1", 8, 8, 20, 0, 2, ("gpt-4o",), ("d1",), 0)
 
 
 @pytest.mark.parametrize(
@@ -56,12 +68,48 @@ def test_without_an_outage_there_is_no_suspect() -> None:
     assert found(3, 100, row("k1", 3)) is None
 
 
-@pytest.mark.parametrize(("failed", "succeeded", "expected"), [(8, 3, False), (9, 3, True), (10, 0, True)])
-def test_from_75_percent_on_other_deployments_must_prove_it(failed: int, succeeded: int, *, expected: bool) -> None:
-    """No other key's calls prove that the deployment works."""
-    one = found(failed, succeeded, row("k1", failed))
+def test_stray_failures_are_compared_with_the_calls_of_others() -> None:
+    """The answered calls of the key itself show nothing about the others."""
+    rows = [row("k1", 20), row("k2", 2)]
+    windows = buckets(22, 100, own=95)
+    assert suspect(judge(windows, LIMITS), windows, rows, LIMITS) is None
+
+
+@pytest.mark.parametrize(
+    ("failed", "own", "others", "expected"),
+    [
+        (6, 0, 4, True),  # all calls of the key fail, and others are answered
+        (6, 0, 2, False),
+        (8, 8, 20, True),
+        (10, 45, 5, False),  # the key makes 90 % of the calls
+        (40, 0, 4, True),  # most calls fail, and the others are answered
+        (10, 0, 0, False),
+    ],
+)
+def test_the_calls_of_others_in_the_window_must_prove_it(failed: int, own: int, others: int, *, expected: bool) -> None:
+    """An outage hits every key as often as it calls."""
+    windows = buckets(failed, own + others, own=own)
+    one = suspect(judge(windows, LIMITS), windows, [row("k1", failed)], LIMITS)
     assert one is not None
-    assert one.fails_most is expected
+    assert one.stands_out is expected
+
+
+def test_one_other_key_proves_nothing() -> None:
+    """Its calls may be of a kind that works."""
+    groups = [0] * KEY_GROUPS
+    groups[(group_of("k1") + 1) % KEY_GROUPS] = 20
+    windows = [Bucket(0, "d1", 20, {"500": 8}, last_failure=1, by_group=tuple(groups))]
+    one = suspect(judge(windows, LIMITS), windows, [row("k1", 8)], LIMITS)
+    assert one is not None
+    assert not one.stands_out
+
+
+@pytest.mark.parametrize("known", [0, 10])
+def test_calls_of_unknown_keys_are_of_the_same_keys(known: int) -> None:
+    """If no key is known, as from a worker of the previous version, all calls may be those of one key."""
+    windows = [Bucket(0, "d1", 100, {"500": 20}, by_group=by_group(known) if known else ())]
+    assert answered_at_most("k1", windows) == (0 if known else 100)
+    assert answered_at_most("k1", [replace(windows[0], by_group=by_group(9, own=1))]) == 10
 
 
 def test_litellm_s_counts_have_no_suspect() -> None:
@@ -80,36 +128,19 @@ def test_a_region_without_the_key_s_failures_must_have_no_outage() -> None:
     assert suspect(judge(worse, REGION), worse, rows, REGION) is None
 
 
-@pytest.mark.parametrize(
-    ("one", "use", "expected"),
-    [
-        (Suspect("k", 8, 8, 20, ("m",), ("d",), 0), RARE, True),
-        (Suspect("k", 8, 8, 20, ("m",), ("d",), 0), RARE._replace(keys=2), False),
-        (Suspect("k", 8, 8, 20, ("m",), ("d",), 0), RARE._replace(own_calls=600), False),
-        (Suspect("k", 8, 8, 14, ("m",), ("d",), 0), RARE, True),
-        (Suspect("k", 8, 8, 14, ("m",), ("d",), 0), RARE._replace(own_calls=400), False),
-        (Suspect("k", 8, 10, 40, ("m",), ("d",), 0), RARE, True),
-        (Suspect("k", 8, 10, 40, ("m",), ("d",), 0), RARE._replace(own_calls=400), False),
-    ],
-)
-def test_other_keys_must_show_that_the_model_works(one: Suspect, use: ModelUse, *, expected: bool) -> None:
-    """A key that makes most calls has most failures of an outage."""
-    assert is_callers_problem(one, [use]) is expected
-
-
-UNUSED = RARE._replace(own_succeeded=0)
 HERE = Bucket(100, "d1", 0, {"timeout": 5}, provider="azure", region="eu")
-ALL = Suspect("k", 5, 5, 5, ("gpt-4o",), ("d1",), 100)
+ALL = Suspect("k", 5, 5, 5, 0, 0, ("gpt-4o",), ("d1",), 100)
 
 
-def elsewhere(*buckets: Bucket, own: int = 2, use: ModelUse = UNUSED, deployments: str = "d2 d3") -> bool:
+def elsewhere(*buckets: Bucket, own: int = 2, deployments: str = "d2 d3") -> bool:
     rows = [KeyRow(100, "d1", "k", "gpt-4o", 5)]
     rows += [KeyRow(100, name, "k", "gpt-4o", own) for name in deployments.split()]
-    return fails_elsewhere(ALL, [use], [HERE, *buckets], rows, 0.01)
+    return fails_elsewhere(ALL, [HERE, *buckets], rows, 0.01)
 
 
-def answering(name: str, failed: int = 2, succeeded: int = 4, region: str = "us") -> Bucket:
-    return Bucket(100, name, succeeded, {"timeout": failed} if failed else {}, provider="azure", region=region)
+def answering(name: str, failed: int = 2, succeeded: int = 4, region: str = "us", own: int = 0) -> Bucket:
+    causes, groups = {"timeout": failed} if failed else {}, by_group(succeeded - own, "k", own)
+    return Bucket(100, name, succeeded, causes, provider="azure", region=region, by_group=groups)
 
 
 def test_a_key_that_fails_in_other_regions_fails_by_itself() -> None:
@@ -138,17 +169,11 @@ def test_other_regions_must_answer_other_keys(failed: int, succeeded: int, regio
 
 def test_a_second_dead_deployment_proves_nothing() -> None:
     """It answered calls before the key's first failure, and a deployment that never failed the key answers others."""
-    before = Bucket(90, "d2", 9, provider="azure", region="us")
+    before = Bucket(90, "d2", 9, provider="azure", region="us", by_group=by_group(9, "k"))
     assert not elsewhere(before, answering("d2", 5, 0), answering("d3", 0, 9), own=5, deployments="d2")
 
 
-def test_where_most_calls_fail_nothing_is_proved() -> None:
-    """Two deployments go down at once, and calls of the key alone meet them."""
-    assert not elsewhere(answering("d2", 12, 4), own=12, deployments="d2")
-    assert elsewhere(answering("d2", 11, 4), own=11, deployments="d2")
-
-
 def test_the_answered_calls_must_be_those_of_other_keys() -> None:
-    """The ledger knows how many calls of the key were answered: a batch job may have made all of them."""
-    assert elsewhere(answering("d2"), answering("d3"), use=RARE._replace(own_succeeded=5))
-    assert not elsewhere(answering("d2"), answering("d3"), use=RARE._replace(own_succeeded=6))
+    """A batch job may have made all of them."""
+    assert not elsewhere(*(answering(name, own=4) for name in ("d2", "d3")))
+    assert not elsewhere(*(answering(name, own=3) for name in ("d2", "d3")))
