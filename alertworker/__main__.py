@@ -11,6 +11,11 @@ def main() -> None:
         from alertworker.cli import main as run
 
         run()
+    except ModuleNotFoundError as error:
+        if error.name != "click":
+            raise
+        # A proxy's environment has only the callback and the publisher.
+        sys.exit("alertworker: the command line is not installed here; install alertworker with its extra `worker`")
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
         sys.exit(130)

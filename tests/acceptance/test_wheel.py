@@ -111,4 +111,7 @@ def test_the_thin_base_is_thin(wheel: Path, tmp_path: Path) -> None:
     assert call(programs / "python", "-c", program, folder=tmp_path).strip() == "[]"
     installed = call(programs / "pip", "list", "--format=freeze", folder=tmp_path).lower()
     assert "celery" not in installed
+    refused = subprocess.run([programs / "alertworker"], capture_output=True, text=True, timeout=60, check=False)
+    said = "alertworker: the command line is not installed here; install alertworker with its extra `worker`\n"
+    assert (refused.returncode, refused.stderr) == (1, said)
     assert "sqlalchemy" not in installed
