@@ -1,7 +1,7 @@
 """Conditions on composite keys.
 
 SQLite reads the whole table for a list of row values, and uses the columns' index for a subquery. So the keys are one
-JSON string there.
+JSON string there. PostgreSQL fails for a list of some thousand row values, so the keys are one array for each column.
 """
 
 from __future__ import annotations
@@ -9,18 +9,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, String, bindparam, func, select, tuple_
+from sqlalchemy import ARRAY, BindParameter, ColumnElement, Connection, String, bindparam, cast, func, select, tuple_
 
 
 def one_of(
     connection: Connection, columns: Sequence[ColumnElement[object]], keys: Iterable[Sequence[object]]
 ) -> ColumnElement[bool]:
     """Return the condition for rows whose columns equal one of these keys."""
-    dialect = connection.dialect.name
-    wanted = keys_as_value(dialect, keys)
-    if dialect == "sqlite":
+    if connection.dialect.name == "sqlite":
+        wanted = keys_as_value("sqlite", keys)
         return _is_in_json(columns, bindparam("keys", wanted, type_=String(), unique=True))
-    return tuple_(*columns).in_(wanted)
+    parts = list(zip(*keys, strict=True)) or [()] * len(columns)
+    arrays = (cast(list(part), ARRAY(column.type)) for part, column in zip(parts, columns, strict=True))
+    names = (f"part_{index}" for index in range(len(columns)))
+    each = func.unnest(*arrays).table_valued(*names).render_derived()
+    return tuple_(*columns).in_(select(*each.c))
 
 
 def is_one_of(dialect: str, columns: Sequence[ColumnElement[object]], name: str) -> ColumnElement[bool]:
