@@ -22,7 +22,7 @@ _RANKS: Final[Mapping[Severity, int]] = {one: rank for rank, one in enumerate(Se
 
 
 def sum_up(alerts: Iterable[Alert]) -> list[Alert]:
-    """Return at most `MOST` alerts, and one for each type that has more than its part of them."""
+    """Return at most `MOST` alerts, and a summary for each type that has more than its share of them."""
     return [alert for alert, _ in sum_up_pairs([(alert, ()) for alert in alerts], MOST)]
 
 

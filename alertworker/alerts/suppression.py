@@ -11,14 +11,14 @@ from typing import Final
 class SuppressionReason(StrEnum):
     """Why a message was suppressed. The set is closed, because it is a metric's label."""
 
-    SILENCE = "silence"  # a silence
-    ALERT = "alert"  # an open alert that inhibits this one
+    SILENCE = "silence"
+    ALERT = "alert"  #: an open alert that inhibits this one
     TIME = "time"  #: the time intervals of its routes
-    COVERED = "covered"  # another alert reports the same
+    COVERED = "covered"  #: another alert reports the same
     HELD = "held"  #: for a moment, because an outage that says more may follow
     RISING = "rising"  #: for a moment, because its severity may become High
     NO_ROUTE = "no route"  #: no route leads to a channel
-    NOT_TAKEN = "not taken"  # none of its channels accepts such a message
+    NOT_TAKEN = "not taken"  #: none of its channels accepts such a message
     OTHER = "other"  #: a reason that only a newer version knows
 
 

@@ -44,7 +44,7 @@ class Group(click.Group):
                 is_flag=True,
                 expose_value=False,
                 callback=_remember_json,
-                help="As --json after the command.",
+                help="Print JSON, like --json after the command.",
             )
         )
 

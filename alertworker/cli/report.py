@@ -50,6 +50,7 @@ def report(*, kind: str, day: datetime | None, send: bool, dry_run: bool, form: 
     from alertworker.app import get_reporter
     from alertworker.channels.console import Console, ConsoleConfig
     from alertworker.reports import REPORTS, ReportKind, containing
+    from alertworker.reports.report import spell_days
 
     now, reporter, which = datetime.now(UTC), get_reporter(), ReportKind(kind)
     spec, calendar = REPORTS[which], reporter.calendar
@@ -78,7 +79,7 @@ def report(*, kind: str, day: datetime | None, send: bool, dry_run: bool, form: 
         click.echo(Console(ConsoleConfig()).render(message))
         click.echo(f"   to {', '.join(channels) or 'no channel'}\n")
     if not reports:
-        click.echo(f"There is nothing to report for {period.days.first} to {period.days.last}.")
+        click.echo(f"There is nothing to report for {spell_days(period.days.first, period.days.last)}.")
 
 
 def _print(reports: Sequence[Report], form: str) -> None:

@@ -63,7 +63,7 @@ def address_problem(address: str, schemes: tuple[str, ...]) -> str | None:
 
 
 def with_verified_tls(address: str) -> str:
-    """Return a broker's address in which each TLS address names what is verified: everything that it does not exclude.
+    """Return a broker's address that requests every check of TLS that its options do not switch off.
 
     Without ``ssl_cert_reqs`` kombu accepts any certificate of Redis. Old versions of redis-py do not verify the host
     name, nor does kombu for RabbitMQ. Each address has the options, because kombu applies those of the first

@@ -90,7 +90,7 @@ def formatter(log_format: str) -> logging.Formatter:
 def set_up_logs(log_format: str, level: str) -> None:
     """Write this process's log to standard error.
 
-    A level that `logging` does not know counts as INFO: the program that was given it reports the error.
+    A level that `logging` does not know counts as INFO. The program reports the error.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(log_format))

@@ -120,7 +120,7 @@ class _Stretch:
         self._changed.add(self._models[name])
 
     def is_spread(self) -> bool:
-        """Return whether enough deployments fail, of a model most of them, and different calls prove it."""
+        """Return whether enough deployments fail: of a model or provider most of them. Different calls prove it."""
         limits, failing = self._limits, len(self._failing)
         if limits.most and failing <= limits.answering + len(self._answering):
             return False

@@ -64,7 +64,7 @@ def broken_channel(alert: Subject, names: Iterable[str]) -> str | None:
 
 
 def _is_whole(alert: Subject) -> bool:
-    """Return whether an alert has all that is known: LiteLLM's own alert has its text."""
+    """Return whether a stored alert is complete. An alert that LiteLLM wrote always is."""
     if key_of(alert) is not None:
         return False
     return RELAYED in alert.labels or not alert.labels.keys() >= set(CATALOGUE[alert.type].identity)

@@ -1,4 +1,4 @@
-"""Hold back the first message about an outage for a moment, and what it explains, while a better one may follow."""
+"""Delay the first message about an outage, and the alerts that it explains, while a better message may follow."""
 
 from __future__ import annotations
 

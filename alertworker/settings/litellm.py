@@ -78,7 +78,7 @@ class _Compiler:
         chats = list(dict.fromkeys([*self._chats(), *self._mail()]))
         budgets = self._budget_webhook()
         typed = self._typed_urls() if self._may_speak("slack") else {}
-        routes = [_typed_route(kind) for kind in typed]
+        routes = [_typed_route(name) for name in typed]
         self.found.receivers |= typed
         pager = self._pager()
         if not chats and not routes and self._may_speak("slack"):

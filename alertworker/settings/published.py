@@ -1,4 +1,4 @@
-"""What a process publishes of its settings, and how running processes differ from the settings of a command."""
+"""The settings that a process publishes, and the comparison of running processes with a command's settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NEEDED: Final = {"ingest": "alertworker worker", "deliver": "alertworker worker
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What differs at ``about``. With ``loses`` messages are lost until it is corrected."""
+    """A difference of the process or setting ``about``. With ``loses`` messages are lost until it is corrected."""
 
     about: str
     text: str

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
     StrictBool,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
-    model_validator,
 )
 
 from alertworker.errors import AlertWorkerError
@@ -80,13 +80,15 @@ class TimesConfig(FileModel):
     end_time: TimeOfDay
     """End of the range, not included; 24:00 is the end of the day. Quotes are needed."""
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    @field_validator("start_time", "end_time")
+    @classmethod
+    def _in_order(cls, value: str, info: ValidationInfo) -> str:
+        times = (value, "24:00") if info.field_name == "start_time" else (info.data.get("start_time", "00:00"), value)
         try:
-            read_times(self.start_time, self.end_time)
+            read_times(*times)
         except AlertWorkerError as error:
             raise ValueError(str(error)) from None
-        return self
+        return value
 
 
 class IntervalConfig(FileModel):

@@ -43,7 +43,7 @@ class Sources:
 
     #: Of the file's keys, the values that count.
     values: dict[str, Any] = field(default_factory=dict)
-    #: Of the keys that only the environment has.
+    #: The values of keys that only the environment has.
     keys: dict[str, str] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Sources:
     warnings: list[str] = field(default_factory=list)
     #: The variables that the file sets, with their places.
     variables: dict[str, Origin] = field(default_factory=dict)
-    #: Of these, the ones whose value is a reference to a variable that is not set.
+    #: Those of `variables` whose value refers to a variable that is not set.
     unset: dict[str, str] = field(default_factory=dict)
     #: LiteLLM's master key as the file has it.
     master_key: object = None

@@ -25,7 +25,8 @@ class ProcessStore(ConnectionRunner, ProcessPort):
     @override
     def publish(self, process: Process) -> None:
         row = asdict(process) | {"settings": dict(process.settings), "channels": dict(process.channels)}
-        # What this process replaced on its host is gone, too. A sibling that still runs publishes itself again.
+        # The processes that this one replaced on its host are removed, too. A sibling that still runs publishes itself
+        # again.
         replaced = (PROCESSES.c.host == process.host) & (PROCESSES.c.role == process.role)
         is_gone = (PROCESSES.c.seen_at < process.seen_at - GONE_AFTER) | (
             replaced & (PROCESSES.c.seen_at < process.started_at - _TOGETHER)

@@ -45,7 +45,8 @@ def insert_or(connection: Connection, table: Table) -> sqlite.Insert | postgresq
 def insert_on(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return the INSERT of a dialect, which supports ON CONFLICT.
 
-    To build a statement costs more CPU than to execute it. One that runs for each alert is built once in a process.
+    To build a statement costs more CPU than to execute it. A statement that runs for each alert is built once per
+    process.
     """
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-#: What joins the parts of a name. Frameworks read nested settings from names with two: "API__KEY".
+#: The separator between the parts of a name. Frameworks read nested settings from names with two: "API__KEY".
 JOINT: Final = r"[-_\ ]{0,2}"
 #: Words before "key" or "tokens" in the name of a secret. "sort_key" and "max_tokens" are not such names.
 KINDS: Final = r"""(?:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-#: What separates the words of a command, also if it is printed as a list: ['redis-cli', '-a', '…'].
+#: The separator between the words of a command, which may be printed as a list: ['redis-cli', '-a', '…'].
 _GAP: Final = r"""[\s"',]{1,6}"""
 #: Other words of the same command, and the begin of the next one.
 _WORDS: Final = r"""[^\n;|&]{0,150}?(?<=[\s"',])"""

@@ -19,7 +19,7 @@ _IS: Final = rf"""(?>(?:\s+(?:provided|is(?=:)))?(?:\[[^\]\n]{{0,40}}\])?(?:{_QU
         \s*+(?::=|={{1,2}}>|->|=:|[:=：＝→])\s*+ | > | </\w{{1,40}}>\s*<\w{{1,40}}>
       | (?:\s+[\w:.-]{{1,60}}=(?:"[^"<>\n]{{0,100}}"|'[^'<>\n]{{0,100}}')){{1,6}}\s*>
       ))"""
-#: What only a password looks like, or stands alone: "pass: all tests" is prose.
+#: A value that looks like a password, or that stands alone. "pass: all tests" is prose.
 _ALONE: Final = r"""(?:(?=\S{0,60}?[A-Za-z])(?=\S{0,60}?[0-9!\#$%^&*])\S{4}
       |(?![\["'])[^\s,;)}\]]{4,100}+(?:[,;)}]|\s*(?:\n|\Z)|\s+[\w-]{1,40}\s*[:=]))"""
 #: An ordinary word names a secret only if it or its value is quoted, or if "=" follows. A password may follow ":".

@@ -114,7 +114,7 @@ class QoS(_QoS):  # type: ignore[misc]
         return note.queue in TASKS or any(note.queue in channel.active_queues for channel in list(channels))
 
     def _due(self, client: Any) -> list[bytes]:
-        """Return the tags of notes that were not renewed, the newest first: each is put in front of the one before.
+        """Return the tags of notes that were not renewed, the newest first: each goes to the head of its queue.
 
         A time that is far ahead is invalid.
         """

@@ -236,7 +236,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(
 
 
 def test_a_server_that_is_away_or_silent_is_tried_again(server: EmailConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within the deadline."""
+    """All attempts end within the deadline."""
     monkeypatch.setattr(http, "DEADLINE", 0.5)
     away = server.model_copy(update={"port": free_port()})
     assert attempt(away, build_channel(server).render(message())).reason is Reason.UNREACHABLE

@@ -62,7 +62,7 @@ def test_a_rows_columns_stand_for_one_state(
 
 
 def test_the_architecture_page_has_the_table_of_the_code() -> None:
-    """So that the page does not grow old."""
+    """A state that the code gets and the page lacks fails here."""
     lines = [["change", *("no alert" if state is None else state.value for state in BEFORE[:-1])], ["---"] * 5]
     for change, after in TRANSITIONS.items():
         lines.append([change.value, *(after[state].value if state in after else "–" for state in BEFORE[:-1])])

@@ -31,7 +31,7 @@ def test_only_a_pending_notification_is_not_settled() -> None:
 
 
 def test_the_architecture_page_has_the_table_of_the_code() -> None:
-    """So that the page does not grow old."""
+    """A state that the code gets and the page lacks fails here."""
     lines = [f"| {change.value} | {before.value} | {after.value} |" for change, (before, after) in TRANSITIONS.items()]
     table = "\n".join(["| change | before | after |", "|---|---|---|", *lines])
 

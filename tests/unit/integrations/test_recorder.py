@@ -193,7 +193,7 @@ def test_a_call_without_a_known_price_is_published_with_the_reason(
 
 
 def test_the_end_names_the_deployments_that_failed_the_call(publisher: RecordingPublisher) -> None:
-    """Each once, with its region; not where the call itself was at fault."""
+    """A call names each deployment once, with its region. It names none if the call itself was at fault."""
     hooks = recorder(publisher)
     eu, us = attempt(region_name="eu"), attempt(model_info={"id": "dep-2"})
 
