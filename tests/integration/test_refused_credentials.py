@@ -42,7 +42,7 @@ def test_statements_do_not_grow_with_refused_credentials(runtime: Runtime, store
     def hurt(at: float, mark: str) -> list[Event]:
         deployments = [f"{mark}{number}" for number in range(3)]
         events: list[Event] = [
-            attempt(at + n, deployment=name, status=401).model_copy(update={"model_group": mark})
+            attempt(at + n, deployment=name, status=401).model_copy(update={"model_group": mark, "provider": mark})
             for n in range(6)
             for name in deployments
         ]
@@ -68,7 +68,7 @@ def test_other_refused_credentials_are_not_read(runtime: Runtime, store: SqlStor
 
     def hurt(mark: str) -> list[Event]:
         failures = [attempt(20 + n, deployment=mark, status=401) for n in range(6)]
-        return [event.model_copy(update={"model_group": mark}) for event in failures]
+        return [event.model_copy(update={"model_group": mark, "provider": mark}) for event in failures]
 
     refuse(runtime, range(3))
     ingest(batch(*hurt("a")), runtime, now=after(40))
