@@ -93,7 +93,7 @@ def test_every_nested_mistake_has_its_own_line(tmp_path: Path) -> None:
         "26 alertworker.receivers[0].channels[2].secrets": "invalid secret; make one with",
         "30 alertworker.receivers[0].channels[3].port": "must be less than 65536",
         "27 alertworker.receivers[0].channels[3].recipients": "this key is required. Addresses of the recipients.",
-        "36 alertworker.time_intervals[0].time_intervals[0].times[0].end_time": "ends before it starts; write two ranges",
+        "36 alertworker.time_intervals[0].time_intervals[0].times[0].end_time": "ends before it starts; write two",
         "38 alertworker.time_intervals[0].time_intervals[0].months[0]": "invalid months 'maytember'; expected",
         "39 alertworker.time_intervals[0].time_intervals[0].location": "unknown time zone 'Mars/Olympus'; expected",
         "45 alertworker.route.routes[0].matchers[1]": "invalid matcher 'team': expected, for example",
