@@ -23,6 +23,7 @@ async def ask(
     path: str,
     body: AsyncIterator[bytes] | bytes = b"",
     headers: dict[str, str] | list[tuple[bytes, bytes]] | None = None,
+    client: str = "203.0.113.7",
 ) -> Answer:
     """Send a request, its body as it comes, and give the answer; a JSON body is read. A list may repeat a header."""
     if not isinstance(headers, list):
@@ -40,7 +41,7 @@ async def ask(
 
     scope = {
         "type": "http", "http_version": "1.1", "method": method, "path": path, "raw_path": path.encode(),
-        "query_string": query.encode(), "scheme": "http", "server": ("test", 80), "client": ("203.0.113.7", 4711),
+        "query_string": query.encode(), "scheme": "http", "server": ("test", 80), "client": (client, 4711),
         "headers": headers,
     }  # fmt: skip
     await app(scope, receive, send)

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from pydantic import BaseModel
+
 from alertworker.events import Event
 from alertworker.ledger.cardinality import OTHER
 from alertworker.web.throttle import network
 
 _E = TypeVar("_E", bound=Event)
-#: The fields of a call that become labels of alerts and entities of the ledger.
+#: The fields of a call, its failure and its failed deployments that become labels of alerts and entities of the ledger.
 FIELDS: Final = (
     "team_id",
     "team_alias",
@@ -28,6 +30,8 @@ FIELDS: Final = (
     "provider",
     "region",
     "deployment_id",
+    "api_base",
+    "error_class",
 )
 _HOUR: Final = 3_600.0
 #: How many values of all addresses are remembered, which bounds the memory at some 100 MB.
@@ -42,7 +46,8 @@ class CardinalityBound:
     """
 
     most: int
-    _seen: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    #: Hashes of the values, by address and field. They bound the memory, because a URL may be long.
+    _seen: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     _count: int = 0
     _hour: float = -1.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -62,7 +67,7 @@ class CardinalityBound:
                 kept.append(event.model_copy(update=changes) if changes else event)
         return kept, replaced
 
-    def _changes(self, event: Event, address: str) -> dict[str, object]:
+    def _changes(self, event: BaseModel, address: str) -> dict[str, object]:
         changes: dict[str, object] = {}
         for name in FIELDS:
             value = getattr(event, name, None)
@@ -72,15 +77,21 @@ class CardinalityBound:
         kept = tuple(dict.fromkeys(tag if self._admits(address, "tags", tag) else OTHER for tag in tags))
         if OTHER in kept and kept != tags:
             changes["tags"] = kept
+        failure, failed_on = getattr(event, "failure", None), getattr(event, "failed_on", ())
+        if failure and (changed := self._changes(failure, address)):
+            changes["failure"] = failure.model_copy(update=changed)
+        deployments = [(one, self._changes(one, address)) for one in failed_on]
+        if any(changed for _, changed in deployments):
+            changes["failed_on"] = tuple(one.model_copy(update=changed) for one, changed in deployments)
         return changes
 
     def _admits(self, address: str, name: str, value: str) -> bool:
         """Return whether a value is known or still has room."""
         seen = self._seen.setdefault((address, name), set())
-        if value in seen:
+        if (hashed := hash(value)) in seen:
             return True
         if len(seen) >= self.most or self._count >= _MOST:
             return False
-        seen.add(value)
+        seen.add(hashed)
         self._count += 1
         return True

@@ -32,6 +32,7 @@ from alertworker.events.plain_body import decode_body
 from alertworker.integrations.litellm.outgoing import outgoing_json
 from alertworker.web.context import Context, context_of
 from alertworker.web.errors import Refusal
+from alertworker.web.event_rate import Charge
 from alertworker.web.request_body import decompress
 
 #: The largest body of plain events, in bytes, compressed and decompressed.
@@ -62,11 +63,13 @@ async def post_events(request: Request) -> Response:
     key = _header(request, "idempotency-key")
     async with context.room.read(request, MAX_BYTES) as body:
         encoding = ",".join(request.headers.getlist("content-encoding"))
+        # A compressed body may hold any number of events, so it is not taken for a heartbeat.
+        charge = _take(request, context, 2 if encoding else 1, len(body))
         bound = partial(context.names.bounded, address=_address(request), now=time.monotonic())
-        received = await context.decoders.run(partial(receive, body, encoding, key, bound=bound, now=datetime.now(UTC)))
+        read = partial(receive, body, encoding, key, bound=bound, charge=charge.at_least, now=datetime.now(UTC))
+        received = await context.decoders.run(read, _address(request))
         if received.batch is None:
             return JSONResponse({"error": "the body has no valid event; see errors", "errors": received.errors}, 422)
-        _take_turn(request, context, received.batch.count, len(body))
         await context.broker_queue.put(received.batch)
     if received.other_names and context.other_names is not None:
         context.other_names.add("http", received.other_names)
@@ -81,24 +84,28 @@ def receive(
     stopped: threading.Event | None = None,
     *,
     bound: Callable[[Sequence[Event]], tuple[list[Event], int]] = lambda events: (list(events), 0),
+    charge: Callable[[int, int], None] = lambda _count, _size: None,
     now: datetime,
 ) -> Received:
     """Read a body of plain events and seal the valid ones, without secrets.
 
     ``key`` is the request's Idempotency-Key. The same key with the same body is the same batch, which is applied once.
     The same key with another body is another batch, so two producers that choose the same key lose no events.
-    ``bound`` returns the events with a bounded number of names, and how many names it replaced.
+    ``bound`` returns the events with a bounded number of names, and how many names it replaced. ``charge`` is called
+    with the number of events and bytes as soon as each is known, also of a body that is then refused.
 
     Raises:
         Refusal: the body has no events, or exceeds a limit; or ``stopped`` is set, because the request was answered.
     """
     whole = decompress(body, encoding, MAX_BYTES)
+    charge(0, len(whole))
     try:
         decoded = decode_body(whole)
     except BatchTooLargeError as error:
         raise Refusal(413, str(error)) from None
     except BatchError as error:
         raise Refusal(422, str(error)) from None
+    charge(len(decoded.events) + len(decoded.rejected), len(whole))
     if not decoded.events and not decoded.rejected:
         raise Refusal(
             422, "the body has no events; expected one JSON object, an array of objects, or one object a line"
@@ -146,13 +153,13 @@ async def _take_sealed(request: Request, context: Context) -> Response:
     async with context.room.read(request, MAX_BATCH_BYTES) as body:
         if not body:
             raise Refusal(422, "the sealed batch is empty")
-        _take_turn(request, context, count, len(body))
+        _take(request, context, count, len(body))
         await context.broker_queue.put(SealedBatch(batch_id, producer, sealed_at, count, body))
     return JSONResponse({"batch_id": batch_id, "accepted": count, "errors": []}, 202)
 
 
-def _take_turn(request: Request, context: Context, count: int, size: int) -> None:
-    context.event_rate.take(_address(request), count, size, now=time.monotonic())
+def _take(request: Request, context: Context, count: int, size: int) -> Charge:
+    return context.event_rate.take(_address(request), count, size, now=time.monotonic())
 
 
 def _address(request: Request) -> str:

@@ -41,7 +41,7 @@ async def _relay(request: Request, context: Context, read: Callable[..., Event])
     host = request.client.host if request.client else None
     async with context.room.read(request, MAX_BODY) as body:
         try:
-            event = await context.decoders.run(lambda _stopped: read(body, now=now, host=host))
+            event = await context.decoders.run(lambda _stopped: read(body, now=now, host=host), host or "")
         except RelayError as error:
             raise Refusal(400, str(error)) from None
         encoded = event.model_dump_json(exclude_none=True).encode()

@@ -395,7 +395,7 @@ def test_a_publisher_above_the_rate_waits_and_loses_nothing(broker: Broker, web:
     web.start()
     for numbers in (range(5_000), range(1_300)):
         assert web.post("\n".join(text(*numbers)).encode())[0] == 202
-    status, answer, headers = web.post("\n".join(text(1, 2)).encode())
+    status, answer, headers = web.post("\n".join(text(*range(100))).encode())
     assert (status, "http_events_per_second" in answer["error"], int(headers["Retry-After"]) >= 1) == (429, True, True)
     publisher = Publisher(HttpTransport(f"{web.url}/v1/events", KEY), tmp_path / "spool")
     publisher.publish(call(1))

@@ -121,7 +121,7 @@ def test_few_bodies_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     app, context = web(lambda _batch: None)
 
     async def act() -> list[int]:
-        asked = [asyncio.create_task(post(app)) for _ in range(10)]
+        asked = [asyncio.create_task(post(app, client=f"192.0.2.{number}")) for number in range(10)]
         return [answer.status for answer in await asyncio.gather(*asked)]
 
     assert asyncio.run(act()) == [503] * 10

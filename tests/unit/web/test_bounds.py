@@ -65,9 +65,11 @@ def web(send: Callable[[SealedBatch], None], room: int = 1_000_000) -> tuple[Any
     return build_app(context), context
 
 
-async def post(app: Any, body: AsyncIterator[bytes] | bytes = EVENT, path: str = PATHS[0]) -> Answer:
+async def post(
+    app: Any, body: AsyncIterator[bytes] | bytes = EVENT, path: str = PATHS[0], client: str = "203.0.113.7"
+) -> Answer:
     """Post a body with the key."""
-    return await ask(app, "POST", path, body, KEY)
+    return await ask(app, "POST", path, body, KEY, client)
 
 
 async def until(event: threading.Event) -> None:

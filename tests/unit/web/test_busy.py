@@ -35,7 +35,7 @@ def test_health_is_answered_while_two_large_bodies_are_searched() -> None:
 
     async def act() -> tuple[list[int], list[float]]:
         waits: list[float] = []
-        asked = [asyncio.create_task(post(app, body)) for body in bodies]
+        asked = [asyncio.create_task(post(app, body, client=f"192.0.2.{number}")) for number, body in enumerate(bodies)]
         while not all(task.done() for task in asked):
             begun = time.monotonic()
             await asyncio.sleep(0.02)

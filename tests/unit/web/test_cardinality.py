@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alertworker.events import BudgetReported, Event, RequestFailed
+from alertworker.events import BudgetReported, Event, FailedOn, RequestFailed
 from alertworker.integrations.litellm.outgoing import FIELDS as OUTGOING
 from alertworker.integrations.litellm.outgoing import Treatment
 from alertworker.ledger.cardinality import OTHER
@@ -43,6 +43,28 @@ def test_tags_are_bounded_one_by_one() -> None:
     assert event.tags == ("a", "b", OTHER)
 
 
+def test_the_parts_of_a_failure_are_bounded() -> None:
+    """They are labels of alerts, too. A failed deployment and the event's own share one bound."""
+    bound = CardinalityBound(2)
+    deployments = tuple(FailedOn(deployment_id=f"d{number}", provider="p") for number in range(3))
+    events = [
+        event.model_copy(
+            update={
+                "deployment_id": "d0",
+                "failed_on": deployments,
+                "failure": event.failure.model_copy(update={"error_class": f"Error{number}"}),
+            }
+        )
+        for number, event in enumerate(calls(3, api_base="https://{}.example"))
+    ]
+    found, _ = bound.bounded(events, ONE, now=0)
+
+    assert [event.failure.error_class for event in found] == ["Error0", "Error1", OTHER]
+    assert [event.api_base for event in found] == ["https://0.example", "https://1.example", OTHER]
+    assert [one.deployment_id for one in found[0].failed_on] == ["d0", "d1", OTHER]
+    assert {one.provider for one in found[2].failed_on} == {"p"}
+
+
 def test_zero_bounds_nothing() -> None:
     events = calls(100)
     assert CardinalityBound(0).bounded(events, ONE, now=0) == (events, 0)
@@ -50,8 +72,9 @@ def test_zero_bounds_nothing() -> None:
 
 def test_every_field_that_names_something_is_bounded() -> None:
     """A new identity field of calls must be listed. Ids of calls are no label, and a budget keeps its entity."""
-    named = {name for name, one in OUTGOING.items() if one.treatment is Treatment.IDENTITY} | {"key_hash"}
+    named = {name for name, one in OUTGOING.items() if one.treatment is Treatment.IDENTITY} | {"key_hash", "api_base"}
     no_label = {"call_id", "trace_id", "source_host", "original_model_group", "tags"}
-    assert {name for name in RequestFailed.model_fields if name in named} - no_label == set(FIELDS)
+    assert {name for name in RequestFailed.model_fields if name in named} - no_label | {"error_class"} == set(FIELDS)
+    assert set(FailedOn.model_fields) <= set(FIELDS)
     assert "entity_id" in BudgetReported.model_fields
     assert issubclass(BudgetReported, Event)
