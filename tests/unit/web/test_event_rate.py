@@ -46,3 +46,15 @@ def test_zero_bounds_nothing() -> None:
     rate = EventRate(0)
     for _ in range(3):
         rate.take(ONE, 10_000_000, 10, now=0)
+
+
+def test_what_a_body_costs_is_charged_once() -> None:
+    """First by an estimate, then by its decompressed size, then by its number of events: the largest counts."""
+    rate = EventRate(1)
+    charge = rate.take(ONE, 1, 3_000, now=0)
+    charge.at_least(0, 40_000)
+    charge.at_least(round(BURST), 40_000)
+    rate.take(ONE, 2, 10, now=0)
+    with pytest.raises(Refusal) as refused:
+        rate.take(ONE, 2, 10, now=0)
+    assert refused.value.retry_after == 2
