@@ -31,6 +31,11 @@ class Judgement:
     over: str | None = None
     alert: Alert | None = None
 
+    @property
+    def notifies(self) -> bool:
+        """Return whether an alert is to be raised or closed."""
+        return self.over is not None or self.alert is not None
+
 
 def judge(
     key: BudgetKey, before: BudgetState | None, after: BudgetState, *, now: datetime, zone: ZoneInfo

@@ -22,10 +22,13 @@ from alertworker.pipeline.current import explain_budget
 from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
+from alertworker.ports.batches import CounterName
 
 #: The maximum number of reported budgets, and of entities with a configured budget, that one transaction judges. Each
 #: may raise or resolve an alert. That takes about 3 ms, in which other transactions wait.
 PIECE: Final = 500
+#: How many budgets of a batch, after its first piece, may raise or resolve alerts. Others wait for their next report.
+MAX_CROSSED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,9 @@ class BudgetPiece:
 def budget_pieces(folded: Fold, runtime: Runtime) -> list[BudgetPiece]:
     """Return a batch's budgets in pieces. Nearly every batch has one piece or none.
 
-    The first batch after an installation may report 2,000 budgets that are used up. Such a batch is not parked: later
-    transactions judge its other pieces. A redelivered batch has the same pieces, because they depend on its events
-    alone.
+    The first batch after an installation may report thousands of budgets that are used up. Such a batch is not parked:
+    later transactions judge its other pieces. A redelivered batch has the same pieces, because they depend on its
+    events alone.
     """
     limited = {budget.dimension for budget in runtime.budgets}
     spent_on = folded.ledger.spend() if limited else ()
@@ -56,13 +59,16 @@ def budget_pieces(folded: Fold, runtime: Runtime) -> list[BudgetPiece]:
 def judge_budgets(context: BatchContext) -> None:
     """Judge the first piece of a batch's budgets. `ingest` judges the others in transactions of their own."""
     for piece in budget_pieces(context.folded, context.runtime)[:1]:
-        judge_piece(context.tx, piece, context.folded, context.runtime, now=context.now)
+        judge_piece(context.tx, piece, context.folded, context.runtime, most=2 * PIECE, now=context.now)
 
 
-def judge_piece(tx: Transaction, piece: BudgetPiece, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
+def judge_piece(
+    tx: Transaction, piece: BudgetPiece, folded: Fold, runtime: Runtime, *, most: int, now: datetime
+) -> int:
     """Claim alerts about limits that were reached, under the locks of the budgets' rows.
 
-    The spend of a configured budget is summed under its lock, so it includes what earlier holders added.
+    The spend of a configured budget is summed under its lock, so it includes what earlier holders added. At most
+    ``most`` budgets raise or resolve alerts. Return how many would without this bound.
     """
     readings = dict(piece.readings)
     own = _own(tx, piece.touched, folded, runtime, now=now)
@@ -70,16 +76,23 @@ def judge_piece(tx: Transaction, piece: BudgetPiece, folded: Fold, runtime: Runt
     spent = _spent(tx, own)
     for key, period in own.items():
         readings[key] = replace(period.reading, spend_nanos=max(0, spent[key]))
-    judged = []
+    judged, crossed = [], 0
     over: dict[str, tuple[BudgetKey, Reading, Reading]] = {}
     for key in sorted(readings, key=lambda key: key.stored):
         before = known.get(key)
         after = advance(before, readings[key])
-        if after != before:
-            judgement = budgets.judge(key, before, after, now=now, zone=runtime.zone)
-            judged.append((key, judgement))
-            if judgement.over:
-                over[judgement.over] = (key, before.reading if before else after.reading, after.reading)
+        if after == before:
+            continue
+        judgement = budgets.judge(key, before, after, now=now, zone=runtime.zone)
+        crossed += judgement.notifies
+        if judgement.notifies and crossed > most:
+            # Without an alert to resolve, the figures are stored. What was notified stays, so the next report notifies.
+            judged += [(key, budgets.Judgement(after))] if judgement.over is None else []
+            continue
+        judged.append((key, judgement))
+        if judgement.over:
+            over[judgement.over] = (key, before.reading if before else after.reading, after.reading)
+    tx.count(CounterName.POSTPONED, "budgets", max(0, crossed - most))
     tx.budgets.keep_budgets({key: judgement.state for key, judgement in judged})
     for fingerprint in sorted(over):
         _over(tx, fingerprint, *over[fingerprint], runtime, now=now)
@@ -90,6 +103,7 @@ def judge_piece(tx: Transaction, piece: BudgetPiece, folded: Fold, runtime: Runt
     ]
     for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
         claim(tx, alert, runtime, now=now)
+    return crossed
 
 
 def end_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:

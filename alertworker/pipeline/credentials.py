@@ -11,6 +11,7 @@ from typing import Final
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AttemptFailed, DeploymentCooledDown, RequestFailed
+from alertworker.events.batch import BatchError
 from alertworker.outages import credentials
 from alertworker.outages.credentials import CredentialState, Refusals, Report, judge_credential
 from alertworker.outages.grade import Grade
@@ -21,6 +22,7 @@ from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.credential_reports import condition_labels, own_conditions, read_reports
 from alertworker.pipeline.current import names_of
 from alertworker.pipeline.notify import claim
+from alertworker.pipeline.outages import MAX_OUTAGES
 from alertworker.ports import Transaction
 
 #: The statuses by which a provider refuses a credential.
@@ -33,6 +35,9 @@ def judge_credentials(context: BatchContext) -> None:
     """Claim the conditions of credentials that providers refuse, under the locks of their rows.
 
     They come before outages, because they inhibit those. A batch in which calls were lost may raise the severity.
+
+    Raises:
+        BatchError: more than `MAX_OUTAGES` conditions would be raised or counted.
     """
     refused = _refused_calls(context.folded.outages.blamed)
     states = _with_enough_refusals(context, context.tx.credentials.judged_credentials(), refused)
@@ -46,6 +51,9 @@ def judge_credentials(context: BatchContext) -> None:
     found = [_Refused(judged[key], reports[key], events[key]) for key in sorted(judged)]
     raising = [one for one in found if one.is_raising(context.runtime.policy.outages.deployment)]
     many = _many(context, raising)
+    conditions = len(raising) - len(many) + len({key.provider for key in many})
+    if conditions > MAX_OUTAGES:
+        raise BatchError(f"the batch raises or counts {conditions:,} refused credentials; the limit is {MAX_OUTAGES:,}")
     for one in raising:
         if one.key not in many:
             _raise(context, one)

@@ -5,6 +5,7 @@ Budgets beyond the first piece are the exception: each piece has a transaction o
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +27,7 @@ from alertworker.events.batch import MAX_BATCH_BYTES, WORKER, BatchError, Decode
 from alertworker.events.compression import ZSTD, CompressionError, compress, decompress
 from alertworker.folding import Fold, fold
 from alertworker.pipeline.batches import BatchContext, BatchMessage
-from alertworker.pipeline.budgets import BudgetPiece, budget_pieces, judge_budgets, judge_piece
+from alertworker.pipeline.budgets import MAX_CROSSED, BudgetPiece, budget_pieces, judge_budgets, judge_piece
 from alertworker.pipeline.callers import label_cooldowns
 from alertworker.pipeline.credentials import judge_credentials, label_refused
 from alertworker.pipeline.deliver import wake
@@ -43,6 +44,7 @@ from alertworker.ports import Clock, Transaction
 from alertworker.ports.batches import BatchClaim, CounterName
 from alertworker.text.ids import safe_id
 
+_log: Final = logging.getLogger("alertworker.budgets")
 #: How long batch ids are kept. An older batch may have been applied before, so it is parked.
 MAX_BATCH_AGE: Final = timedelta(days=35)
 #: The maximum number of bytes of rejected events that a batch may add to the database. It is 1 MiB, or 16 for each byte
@@ -51,7 +53,7 @@ MAX_REJECTED_BYTES: Final = 1024 * 1024
 REJECTED_PER_BYTE: Final = 16
 #: A parked batch that is larger than this, in bytes, is stored compressed.
 _MAX_PLAIN: Final = 64 * 1024
-#: How many budgets one batch may report. They are judged in pieces.
+#: How many budgets one batch may report. They are judged in pieces, which raise a bounded number of alerts.
 MAX_READINGS: Final = 20_000
 #: How many rows of windows one batch may change. 5,000 calls that failed on 16 deployments of 16 regions each have
 #: fewer. A row takes 20 to 40 µs.
@@ -179,15 +181,22 @@ def _judge_rest(batch: BatchMessage, folded: Fold, runtime: Runtime, *, now: dat
     A worker that dies between two pieces has not acknowledged the batch. The broker redelivers it, and the pieces whose
     ids are not claimed yet are judged then.
     """
+    crossed = 0
     for number, piece in enumerate(budget_pieces(folded, runtime)[1:], 1):
         # No batch from a broker has a control character in its id (`safe_id`), so none can have this one.
         own_id = f"{blake2b(batch.batch_id.encode(), digest_size=16).hexdigest()}\x1fbudgets-{number}"
 
-        def judge(tx: Transaction, piece: BudgetPiece = piece, own_id: str = own_id) -> None:
-            if tx.batches.claim_batch(own_id, batch.producer, 0, digest=None, now=now) is BatchClaim.NEW:
-                judge_piece(tx, piece, folded, runtime, now=now)
+        most = max(0, MAX_CROSSED - crossed)
 
-        runtime.store.run(judge)
+        def judge(tx: Transaction, piece: BudgetPiece = piece, own_id: str = own_id, most: int = most) -> int:
+            if tx.batches.claim_batch(own_id, batch.producer, 0, digest=None, now=now) is BatchClaim.NEW:
+                return judge_piece(tx, piece, folded, runtime, most=most, now=now)
+            return 0
+
+        crossed += runtime.store.run(judge)
+    if crossed > MAX_CROSSED:
+        waiting = crossed - MAX_CROSSED
+        _log.warning("a batch crosses limits of too many budgets; %d of them wait for their next report", waiting)
 
 
 def _detected(context: BatchContext) -> list[Alert]:

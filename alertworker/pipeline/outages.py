@@ -31,9 +31,9 @@ from alertworker.pipeline.verdict import JudgedTarget, judge_target, target_is_o
 from alertworker.ports import Transaction
 from alertworker.ports.batches import CounterName
 
-#: How many outages one batch may raise or count. Each takes 4 to 8 ms of CPU, and on SQLite all other transactions wait
-#: meanwhile. The failed attempts of a publisher's batch of 500 events have at most 500 deployments, regions and models
-#: each.
+#: How many outages one batch may raise or count, and how many conditions of refused credentials. Each takes 4 to 8 ms
+#: of CPU, and on SQLite all other transactions wait meanwhile. The failed attempts of a publisher's batch of 500 events
+#: have at most 500 deployments, regions and models each.
 MAX_OUTAGES: Final = 1_500
 #: Up to this number of targets each is judged by itself.
 _FEW_TARGETS: Final = 20

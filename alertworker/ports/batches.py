@@ -55,6 +55,7 @@ class CounterName(StrEnum):
     OTHER_NAMES = "other_names"  #: names in events over HTTP that became "(other)"
     REFUSED_KEYS = "refused_keys"  #: wrong keys over HTTP, and attempts after too many of them
     LATE_ATTEMPTS = "late_attempts"  #: failed attempts that came after the end of their outage
+    POSTPONED = "postponed"  #: alerts above a batch's bound, which the next report raises
 
 
 class CounterPort(Protocol):

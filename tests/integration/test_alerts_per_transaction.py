@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
 
@@ -30,7 +30,8 @@ from alertworker.events.base import MAX_EVENTS
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.schema.alerts import ALERTS
-from alertworker.store.schema.batches import BATCHES
+from alertworker.store.schema.batches import BATCHES, COUNTERS
+from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.schema.delivery import DEAD_LETTERS
 from alertworker.text.ids import safe_id
 from tests.integration.harness import NOW, announced, answered, batch, canary, failed, rows, spend_of
@@ -247,6 +248,89 @@ def test_a_worker_that_dies_between_two_pieces_judges_the_rest_when_the_batch_co
     ingest(again, runtime, now=NOW)
     assert [row.count for row in raised(store, AlertType.BUDGET_ALERTS)] == [1] * 10
     assert spend_of(store, "team") == {"search": 10 * 13_500}
+
+
+def test_a_batch_of_very_many_used_up_budgets_raises_a_bounded_number_of_alerts(
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A small message must not stop ingest. The other budgets are stored, and wait for their next report."""
+    monkeypatch.setattr(import_module("alertworker.pipeline.budgets"), "PIECE", 100)
+    monkeypatch.setattr(import_module("alertworker.pipeline.ingest"), "MAX_CROSSED", 130)
+    used_up = [spent(f"t{n:04}") for n in range(5_120)]
+    calls = [answered(f"c{n}", budgets=tuple(used_up[n : n + 16])) for n in range(0, 5_120, 16)]
+    large = batch(*calls)
+    for _ in range(2):  # a redelivered batch changes nothing
+        ingest(large, runtime, now=NOW)
+        assert len(raised(store, AlertType.BUDGET_ALERTS)) == 100 + 130
+        assert _postponed(store) == 5_120 - 230
+    assert len(rows(store, BUDGETS)) == 5_120
+    assert {row.spend_nanos for row in rows(store, BUDGETS)} == {2 + 13_500}
+    assert [record.message for record in caplog.records if record.name == "alertworker.budgets"] == [
+        "a batch crosses limits of too many budgets; 4890 of them wait for their next report"
+    ]
+
+    next_ones = [reported_at(LATER, *used_up[n : n + 16]) for n in range(192, 288, 16)]
+    ingest(batch(*next_ones), runtime, now=LATER)
+    alerts = raised(store, AlertType.BUDGET_ALERTS)
+    assert sorted(alert.labels["entity"] for alert in alerts) == [f"t{n:04}" for n in range(288)]
+    assert {alert.count for alert in alerts} == {1}
+    assert rows(store, DEAD_LETTERS) == []
+
+
+def test_a_batch_that_ends_very_many_alerts_of_budgets_ends_a_bounded_number(
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next report of the others ends theirs, and raises the alert of the new period."""
+    monkeypatch.setattr(import_module("alertworker.pipeline.budgets"), "PIECE", 3)
+    used_up = [spent(f"t{n}").model_copy(update={"reset_at": NOW + timedelta(days=1)}) for n in range(16)]
+    ingest(batch(answered("c1", budgets=tuple(used_up))), runtime, now=NOW)
+    assert len(raised(store, AlertType.BUDGET_ALERTS)) == 16
+
+    monkeypatch.setattr(import_module("alertworker.pipeline.ingest"), "MAX_CROSSED", 4)
+    after = tuple(one.model_copy(update={"reset_at": NOW + timedelta(days=9)}) for one in used_up)
+    counts = []
+    for number in range(3):
+        at = NOW + timedelta(minutes=number + 1)
+        ingest(batch(reported_at(at, *after)), runtime, now=at)
+        alerts = raised(store, AlertType.BUDGET_ALERTS)
+        counts.append((len(alerts), sum(alert.closed_at is not None for alert in alerts)))
+    assert counts == [(16 + 7, 7), (16 + 11, 11), (16 + 15, 15)]
+    at = NOW + timedelta(minutes=9)
+    ingest(batch(reported_at(at, *after)), runtime, now=at)
+    alerts = raised(store, AlertType.BUDGET_ALERTS)
+    assert (len(alerts), sum(alert.closed_at is not None for alert in alerts)) == (32, 16)
+
+
+def reported_at(at: datetime, *budgets: Budget) -> Event:
+    """Return a call that reports budgets at a time."""
+    call = answered(f"at {at} {budgets[0].entity_id}", budgets=budgets)
+    return call.model_copy(update={"started_at": at, "ended_at": at, "occurred_at": at})
+
+
+def _postponed(store: SqlStore) -> int:
+    return sum(row.value for row in rows(store, COUNTERS) if row.name == "postponed")
+
+
+def test_a_batch_with_too_many_refused_credentials_is_parked(
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each claims a condition, as an outage does."""
+    monkeypatch.setattr(import_module("alertworker.pipeline.credentials"), "MAX_OUTAGES", 3)
+    failure = Failure(error_class="AuthenticationError", status_code=401, origin=Origin.PROVIDER)
+    refused = [
+        attempt(n, deployment=f"d{n % 4}", region="r").model_copy(
+            update={"failure": failure, "provider": f"p{n % 4}", "credential": f"{n % 4:012x}"}
+        )
+        for n in range(48)
+    ]
+    ingest(batch(*refused, batch_id="large"), runtime, now=NOW)
+    ingest(batch(answered("good")), runtime, now=NOW)
+
+    (letter,) = rows(store, DEAD_LETTERS)
+    assert (letter.kind, letter.batch_id) == ("batch", "large")
+    assert "4 refused credentials; the limit is 3" in letter.reason
+    assert rows(store, ALERTS) == []
+    assert spend_of(store, "team") == {"search": 13_500}
 
 
 def test_budgets_of_another_batch_under_the_same_id_are_not_judged(

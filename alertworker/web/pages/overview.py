@@ -30,6 +30,7 @@ COUNTERS: Final[Mapping[str, str]] = {
     CounterName.UNKNOWN_VALUES: "Stored values from a newer version",
     CounterName.CLAMPED: "Events from a clock that is ahead",
     CounterName.LATE_ATTEMPTS: "Attempts that arrived too late to count in an outage",
+    CounterName.POSTPONED: "Alerts postponed because one batch had too many",
     CounterName.FAILED_STEPS: "Failed steps of the sweep and failed reports, by step",
     CounterName.OTHER_NAMES: "Names in events over HTTP above http_names_per_hour",
     CounterName.REFUSED_KEYS: "Wrong keys over HTTP, and attempts after too many of them",

@@ -20,6 +20,8 @@ def test_the_stored_names_stay() -> None:
         "muted",
         "no_route",
         "not_taken",
+        "other_names",
+        "postponed",
         "refused_keys",
         "spend_tracked",
         "unknown_values",
