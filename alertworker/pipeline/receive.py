@@ -27,7 +27,10 @@ MAX_REDELIVERIES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Oversize:
-    """The size in bytes and the SHA-256 of a message of which only the start is kept."""
+    """The size in bytes and the SHA-256 of a message of which only the start is kept.
+
+    A message that Redis itself cut has a SHA-1 of its first and last 64 KiB, because Redis has no SHA-256.
+    """
 
     size: int
     digest: str
@@ -35,9 +38,10 @@ class Oversize:
     @property
     def reason(self) -> str:
         """Return the reason for which the message is parked."""
+        whole = "SHA-256 of the whole message" if len(self.digest) == 64 else "SHA-1 of its first and last 64 KiB"
         return (
             f"a message of {self.size} bytes is over the limit of {MAX_MESSAGE_BYTES}; only the first {KEPT_BYTES} "
-            f"bytes are kept; the SHA-256 of the whole message is {self.digest}"
+            f"bytes are kept; the {whole} is {self.digest}"
         )
 
 

@@ -21,18 +21,20 @@ from redis.exceptions import ReadOnlyError, ResponseError
 from alertworker.events.message import KEPT_BYTES, MAX_MESSAGE_BYTES
 from alertworker.text.ids import safe_id
 from alertworker.worker.away_log import AwayLog
-from alertworker.worker.opaque import OVERSIZE, TASKS, OpaqueMessage, describe
+from alertworker.worker.opaque import OVERSIZE, TASKS, OpaqueMessage, describe, read_oversize
+from alertworker.worker.redis_scripts import CUT, MAX_ENVELOPE_BYTES
 
-#: The maximum size of an envelope in bytes: a body of the maximum size in base64, and its headers.
-_MAX_ENVELOPE: Final = MAX_MESSAGE_BYTES * 3 // 2
 #: The maximum number of brackets and commas in an envelope. Its body is one string.
 _MAX_VALUES: Final = 1_000_000
 #: How long a worker waits after Redis refused a command, in seconds.
 _WAIT: Final = 1.0
 _away: Final = AwayLog()
-_HALF: Final = re.compile("[\ud800-\udfff]")
 #: A delivery tag becomes a key on the broker. kombu and our publisher use UUIDs.
 _TAG: Final = re.compile(r"[0-9A-Za-z_-]{16,64}")
+#: The headers that are read. All others are dropped, so that the size of a note depends on the body only.
+_HEADERS: Final = ("task", "id", "expires", "redelivered")
+#: The maximum length of the first line of an entry that `redis_scripts.RETURN` cut.
+_MAX_LINE: Final = 128
 
 
 def log_recovery() -> None:
@@ -41,54 +43,74 @@ def log_recovery() -> None:
 
 
 def envelope_of(item: bytes, queue: str) -> dict[str, Any]:
-    """Return the envelope that kombu put on a list, with all fields that kombu needs. Wrap anything else in one."""
-    found = _read(item)
-    if found is None:
-        found = _wrapped(item)
-    # kombu's JSON decoder interprets "__type__" in a mapping, so no nested mapping of a producer is kept.
-    headers, properties = _plain(found["headers"]), _plain(found["properties"])
-    if "task" in found["headers"]:  # a task that is not a string must not look like a missing one
-        headers.setdefault("task", "(not a string)")
-    delivery = found["properties"].get("delivery_info")
+    """Return the envelope that kombu put on a list, with the fields that kombu and we need. Wrap anything else in one.
+
+    The body is in base64, and of a body over `MAX_MESSAGE_BYTES` only the start is kept: kombu's JSON encoder triples
+    the size of other text, and Redis needs seconds for a large note.
+    """
+    found, body = _read(item) or _cut(item) or ({"headers": {}, "properties": {}}, item)
+    headers = {name: _short(found["headers"][name]) for name in _HEADERS if name in found["headers"]}
+    if len(body) > MAX_MESSAGE_BYTES:
+        headers[OVERSIZE], body = describe(body), body[:KEPT_BYTES]
+    elif _is_start(found["headers"].get(OVERSIZE), body):
+        headers[OVERSIZE] = found["headers"][OVERSIZE]
+    properties = found["properties"]
+    delivery, tag, priority = (properties.get(name) for name in ("delivery_info", "delivery_tag", "priority"))
     redelivered = isinstance(delivery, dict) and delivery.get("redelivered") is True
     redelivered = redelivered or headers.get("redelivered") is True
-    # The producer must not choose where a message is returned to: kombu drops it if no queue is bound there.
-    properties["delivery_info"] = {"exchange": queue, "routing_key": queue, "redelivered": redelivered}
-    tag = properties.get("delivery_tag")
-    properties["delivery_tag"] = tag if isinstance(tag, str) and _TAG.fullmatch(tag) else str(uuid4())
-    if not isinstance(properties.get("priority"), int):
-        properties["priority"] = 0
-    return _plain(found) | {"headers": headers, "properties": properties}
+    return {
+        "body": b64encode(body).decode(),
+        "headers": headers,
+        "properties": {
+            "body_encoding": "base64",
+            # The producer must not choose where a message is returned to: kombu drops it if no queue is bound there.
+            "delivery_info": {"exchange": queue, "routing_key": queue, "redelivered": redelivered},
+            "delivery_tag": tag if isinstance(tag, str) and _TAG.fullmatch(tag) else str(uuid4()),
+            "priority": priority if isinstance(priority, int) else 0,
+        },
+    }
 
 
-def _wrapped(item: bytes) -> dict[str, Any]:
-    """Return an envelope for any bytes. Of too many only the start is kept, since a note has a maximum size."""
-    headers = {}
-    if len(item) > MAX_MESSAGE_BYTES:
-        headers, item = {OVERSIZE: describe(item)}, item[:KEPT_BYTES]
-    return {"body": b64encode(item).decode(), "headers": headers, "properties": {"body_encoding": "base64"}}
+def _short(value: Any) -> Any:
+    """Return a header's value, with a digest in place of a long string or one with half of a surrogate pair.
+
+    `from_json` would refuse a note with such a half. A value that is not a scalar must not look like a missing one.
+    """
+    if isinstance(value, str):
+        return safe_id(value)
+    return value if value is None or isinstance(value, (int, float)) else "(not a string)"
 
 
-def _plain(mapping: dict[str, Any]) -> dict[str, Any]:
-    plain = {name: value for name, value in mapping.items() if value is None or isinstance(value, (str, int, float))}
-    return {_whole(name): _whole(value) for name, value in plain.items()}
+def _cut(item: bytes) -> tuple[dict[str, Any], bytes] | None:
+    """Return the start of an entry that `redis_scripts.RETURN` cut, ``None`` for any other item."""
+    line, newline, body = item[:_MAX_LINE].partition(b"\n")
+    if not newline or not line.startswith(CUT.encode()):
+        return None
+    described, body = line[len(CUT) :].decode("ascii", "replace"), item[len(line) + 1 :]
+    return ({"headers": {OVERSIZE: described}, "properties": {}}, body) if _is_start(described, body) else None
 
 
-def _whole(value: Any) -> Any:
-    """Return a value, or a digest of a string with half of a surrogate pair: `from_json` would refuse the note."""
-    has_half = isinstance(value, str) and not value.isascii() and _HALF.search(value)
-    return safe_id(value) if has_half else value
+def _is_start(described: object, body: bytes) -> bool:
+    """Return whether a body is the start that we kept of an oversize one, when it comes back from a note.
+
+    A producer can write the same. It only gets its own message parked.
+    """
+    found = read_oversize(described)
+    return found is not None and found.size > MAX_MESSAGE_BYTES and len(body) == KEPT_BYTES
 
 
-def _read(item: bytes) -> dict[str, Any] | None:
-    if len(item) > _MAX_ENVELOPE or sum(item.count(mark) for mark in (b"[", b"{", b",")) > _MAX_VALUES:
+def _read(item: bytes) -> tuple[dict[str, Any], bytes] | None:
+    """Return an envelope and its body, ``None`` if an item is not an envelope."""
+    if len(item) > MAX_ENVELOPE_BYTES or sum(item.count(mark) for mark in (b"[", b"{", b",")) > _MAX_VALUES:
         return None
     found = _parse(item)
     if not isinstance(found, dict) or not isinstance(found.get("body"), str):
         return None
     found["headers"] = {} if found.get("headers") is None else found["headers"]
-    whole = isinstance(found["headers"], dict) and isinstance(found.get("properties"), dict)
-    return found if whole and _body(found) is not None else None
+    if not isinstance(found["headers"], dict) or not isinstance(found.get("properties"), dict):
+        return None
+    body = _body(found)
+    return None if body is None else (found, body)
 
 
 def _parse(item: bytes) -> Any:
@@ -135,6 +157,7 @@ class Message(OpaqueMessage, virtual.Message):
             tag=properties["delivery_tag"],
             delivery=delivery,
             headers=payload["headers"],
+            oversize=read_oversize(payload["headers"].get(OVERSIZE)),
         )
 
 

@@ -35,14 +35,21 @@ TASKS: Final[dict[str, frozenset[str]]] = {
     PERIODIC: frozenset({"alertworker.sweep", "alertworker.report"}),
 }
 _BATCHES: Final = (QUEUE, DEAD_QUEUE)
-#: The header of a message of which a transport kept only the start: its size and its SHA-256.
+#: The header of a message of which the Redis transport kept only the start: its size and a digest. Only that transport
+#: reads it.
 OVERSIZE: Final = "alertworker-oversize"
-_OVERSIZE: Final = re.compile(r"([0-9]{1,15}) ([0-9a-f]{64})")
+_OVERSIZE: Final = re.compile(r"([0-9]{1,15}) ([0-9a-f]{64}|[0-9a-f]{40})")
 
 
 def describe(item: bytes) -> str:
     """Return the value of the header `OVERSIZE` for the bytes of a message."""
     return f"{len(item)} {sha256(item).hexdigest()}"
+
+
+def read_oversize(value: object) -> Oversize | None:
+    """Return the content of the header `OVERSIZE`, ``None`` if it is missing or has another form."""
+    found = _OVERSIZE.fullmatch(value) if isinstance(value, str) else None
+    return None if found is None else Oversize(int(found[1]), found[2])
 
 
 class OpaqueMessage(Message):
@@ -56,9 +63,20 @@ class OpaqueMessage(Message):
         return super().payload if self.call is None else self.call
 
     def seal(
-        self, queue: str, body: bytes, *, channel: Any, tag: Any, delivery: dict[str, Any], headers: dict[Any, Any]
+        self,
+        queue: str,
+        body: bytes,
+        *,
+        channel: Any,
+        tag: Any,
+        delivery: dict[str, Any],
+        headers: dict[Any, Any],
+        oversize: Oversize | None = None,
     ) -> None:
-        """Become a call of one of our tasks. ``delivery`` is the broker's; ``headers`` are the producer's."""
+        """Become a call of one of our tasks. ``delivery`` is the broker's; ``headers`` are the producer's.
+
+        ``oversize`` is set if a transport kept only the start of the body.
+        """
         name = _text(headers.get("task"))
         task = TASK if queue in _BATCHES else name if name in TASKS[queue] else PARK
         sealed: dict[str, Any] = {"task": task, "id": str(uuid4()), "lang": "py", "ignore_result": True}
@@ -71,16 +89,22 @@ class OpaqueMessage(Message):
             headers=sealed,
             channel=channel,
         )
-        self.call = {"args": [], "kwargs": {"message": _message(queue, body, delivery, headers)}}
+        self.call = {"args": [], "kwargs": {"message": _message(queue, body, delivery, headers, oversize)}}
 
 
-def _message(queue: str, body: bytes, delivery: dict[str, object], headers: dict[object, object]) -> BrokerMessage:
-    described = describe(body) if len(body) > MAX_MESSAGE_BYTES else headers.get(OVERSIZE)
-    found = _OVERSIZE.fullmatch(described) if isinstance(described, str) else None
+def _message(
+    queue: str,
+    body: bytes,
+    delivery: dict[str, object],
+    headers: dict[object, object],
+    oversize: Oversize | None,
+) -> BrokerMessage:
+    if len(body) > MAX_MESSAGE_BYTES:
+        oversize, body = read_oversize(describe(body)), body[:KEPT_BYTES]
     return BrokerMessage(
         queue=queue,
-        body=body if found is None else body[:KEPT_BYTES],
-        oversize=None if found is None else Oversize(int(found[1]), found[2]),
+        body=body,
+        oversize=oversize,
         task=None if headers.get("task") is None else _text(headers["task"]) or "(not a string)",
         message_id=_text(headers.get("id")) or None,
         # The broker's own word. Headers such as x-death also come from producers, so they decide nothing.

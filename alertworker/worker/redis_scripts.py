@@ -7,28 +7,52 @@ first write removes something, so the scripts work with full memory.
 
 from __future__ import annotations
 
+from hashlib import sha1
 from typing import Final
 
-#: Replaces the entry of KEYS[1] with the size ARGV[1] and the SHA-1 ARGV[5] by the note ARGV[3] with tag ARGV[2] and
-#: the broker's time. Returns 0 if the entry is gone. ARGV[4] is a tag under which a publisher of an earlier release may
-#: have noted the message. A worker does not send the entry back: it may be large. A taken entry is mostly the first
-#: one, and LPOP does not write it to the append-only file either.
-NOTE: Final = """
+from alertworker.events.message import KEPT_BYTES, MAX_MESSAGE_BYTES
+
+#: The maximum size of an envelope in bytes: a body of the maximum size in base64, and its headers.
+MAX_ENVELOPE_BYTES: Final = MAX_MESSAGE_BYTES * 3 // 2
+#: The first bytes of an entry that `RETURN` cut. The entry's size and SHA-1, a newline and its start follow.
+CUT: Final = "\0alertworker-cut "
+
+#: An entry is identified by its fingerprint, so that a large one is not sent back to the broker: the size and a SHA-1.
+#: The SHA-1 is exact for an entry that can be applied. A larger one takes Redis seconds, so its ends are enough.
+_FINGERPRINT: Final = f"""
+local function fingerprint(entry)
+  local part = entry
+  if #entry > {MAX_ENVELOPE_BYTES} then part = string.sub(entry, 1, 65536) .. string.sub(entry, -65536) end
+  return #entry .. ' ' .. redis.sha1hex(part)
+end
+"""
+#: Removes the entry with a fingerprint from KEYS[1], and returns it. A taken entry is mostly the first one. LTRIM
+#: neither copies it nor writes it to the append-only file.
+_REMOVE: Final = (
+    _FINGERPRINT
+    + """
+local function remove(wanted)
+  for place = 0, redis.call('LLEN', KEYS[1]) - 1 do
+    local entry = redis.call('LINDEX', KEYS[1], place)
+    if fingerprint(entry) == wanted then
+      if place == 0 then redis.call('LTRIM', KEYS[1], 1, -1) else redis.call('LREM', KEYS[1], 1, entry) end
+      return entry
+    end
+  end
+end
+"""
+)
+#: Replaces the entry of KEYS[1] with the fingerprint ARGV[1] by the note ARGV[3] with tag ARGV[2] and the broker's
+#: time. Returns 0 if the entry is gone. ARGV[4] is a tag under which a publisher of an earlier release may have noted
+#: the message.
+NOTE: Final = (
+    _REMOVE
+    + """
 local index, notes = redis.call('TYPE', KEYS[2]).ok, redis.call('TYPE', KEYS[3]).ok
 if (index ~= 'zset' and index ~= 'none') or (notes ~= 'hash' and notes ~= 'none') then
   return redis.error_reply('WRONGTYPE a key of the notes is not what kombu keeps there')
 end
-local function remove()
-  for place = 0, redis.call('LLEN', KEYS[1]) - 1 do
-    local entry = redis.call('LINDEX', KEYS[1], place)
-    if #entry == tonumber(ARGV[1]) and redis.sha1hex(entry) == ARGV[5] then
-      if place == 0 then redis.call('LPOP', KEYS[1]) else redis.call('LREM', KEYS[1], 1, entry) end
-      return true
-    end
-  end
-  return false
-end
-if not remove() then return 0 end
+if not remove(ARGV[1]) then return 0 end
 redis.call('ZREM', KEYS[2], ARGV[4])
 redis.call('HDEL', KEYS[3], ARGV[4])
 local now = redis.call('TIME')
@@ -36,28 +60,31 @@ redis.call('ZADD', KEYS[2], now[1] + now[2] / 1000000, ARGV[2])
 redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])
 return 1
 """
-#: Returns a fingerprint of each of the first ARGV[1] entries of KEYS[1]: the entries themselves may be large.
-LIST: Final = """
+)
+#: Returns the fingerprint of each of the first ARGV[1] entries of KEYS[1].
+LIST: Final = (
+    _FINGERPRINT
+    + """
 local found = {}
-for place, entry in ipairs(redis.call('LRANGE', KEYS[1], 0, ARGV[1] - 1)) do
-  found[place] = #entry .. ' ' .. redis.sha1hex(string.sub(entry, 1, 65536) .. string.sub(entry, -65536))
-end
+for place, entry in ipairs(redis.call('LRANGE', KEYS[1], 0, ARGV[1] - 1)) do found[place] = fingerprint(entry) end
 return found
 """
+)
 #: Moves the entry with the fingerprint ARGV[1] from KEYS[1] to the end of KEYS[2] that is served next, unless it is
-#: gone.
-RETURN: Final = """
+#: gone. Of an entry that is too large for an envelope only the start goes back, after ARGV[2]. It can never be applied,
+#: and its worker may have died of its size.
+RETURN: Final = (
+    _REMOVE
+    + f"""
 local queue = redis.call('TYPE', KEYS[2]).ok
 if queue ~= 'list' and queue ~= 'none' then return redis.error_reply('WRONGTYPE the queue is not a list') end
-for place, entry in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
-  if ARGV[1] == #entry .. ' ' .. redis.sha1hex(string.sub(entry, 1, 65536) .. string.sub(entry, -65536)) then
-    redis.call('LREM', KEYS[1], 1, entry)
-    redis.call('RPUSH', KEYS[2], entry)
-    return 1
-  end
-end
-return 0
+local entry = remove(ARGV[1])
+if not entry then return 0 end
+if #entry > {MAX_ENVELOPE_BYTES} then entry = ARGV[2] .. ARGV[1] .. '\\n' .. string.sub(entry, 1, {KEPT_BYTES}) end
+redis.call('RPUSH', KEYS[2], entry)
+return 1
 """
+)
 #: BLMOVE without waiting, for a Redis whose memory is full: it refuses BLMOVE.
 TAKE: Final = """
 local taking = redis.call('TYPE', KEYS[2]).ok
@@ -66,3 +93,9 @@ local entry = redis.call('RPOP', KEYS[1])
 if entry then redis.call('LPUSH', KEYS[2], entry) end
 return entry
 """
+
+
+def fingerprint(entry: bytes) -> str:
+    """Return the fingerprint by which the scripts identify an entry."""
+    part = entry if len(entry) <= MAX_ENVELOPE_BYTES else entry[:65_536] + entry[-65_536:]
+    return f"{len(entry)} {sha1(part).hexdigest()}"  # noqa: S324 - Redis has no other digest

@@ -15,7 +15,6 @@ The rest is kombu's: keys, notes and their restore after the visibility timeout.
 from __future__ import annotations
 
 import logging
-from hashlib import sha1
 from queue import Empty
 from time import monotonic
 from typing import Any, Final
@@ -94,7 +93,7 @@ class Channel(_Channel):  # type: ignore[misc]
             first = {entry: seen.get(entry, now) for entry in entries}
             for entry in entries:  # the newest first, so that the oldest is served first
                 if now - first[entry] >= LOST_AFTER:
-                    client.eval(redis_scripts.RETURN, 2, self._key(TAKING), self._key(QUEUE), entry)
+                    client.eval(redis_scripts.RETURN, 2, self._key(TAKING), self._key(QUEUE), entry, redis_scripts.CUT)
                     first.pop(entry, None)
             for priority in _PRIORITIES:
                 source = self._key(f"{QUEUE}{self.sep}{priority}")
@@ -171,7 +170,7 @@ class Channel(_Channel):  # type: ignore[misc]
         producers_tag, properties["delivery_tag"] = properties["delivery_tag"], str(uuid4())
         note = dumps([envelope, QUEUE, QUEUE])
         keys = [self._key(name) for name in (TAKING, self.unacked_index_key, self.unacked_key)]
-        values = (len(entry), properties["delivery_tag"], note, producers_tag, sha1(entry).hexdigest())  # noqa: S324
+        values = (redis_scripts.fingerprint(entry), properties["delivery_tag"], note, producers_tag)
         with self.conn_or_acquire() as client:
             noted = client.eval(redis_scripts.NOTE, 3, *keys, *values)
         return bool(noted)

@@ -232,6 +232,13 @@ def test_of_messages_over_the_limit_the_start_is_parked_with_a_digest(runtime: R
     assert len(found) == 2
 
 
+def test_the_reason_names_the_digest_of_a_message_that_redis_cut(runtime: Runtime, admin: AdminStore) -> None:
+    """Redis has no SHA-256."""
+    receive(message_of(b"x", oversize=Oversize(100_700_000, "c" * 40)), runtime, now=NOW)
+    [row] = admin.dead_letters.search()
+    assert row.reason.endswith(f"the SHA-1 of its first and last 64 KiB is {'c' * 40}")
+
+
 def test_the_batch_id_is_the_bodys_then_the_headers_then_the_messages_own(runtime: Runtime, admin: AdminStore) -> None:
     """A repeated message is harmless under each of them."""
     events = [json.loads(answered("a").model_dump_json())]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import time
@@ -25,6 +26,7 @@ from alertworker.publisher.topology import events_queue, task_queue, transport_o
 from alertworker.worker import redis_transport
 from alertworker.worker.from_redis import envelope_of
 from alertworker.worker.opaque import Connection
+from alertworker.worker.redis_scripts import MAX_ENVELOPE_BYTES, fingerprint
 from alertworker.worker.redis_transport import TAKING
 
 #: As in production, but faster.
@@ -187,6 +189,84 @@ def test_an_entry_over_the_limit_is_delivered_as_its_start_and_a_digest(
     assert note < 2 * KEPT_BYTES
     if not dies:
         assert broker.info()["aof_current_size"] - written < 4 * KEPT_BYTES
+    assert left(broker) == (0, 0, 0, 0)
+
+
+def _envelope(body: str, encoding: str = "", **headers: object) -> bytes:
+    """Return an envelope as a plain producer may write one, with text that is not escaped."""
+    properties = {"body_encoding": encoding}
+    return json.dumps({"body": body, "headers": headers, "properties": properties}, ensure_ascii=False).encode()
+
+
+def _written(broker: redis.Redis) -> int:
+    return int(cast("dict[str, int]", broker.info())["aof_current_size"])
+
+
+@pytest.mark.parametrize("kind", ["emoji", "header", "zeros"])
+def test_the_note_of_a_large_envelope_is_small(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], kind: str
+) -> None:
+    """A note of 240 MiB, which escaped emoji became, occupied Redis for almost as long as a worker waits for it."""
+    emoji = "\N{GRINNING FACE}" * (20 * 1024 * 1024)
+    body = {"emoji": emoji, "zeros": "A" * (90 * 1024 * 1024), "header": ""}[kind]
+    encoding = "base64" if kind == "zeros" else ""
+    broker.lpush(QUEUE, _envelope(body, encoding, id="large", other=emoji if kind == "header" else ""))
+    publish(tmp_path, "b1")
+    written = _written(broker)
+    worker = start()
+    worker.work(1)
+    note = sum(map(len, broker.hvals("unacked")))
+    whole = base64.b64decode(body) if kind == "zeros" else body.encode()
+    oversize = None if kind == "header" else Oversize(len(whole), hashlib.sha256(whole).hexdigest())
+
+    assert worker.work_off(2) == ["large", "b1"]
+    assert sealed(worker.taken[0]).body == whole[:KEPT_BYTES]
+    assert sealed(worker.taken[0]).oversize == oversize
+    assert note < 2 * KEPT_BYTES
+    assert _written(broker) - written < 4 * KEPT_BYTES
+    assert left(broker) == (0, 0, 0, 0)
+
+
+def test_the_note_of_a_body_below_the_limit_is_not_much_larger(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """It is in base64. As escaped text it would be three times as large."""
+    body = "\N{GRINNING FACE}" * (1024 * 1024)
+    broker.lpush(QUEUE, _envelope(body))
+    worker = start()
+    worker.work(1)
+
+    assert sealed(worker.taken[0]).body == body.encode()
+    assert sum(map(len, broker.hvals("unacked"))) < 1.5 * len(body.encode())
+
+
+def test_redis_cuts_a_lost_entry_that_no_envelope_can_be(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """A worker that cannot even receive it would never count it. The next one receives its start."""
+    entry = b"x" * (MAX_ENVELOPE_BYTES + 1)
+    broker.lpush(QUEUE, entry)
+    publish(tmp_path, "b1")
+    broker.blmove(QUEUE, TAKING, 1, "RIGHT", "LEFT")  # as a worker that dies while it receives the entry
+    worker, seen = start(), dict[bytes, float]()
+    worker.channel.return_lost(seen)
+    assert list(seen) == [fingerprint(entry).encode()]
+    worker.channel.return_lost(dict.fromkeys(seen, 0.0))
+    returned = cast("list[bytes]", broker.lrange(QUEUE, -1, -1))[0]
+    assert len(returned) < 2 * KEPT_BYTES
+    worker.work(1)
+    dead, digest = sealed(worker.taken[0]), hashlib.sha1(entry[:131_072]).hexdigest()
+    worker.die()
+    time.sleep(1.5)
+    other = start()
+    other.connection.transport.cycle.maybe_restore_messages()
+
+    assert other.work_off(2)[1] == "b1"
+    again = sealed(other.taken[0])
+    assert dead.oversize == again.oversize == Oversize(len(entry), digest)
+    assert dead.body == again.body == entry[:KEPT_BYTES]
+    assert dead.letter_id == again.letter_id
+    assert again.redelivered
     assert left(broker) == (0, 0, 0, 0)
 
 

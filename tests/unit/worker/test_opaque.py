@@ -19,14 +19,16 @@ from kombu.message import Message
 
 from alertworker.app import celery
 from alertworker.events.batch import QUEUE, TASK
+from alertworker.events.message import MAX_MESSAGE_BYTES
 from alertworker.publisher.topology import DEAD_QUEUE
 from alertworker.text.ids import safe_id
 from alertworker.worker import tasks
 from alertworker.worker.from_rabbitmq import _decode_properties
 from alertworker.worker.from_redis import Channel, envelope_of
 from alertworker.worker.from_redis import Message as RedisMessage
-from alertworker.worker.opaque import PARK, TASKS, OpaqueMessage
+from alertworker.worker.opaque import OVERSIZE, PARK, TASKS, OpaqueMessage
 from alertworker.worker.queues import DELIVERIES, PERIODIC
+from alertworker.worker.redis_scripts import CUT
 
 HEADERS = {
     "task": TASK,
@@ -173,6 +175,17 @@ def test_an_envelope_that_cannot_be_read_is_kept_whole() -> None:
         {"body": f"{wrapped[:4]}\n{wrapped[4:]}", "headers": None, "properties": {"body_encoding": "base64"}}
     )
     assert _of(RedisMessage(envelope_of(lines.encode(), QUEUE))).body == b"body"
+
+
+@pytest.mark.parametrize("size", [999, MAX_MESSAGE_BYTES + 1])
+def test_a_producer_cannot_declare_its_message_oversize(size: int) -> None:
+    """The transport's own header would park a good message with an invented size."""
+    headers = {OVERSIZE: f"{size} {'0' * 64}", "task": TASK}
+    item = {"body": "[[], {}, {}]", "headers": headers, "properties": {}}
+    for message in (RedisMessage(envelope_of(json.dumps(item).encode(), QUEUE)), sealed(QUEUE, headers)):
+        assert _of(message).oversize is None
+    cut = f"{CUT}{size} {'0' * 40}\nshort".encode()
+    assert _of(RedisMessage(envelope_of(cut, QUEUE))).body == cut
 
 
 @pytest.mark.parametrize("surrogate", ["\ud800", "\udc80 \U0001f600", "\udfff\ud800"])
