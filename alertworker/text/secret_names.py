@@ -33,7 +33,7 @@ _SUFFIX: Final = r"""(?:[-_]?(?:v?[0-9]{1,3}|prod(?:uction)?|dev(?:elopment)?|st
 #: beginnings then need not be tried at each place.
 LABEL: Final = rf"""(?:(?:
         (?=[a-z._\ -]{{2,14}}?key){KINDS}{JOINT}keys? | secrets?
-      | (?<!output\ )(?<!input\ )token  # LiteLLM's "Latency per output token"
+      | (?<!output\ )(?<!input\ )(?<!spend\ for\ )(?<!budget\ for\ )token  # LiteLLM's figures per token
       | secret{JOINT}key{JOINT}base | passw(?:or)?d[-_\ ]?hash(?:es)? | auth(?:orization)?[-_\ ]?headers?
       | {WEBHOOKS}[-_]?webhooks? | {SESSIONS}sess(?:ion)?id
       | pass[-_\ ]?(?:words?|wds?|phrases?|codes?)|pwd|authorization|credentials?

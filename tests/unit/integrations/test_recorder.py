@@ -547,9 +547,8 @@ def test_the_reason_for_a_cost_of_zero_is_published(publisher: RecordingPublishe
     ("error", "left"),
     [
         (
-            "Model is None and does not exist in passed completion_response. "
-            "Passed completion_response=ModelResponse(id='x', choices=[Choices(message=Message(content='ANSWER'))])",
-            "Model is None and does not exist in passed completion_response.",
+            "Model is None. Passed completion_response=ModelResponse(choices=[Choices(message='ANSWER')]), model=None",
+            "Model is None.",
         ),
         ("cannot price ANSWER for PROMPT", "cannot price [removed] for [removed]"),
         ("This model isn't mapped yet. model=m, custom_llm_provider=azure", None),
