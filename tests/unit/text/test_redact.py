@@ -242,7 +242,7 @@ SECRET_NAMES = (
     "passwords", "cookies", "accessTokens", "password1", "token_v2", "api_key_prod", "connection_string",
     "mfa_code", "otp", "creds", "db_creds", "auth_header", "Authorization-Header", "x-functions-key", "secret_key_base",
     "credentials_json", "password_hash", "session_id", "sessionId", "JSESSIONID", "slack_webhook", "slackWebhook",
-    "pin", "user_pin",
+    "pin", "user_pin", "AWS_BEARER_TOKEN_BEDROCK", "oci_key",
 )  # fmt: skip
 HARMLESS_NAMES = (
     "sort_key", "primary_key", "cache_key", "key_alias", "prompt_tokens", "total_tokens", "completion_tokens",
