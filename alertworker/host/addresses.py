@@ -83,7 +83,9 @@ def socket_address(path: str, database: int = 0) -> str:
 
 
 def host_of(address: str) -> str:
-    """Return the host that an address names, as far as it can be distinguished from the password."""
+    """Return the host that a broker's address names, as far as it can be distinguished from the password."""
+    if address.strip().partition("://")[0] not in BROKER_SCHEMES:  # what is behind may be a file, or a password
+        return "an unknown host"
     if address.strip().startswith("redis+socket:"):
         return "a Unix socket"
     if re.search(r"(?s)\?.*=.*@", address):  # an option of the query, or the password, contains the @

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from alertworker.text.decode import decodings
-from alertworker.text.secret_formats import ADDRESSES, BOT, HEX, KEY_HINTS, KEYS, LONG, QUERIES, is_random
+from alertworker.text.secret_formats import ADDRESSES, BOT, HEX, KEY_HINTS, KEYS, LONG, QUERIES, UUID, is_random
 from alertworker.text.secret_names import SECRET_NAME
 from alertworker.text.secret_values import announced, mentioned
 from alertworker.text.shorten import CUT, boundary, fingerprint, shorten
@@ -38,7 +38,9 @@ _FIGURE: Final = re.compile(r"[$€£~+-]{0,2}[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?%
 #: The start of a credential's SHA-256, and the name before it.
 _DIGEST: Final = re.compile(r"[0-9a-f]{12}(?: \(the start of the key.{1,6}s SHA-256\))?(?:(?:`|\\n).*|[^0-9A-Za-z]*)")
 _CREDENTIAL: Final = re.compile(r"(?i)credential\W{1,8}\Z")
-_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_UUID: Final = re.compile(UUID)
+#: A hexadecimal value, a UUID, or several of them. It is generated, although it has no upper-case letter.
+_GENERATED_HEX: Final = re.compile("[0-9a-f:-]{20,}")
 
 _Span = tuple[int, int]
 
@@ -154,7 +156,8 @@ def _in_identity(text: str) -> Iterator[_Span]:
     for start, end in announced(text):
         value = text[start:end]
         is_assigned = text[start - 1] in "=>→\"'`" or text[max(start - 2, 0) : start] in ("> ", "→ ")
-        if _DIGIT.search(value) and (is_assigned or value.lower() != value != value.upper()):
+        looks_generated = value.lower() != value != value.upper() or _GENERATED_HEX.fullmatch(value)
+        if _DIGIT.search(value) and (is_assigned or looks_generated):
             yield start, end
 
 

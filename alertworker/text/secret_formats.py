@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+UUID: Final = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+
 #: Addresses that are secrets or carry one. Quotes, brackets and commas end an address, but not within a password.
 _ADDRESSES: Final = r"""
       (?<=//)[^\s/:@"'<>,]{0,200}:[^\s/@"'<>,]{0,200}@[^\s"'<>,?\#]{1,200}@(?=[\w.\[])  # a password with "@" and "/"
@@ -38,15 +40,16 @@ _KEYS: Final = r"""
         (?i:sk-(?:proj|ant|svcacct|admin|or|lf|live|test|none)|pk-lf)-[A-Za-z0-9*_.\-]{7,}[A-Za-z0-9*_\-]
       | (?i:sk)[-_](?=[A-Za-z0-9]{0,60}?[0-9])(?=[A-Za-z0-9]{0,60}?[A-Za-z])[A-Za-z0-9]{20,}
       | sk-(?=[A-Za-z0-9_-]{0,60}?[0-9])(?=[A-Za-z0-9_-]{0,60}?[A-Z])(?=[A-Za-z0-9_-]{0,60}?[a-z])[A-Za-z0-9_-]{20,}
-      | (?i:[prs]k_(?:live|test))_[A-Za-z0-9]{8,}                                   # Stripe
-      | sk_car_[A-Za-z0-9_-]{16,} | (?:sess|HRKU)-[A-Za-z0-9_-]{32,} | e2b_[0-9a-f]{16,} # Cartesia, OpenAI, Heroku
+      | (?i:[prs]k(?:_org)?_(?:live|test))_[A-Za-z0-9]{8,}                                   # Stripe
+      | sk_car_[A-Za-z0-9_-]{16,} | (?:sess|HRKU|CFPAT)-[A-Za-z0-9_-]{32,} | e2b_[0-9a-f]{16,} # Cartesia, OpenAI
       | AGE-SECRET-KEY-1[0-9A-Z]{20,} | pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.=-]{16,}
       | dp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9_.-]{16,}                          # Doppler
       | glc_(?=[A-Za-z0-9+/]{0,60}?[0-9A-Z])[A-Za-z0-9+/]{20,}={0,2}                 # Grafana Cloud
       | ph[acrsx]_(?=[A-Za-z0-9]{0,60}?[0-9A-Z])[A-Za-z0-9]{20,}                    # PostHog
       | secret_(?=[A-Za-z0-9]{0,60}?[0-9])(?=[A-Za-z0-9]{0,60}?[A-Z])[A-Za-z0-9]{24,} # Notion
       | (?i:whsec)_[A-Za-z0-9+/_-]{16,}={0,2}                                       # Standard Webhooks, Stripe
-      | (?i:gsk|hf|fw|npm|shp(?:at|ss|ca|pa)|ntn|lin_api|glsa)_(?=[A-Za-z0-9]{0,60}?[0-9A-Z])[A-Za-z0-9]{16,}
+      | (?i:gsk|hf|fw|npm|shp(?:at|ss|ca|pa)|ntn|lin_(?:api|oauth)|glsa|vc[kp]|ek|flp|cf[au]t|apify_api)_
+        (?=[A-Za-z0-9]{0,60}?[0-9A-Z])[A-Za-z0-9]{16,}
         (?:_[0-9a-f]{8})?
       | (?i:dckr_[op]at|lsv2_[ps]t|tgp_v1|pcsk|figd|sntry[su]|wandb_v1|sb_secret)_(?=[A-Za-z0-9_+/-]{0,60}?[0-9A-Z])
         [A-Za-z0-9_+/-]{16,}={0,2}
@@ -64,15 +67,18 @@ _KEYS: Final = r"""
         |(?<=A)[A-Za-z0-9_-]{24,})   # Voyage, Brave
       | a[ks]-(?=[a-z0-9]{0,21}[A-Z])(?=[A-Z0-9]{0,21}[a-z])[A-Za-z0-9]{22}(?![A-Za-z0-9_-])  # Modal
       | hv[sbr]\.[A-Za-z0-9_-]{20,} | AT[AC]TT[A-Za-z0-9_=-]{16,} | NR(?:AK|AA|JS)-[A-Za-z0-9]{16,}
-      | do[opr]_v1_[0-9a-f]{16,} | sbp_(?:v0_)?[0-9a-f]{16,} | (?:fc-|ls__)[0-9a-f]{32}
+      | do[opr]_v1_[0-9a-f]{16,} | sbp_(?:v0_)?[0-9a-f]{16,}
+      | (?:fc-|ls__|x(?:key|smtp)sib-)[0-9a-f]{32,}(?:-[A-Za-z0-9]{8,})?
       | sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{16,}                                       # Square
-      | (?i:xox[a-z](?:\.xox[a-z])?-|xapp-(?=[0-9]))[A-Za-z0-9-]{8,}                   # Slack
-      | AKIA[A-Z0-9]{12,} | (?:ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])           # Amazon
+      | (?i:xox[a-z](?:\.xox[a-z])?-|xapp-(?=[0-9])|tskey-(?=[A-Za-z-]{0,60}?[0-9]))[A-Za-z0-9-]{8,}
+      | AK(?:IA[A-Z0-9]{12,}|Cp[A-Za-z0-9]{30,}) | (?:ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])  # Amazon
       | AIza[A-Za-z0-9_-]{20,} | ya29\.[A-Za-z0-9_.-]{8,} | GOCSPX-[A-Za-z0-9_-]{16,} | 1//0[A-Za-z0-9_-]{20,}
       | (?:dapi|dkea|dose|dsapi)[0-9a-f]{16,}(?:-[0-9])?                            # Databricks
       | SG\.[A-Za-z0-9_-]{8,}\.(?=[A-Za-z0-9_-]{0,60}?[0-9A-Z])[A-Za-z0-9_-]{16,}  # SendGrid
       | key-[0-9a-f]{32}                                                            # Mailgun
       | pypi-Ag[A-Za-z0-9_-]{14,} | SK[0-9a-f]{32}                                    # PyPI, Twilio
+      | bce-v3/[A-Za-z0-9/-]{16,}                                                   # Baidu
+      | (?:xa[ap]t|sdk|api|luma|access-(?:sandbox|development|production))-UUID(?:-UUID)?
       | eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)*                                   # JSON web token
       )
     | (?<![A-Za-z0-9_~.-])[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}           # a client of Azure
@@ -81,7 +87,7 @@ _KEYS: Final = r"""
         |basic:\s*(?=[A-Za-z+/]{0,60}[0-9=])(?=[A-Za-z0-9+/]{10}))
       (?P<sent>(?=[^\s"',;]{0,400}?(?:[0-9=]|[a-z][A-Z])|[^\s"',;.]{20})[A-Za-z0-9._~+/*=-]{6,})
     | ----[-\ ]BEGIN[ A-Z0-9]+----[\s\S]*?(?:----[-\ ]END[ A-Z0-9]+-----?|\Z)
-    """
+    """.replace("UUID", UUID)
 
 #: Certain secrets by their format. Searches of their own are faster than one for all.
 ADDRESSES: Final = re.compile(f"(?x) {_ADDRESSES}")
@@ -98,11 +104,13 @@ BOT: Final = re.compile(
 KEY_HINTS: Final = (
     "//", "?", "&", "slack", "/webhooks/", "hc-ping", "telegram", "pagerduty", "discord",
     "sk", "pk", "rk", "whsec", "hf", "fw", "r8", "npm", "dckr", "shp",
-    "ntn", "lin_api", "_v1_", "figd", "sntry", "sb_secret", "rpa_", "api_org", "absk", "bedrock-api", "aq.", "llm|",
+    "ntn", "lin_", "vck_", "vcp_", "ek_", "flp_", "cfat_", "cfut_",
+    "_v1_", "figd", "sntry", "sb_secret", "rpa_", "api_org", "absk", "bedrock-api", "aq.", "llm|",
     "jina", "pa-", "bsa", "ak-", "as-", "hv", "atatt", "atctt", "nr", "sbp_", "fc-", "ls__", "sq0", "q~",
     "tvly", "csk", "lsv2", "xai", "pplx", "nvapi", "gho", "ghp", "ghr", "ghs", "ghu", "github_pat", "gl", "xox", "xapp",
-    "akia", "asia", "abia", "acca", "aiza", "ya29", "gocspx", "dapi", "dkea", "dose", "dsapi", "sg.", "key-", "pypi",
-    "eyj", ":aa", "jqqj9", ":thin:", "age-secret", "dp.", "e2b_", "hrku", "pha_", "phc_", "phr_", "phs_", "phx_",
+    "akia", "akcp", "asia", "abia", "acca", "aiza", "ya29", "gocspx", "dapi", "dkea", "dose", "dsapi", "sg.", "key-",
+    "pypi", "eyj", "apify_", "cfpat-", "sib-", "tskey-", "bce-v3/", "xaat-", "xapt-", "sdk-", "api-", "luma-",
+    "access-", ":aa", "jqqj9", ":thin:", "age-secret", "dp.", "e2b_", "hrku", "pha_", "phc_", "phr_", "phs_", "phx_",
     "pscale_", "secret_", "sess-", "bearer", "basic", "digest", "----", "data:",
 )  # fmt: skip
 #: Candidates that may also be ids: 32 hexadecimal digits, or a long string that `is_random`.
@@ -111,6 +119,7 @@ LONG: Final = re.compile(
 )
 #: A part of such a string that has only hexadecimal digits, for example in a path.
 HEX: Final = re.compile(r"(?<![A-Za-z0-9])[A-Fa-f0-9]{32,}(?![A-Za-z0-9])")
+_UUID: Final = re.compile(UUID)
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9]+")
 _CHANGE: Final = re.compile(r"(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
 #: Amazon's secret keys: 40 characters, with upper case, lower case and digits.
@@ -126,6 +135,7 @@ def is_random(text: str) -> bool:
     """
     if _HEX.fullmatch(text) or _AMAZON.fullmatch(text):
         return True
+    text = _UUID.sub("", text)
     if len(_CHANGE.findall(text[:200])) < 4:
         return False
     longest = max(_SEGMENT.findall(text), key=len, default="")

@@ -16,7 +16,7 @@ KINDS: Final = r"""(?:
       | salt|publish|fernet
       | ssh|hmac|shared|service|admin|root|app|application|licen[cs]e|session|security|storage|aes|rsa|pgp|gpg|tls|ssl
       | jwt|bearer|refresh|deploy|ingest|integration|server|provider|proxy|llm|recovery|bot|functions|user[-_\ ]api
-      |openai|azure|anthropic|claude|gemini|google|vertex|aws|bedrock|cohere|mistral|groq|deepseek|openrouter
+      |openai|oci|azure|anthropic|claude|gemini|google|vertex|aws|bedrock|cohere|mistral|groq|deepseek|openrouter
       |perplexity|together|fireworks|replicate|xai|huggingface|hugging[-_]face|hf|nvidia|databricks|litellm|langfuse
       |langsmith|voyage|jina|pinecone|stripe|twilio|sendgrid|mailgun|datadog|sentry|slack|github|gitlab|cerebras
       |elevenlabs|tavily|helicone
@@ -28,12 +28,12 @@ WEBHOOKS: Final = "(?:slack|discord|teams|incoming)"
 SESSIONS: Final = "(?:php|[aj])"
 #: Suffixes of the name of a secret: a number, a version or an environment ("api_key_prod").
 _SUFFIX: Final = r"""(?:[-_]?(?:v?[0-9]{1,3}|prod(?:uction)?|dev(?:elopment)?|stag(?:e|ing)|test|live|primary|secondary
-      |default|old|new|backup|value|string|json|eu|us|pem|confirm(?:ation)?|west|east|north|south|central)(?![A-Za-z])){0,3}"""
+      |default|bedrock|old|new|backup|value|string|json|eu|us|pem|confirm(?:ation)?|west|east|north|south|central)(?![A-Za-z])){0,3}"""
 #: The last part of a name whose value is a secret. Looking ahead for its end saves most of the time, because the
 #: beginnings then need not be tried at each place.
 LABEL: Final = rf"""(?:(?:
         (?=[a-z._\ -]{{2,14}}?key){KINDS}{JOINT}keys? | secrets?
-      | (?<!output\ )(?<!input\ )token  # LiteLLM's "Latency per output token"
+      | (?<!output\ )(?<!input\ )(?<!spend\ for\ )(?<!budget\ for\ )token  # LiteLLM's figures per token
       | secret{JOINT}key{JOINT}base | passw(?:or)?d[-_\ ]?hash(?:es)? | auth(?:orization)?[-_\ ]?headers?
       | {WEBHOOKS}[-_]?webhooks? | {SESSIONS}sess(?:ion)?id
       | pass[-_\ ]?(?:words?|wds?|phrases?|codes?)|pwd|authorization|credentials?

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from alertworker.text.secret_formats import UUID
 from alertworker.text.secret_names import CODES, JOINT, KINDS, LABEL, LABEL_ASIAN, PASSES, SESSIONS, WEBHOOKS, WORD
 from alertworker.text.secret_places import PLACES
 
@@ -20,7 +21,7 @@ _IS: Final = rf"""(?>(?:\s+(?:provided|is(?=:)))?(?:\[[^\]\n]{{0,40}}\])?(?:{_QU
       | (?:\s+[\w:.-]{{1,60}}=(?:"[^"<>\n]{{0,100}}"|'[^'<>\n]{{0,100}}')){{1,6}}\s*>
       ))"""
 #: A value that looks like a password, or that stands alone. "pass: all tests" is prose.
-_ALONE: Final = r"""(?:(?=\S{0,60}?[A-Za-z])(?=\S{0,60}?[0-9!\#$%^&*])\S{4}
+_ALONE: Final = r"""(?:(?=[^\sA-Za-z]{0,60}+[A-Za-z])(?=[^\s0-9!\#$%^&*]{0,60}+[0-9!\#$%^&*])\S{4}
       |(?![\["'])[^\s,;)}\]]{4,100}+(?:[,;)}]|\s*(?:\n|\Z)|\s+[\w-]{1,40}\s*[:=]))"""
 #: An ordinary word names a secret only if it or its value is quoted, or if "=" follows. A password may follow ":".
 #: Numbers are not tokens.
@@ -28,6 +29,7 @@ _NAMED: Final = rf"""(?=(?:{_QUOTE})\s*[:=]|\s*(?::?=|:\s*[\[{{]?\s*{_QUOTE})
       |(?:(?<=pass)|(?<=pw))\s*:\s*{_ALONE})(?!(?<=tokens)\W{{1,8}}[0-9.,]+(?!\w))"""
 #: A name in quotes, or in a list of names and values.
 _NAME: Final = rf"(?i:[\w-]*(?:{LABEL}|{WORD}))"
+_QUOTED_NAME: Final = rf"{_QUOTE}(?=[\w\ .-]{{1,100}}{_QUOTE}){_NAME}{_QUOTE}"
 #: Values that are not secret: a removed secret, a stand-in of `pseudonymous`, or the next name.
 _REMOVED: Final = r"\[removed\]"
 _NO_SECRET: Final = rf"""(?!{_REMOVED}(?![A-Za-z0-9])|secret-[0-9a-f]{{12}}(?![A-Za-z0-9])
@@ -44,7 +46,17 @@ _VALUE: Final = rf"""(?:(?<=[^\\]")(?:[^"\\\n]|\\[^\n]){{4,}}|(?<=[^\\]')(?:[^'\
       |(?:{_REMOVED}|\]{{4,}})*+(?:[^\s"',;&)}}\]<]|(?<!\s){_JOINT}){{4,}})"""
 #: Words before the value of a header: HTTP's authentication schemes.
 _SCHEMES: Final = r"""(?:bearer|basic|digest|token|api[-_]?key|negotiate|ntlm|hmac|oauth|genie-?key|sso-key
+      |key|bot|splunk|ssws|zoho-oauthtoken
       |sharedkey|aws4-hmac-sha256)"""
+
+#: The header "Authorization" takes any scheme. An unknown one is removed with its value, since it may be the value.
+_HEADER: Final = "(?=(?P<header>(?i:authorization))?)"
+_ANY_SCHEME: Final = r"""(?:(?<!["'`])[A-Za-z][\w-]{1,29}[\ \t]+(?:["'`])?
+      (?:(?![A-Za-z]?[a-z]{1,15}(?:[\s.,;:!?)]|\Z))|(?=\S{4,100}\s*(?:\n|\Z))))"""
+#: Prose behind a name and a separator: an error code of OAuth, a request, or a sentence about the header.
+_PROSE: Final = rf"""(?:\(?(?:{_QUOTE})?
+      (?:(?:invalid|unauthorized|unsupported|insufficient|expired)_[a-z]{{4,12}}|access_denied)(?![\w-])|(?i:please)\s)"""
+_PROSE_OF_HEADER: Final = rf"""(?i:authorization):\ (?!(?i:{_SCHEMES})\s)[a-z]{{2,20}}\ [a-z]{{1,14}}(?:[\s.,;]|\Z)"""
 
 #: The parts of a header "Cookie" or "Set-Cookie".
 _COOKIE: Final = r"""(?:[^\s=;,"']{1,200}=(?:"[^"\n]{0,4000}"
@@ -70,25 +82,26 @@ _INSIDE: Final = rf"""[\[{{(](?!removed\]|\s*+{_REMOVED})(?=\s*+(?:{_QUOTE}|[\[{
 
 #: A name and a separator, and the value up to its closing quote or its end.
 _ASSIGNED: Final = re.compile(rf"""(?x)
-      (?!(?<=[0-9]:)secret:|(?<=[a-z])Credential:\ [A-Z][A-Za-z]*\ [A-Za-z])      # an ARN, a class of Azure
-      (?i:{LABEL}|{WORD}{_NAMED}|{LABEL_ASIAN})(?:{_ITEMS}|{_IS}(?:
+      (?!(?<=[0-9]:)secret:|(?<=[a-z])Credential:\ [A-Z][A-Za-z]*\ [A-Za-z]      # an ARN, a class of Azure
+        |{_PROSE_OF_HEADER})
+      {_HEADER}(?i:{LABEL}|{WORD}{_NAMED}|{LABEL_ASIAN})(?:{_ITEMS}|{_IS}(?!{_PROSE})(?:
         {_LINES}
       | {_INSIDE}
       | (?:!!?\w{{1,20}}\s+)?+(?:[\[{{(](?!removed\])\s*+)?+(?:b?{_QUOTE})?+(?i:{_SCHEMES}\s++(?:{_QUOTE})?+)?+
-        {_NO_SECRET}(?P<value>{_VALUE})))""")
+        {_NO_SECRET}(?P<value>(?(header){_ANY_SCHEME}?){_VALUE})))""")
 #: A name and its value as two items: ('x-api-key', 'value'), {"name": "x-api-key", "value": "…"},
 #: <add key="…" value="…">.
 _PAIRED: Final = rf"""
-      (?<=[\[(])\s*+b?{_QUOTE}{_NAME}{_QUOTE}\s*,\s*b?{_QUOTE}
+      (?<=[\[(])\s*+b?{_QUOTED_NAME}\s*,\s*b?{_QUOTE}
       (?!{_REMOVED})(?P<paired>[^"'\n]{{4,}})(?=["']\s*[\])])
-    | {_QUOTE}(?i:name|key|header){_QUOTE}\s*:\s*{_QUOTE}{_NAME}{_QUOTE}\s*,
+    | {_QUOTE}(?i:name|key|header){_QUOTE}\s*:\s*{_QUOTED_NAME}\s*,
       \s*{_QUOTE}(?i:value){_QUOTE}\s*:\s*{_QUOTE}(?!{_REMOVED})(?P<header>[^"'\n]{{4,}})
     | {_QUOTE}(?i:value){_QUOTE}\s*:\s*{_QUOTE}(?!{_REMOVED})(?P<before>[^"'\n]{{4,500}})["']\s*,
-      \s*{_QUOTE}(?i:name|key|header){_QUOTE}\s*:\s*{_QUOTE}{_NAME}{_QUOTE}
+      \s*{_QUOTE}(?i:name|key|header){_QUOTE}\s*:\s*{_QUOTED_NAME}
     | (?<!\w)(?i:name|key|id)\s*[=:]\s*(?:{_QUOTE})?{_NAME}(?:{_QUOTE})?\s+
       (?i:value)\s*[=:]\s*(?:{_QUOTE})?(?!{_REMOVED})(?P<attribute>(?:(?<=["'`])[^"'\n]{{4,}}|[^\s"'`]{{4,}}))
     | (?<!\w)(?i:value)\s*=\s*{_QUOTE}(?!{_REMOVED})(?P<earlier>[^"'\n]{{4,500}})["']\s+
-      (?i:name|key|id)\s*=\s*{_QUOTE}{_NAME}{_QUOTE}"""
+      (?i:name|key|id)\s*=\s*{_QUOTED_NAME}"""
 #: Options of a command.
 _OPTION: Final = rf"""(?<![\w-])--(?i:[\w-]*{LABEL}|pass|pw)\s+(?!["']?{_REMOVED})
       (?:["'](?P<argument>(?<=")[^"\n]{{4,}}|(?<=')[^'\n]{{4,}})
@@ -100,7 +113,7 @@ _MENTIONED: Final = re.compile(rf"""(?x)
       (?i:{LABEL}|(?<![A-Za-z])(?:bearer|authentication|auth|creds?|jwt))
       (?:["'`]?\s*[|,;:=(]\s*|\s*<-\s*|\s+(?:(?i:for\s[^\n]{{0,40}}?\s)?(?i:is|was)\s+)?
         |\s+(?i:(?:is\s+)?(?:not\s+valid|invalid|wrong|incorrect|expired)\s*:\s*))["'`]?
-      (?P<mentioned>(?=[A-Za-z+=~!@\#$%^*]{{0,60}}[0-9])(?=[0-9+=~!@\#$%^*]{{0,60}}[A-Za-z])
+      (?P<mentioned>(?:[a-z]{{2,12}}-)?{UUID}|(?=[A-Za-z+=~!@\#$%^*]{{0,60}}[0-9])(?=[0-9+=~!@\#$%^*]{{0,60}}[A-Za-z])
         [A-Za-z0-9+=~!@\#$%^*]{{8,}})(?![-./_]?\w)""")
 #: Values whose notation shows where they are, without a look at each place of the text. Searches of their own are
 #: faster than one for all. Each stands behind the strings of which a text needs one, in lower case.
@@ -149,6 +162,8 @@ _BEFORE: Final = {
     )
 }  # fmt: skip
 _LONGEST: Final = 17
+#: The characters that such a word and its separator end with, besides letters and digits.
+_ENDS: Final = frozenset("-_ .")
 
 
 def _lower(text: str) -> str:
@@ -161,7 +176,7 @@ def _names(lower: str) -> Iterator[int]:
         return
     for part in _PARTS.finditer(lower):
         place = part.start()
-        if part["late"]:
+        if part["late"] and (lower[place - 1 : place].isalnum() or lower[place - 1 : place] in _ENDS):
             before = _BEFORE[part["late"]].search(lower, max(0, place - _LONGEST), place)
             if before is not None:
                 yield before.start()

@@ -1,4 +1,4 @@
-"""Finds in a request what its caller wrote."""
+"""Finds in a request what its caller wrote, and in a response what the model wrote."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ _PROMPT_FIELDS: Final = (
     "file",
     "requests",
 )
+#: The keys of a response that hold the model's answer in words.
+_ANSWER_FIELDS: Final = ("choices", "output", "content", "text")
 _NAMES: Final = frozenset({"role", "type", "id", "name", "tool_call_id", "detail", "format"})
 #: The keys of a body that name or set something. Events have most of them as labels, and an error must be able to name
 #: them. Any other key, known or not, may hold the caller's text.
@@ -84,6 +86,19 @@ def prompt_pieces(request: Mapping[str, object]) -> Iterator[str]:
         if field not in _NO_OTHERS
     }
     yield from (piece for piece in _strings(others) if weight(piece) >= MIN_PIECE)
+
+
+def answer_pieces(response: object) -> Iterator[str]:
+    """Return the strings of a model's answer, without the response's own fields, such as the model's name.
+
+    Raises:
+        TooLargeError: when the answer has too many parts; `remove_prompt` then returns no text.
+    """
+    if isinstance(response, str):
+        yield response
+    fields = as_mapping(response)
+    for field in _ANSWER_FIELDS:
+        yield from (piece for piece in _strings(fields.get(field)) if weight(piece) >= MIN_PIECE)
 
 
 def is_unseen(request: Mapping[str, object], call_type: object) -> bool:

@@ -18,10 +18,10 @@ from alertworker.text.shorten import shorten
 _MAX_MESSAGE: Final = 1_500
 #: How much of a longer message is searched for known secrets: twice as much as `within` reads.
 _MAX_READ: Final = 8 * _MAX_MESSAGE
-#: The start of LiteLLM's own additions to a message. They may repeat the messages.
+#: The start of LiteLLM's own additions to a message. They may repeat the messages or the model's answer.
 _ADDITIONS: Final = re.compile(
     r"(?<!\s)\s*(?:Key Name: |Team: |Model: |API Base: |Messages: |model_group: |deployment: |Received Model Group"
-    r"|Available Model Group|LiteLLM Retried|LiteLLM: model group )"
+    r"|Available Model Group|LiteLLM Retried|LiteLLM: model group |(?:Passed )?completion_response=)"
 )
 
 

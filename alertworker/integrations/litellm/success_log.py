@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from alertworker.events import AbandonReason
@@ -23,6 +24,7 @@ from alertworker.integrations.litellm.coerce import (
 )
 from alertworker.integrations.litellm.excerpts import excerpt
 from alertworker.integrations.litellm.options import CallbackOptions
+from alertworker.integrations.litellm.prompts import answer_pieces, is_unseen, prompt_pieces
 from alertworker.integrations.litellm.scrub import scrub
 
 #: Providers whose models run on the operator's own machines. Without a price they are free.
@@ -148,10 +150,9 @@ def _when(log: Mapping[str, Any], call: Call | None) -> dict[str, Any]:
 def _how_much(log: Mapping[str, Any], kwargs: Mapping[str, Any], prices: Callable[[str], object]) -> dict[str, Any]:
     usage = as_mapping(as_mapping(log.get("metadata")).get("usage_object"))
     cached = as_mapping(usage.get("prompt_tokens_details")).get("cached_tokens")
-    unpriced = log.get("response_cost_failure_debug_info")
     dollars = log.get("response_cost") if log else kwargs.get("response_cost")
     spent = cost(dollars)
-    reason = as_mapping(unpriced).get("error_str") or _why_free(log.get("zero_cost_diagnostic"))
+    reason = _why_unpriced(log, kwargs) or _why_free(log.get("zero_cost_diagnostic"))
     if dollars is not None and spent is None:
         reason = (
             f"LiteLLM's cost is {dollars}, which is not an amount"
@@ -166,8 +167,18 @@ def _how_much(log: Mapping[str, Any], kwargs: Mapping[str, Any], prices: Callabl
         "cached_tokens": count(cached),
         "cache_hit": log.get("cache_hit") is True,
         "cost_nanos": spent,
-        "cost_failure": scrub(reason, ()) if isinstance(reason, str) else None,
+        "cost_failure": scrub(reason, ()) if reason is not None else None,
     }
+
+
+def _why_unpriced(log: Mapping[str, Any], kwargs: Mapping[str, Any]) -> str | None:
+    """Return the error of LiteLLM's cost calculation, which may repeat the prompt and the model's answer."""
+    error = as_mapping(log.get("response_cost_failure_debug_info")).get("error_str")
+    if not isinstance(error, str):
+        return None
+    logged = {"messages": log.get("messages")}
+    texts = chain(prompt_pieces(kwargs), prompt_pieces(logged), answer_pieces(log.get("response")))
+    return scrub(error, texts, unseen=is_unseen(kwargs, log.get("call_type")))
 
 
 def _why_free(diagnostic: object) -> str | None:

@@ -339,7 +339,7 @@ def test_remedies_are_good_addresses(address: str) -> None:
     assert Connection(address).alt == []
 
 
-@pytest.mark.parametrize("address", BAD_BROKERS)
+@pytest.mark.parametrize("address", [*BAD_BROKERS, "sqlite://PASSWORD", "PASSWORD://PASSWORD", "http://PASSWORD"])
 def test_a_host_of_an_address_is_never_its_password(address: str) -> None:
     """The password may end early for any reason."""
     assert host_of(address) in ("db.internal", "an unknown host", "a Unix socket")

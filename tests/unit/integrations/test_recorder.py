@@ -543,6 +543,34 @@ def test_the_reason_for_a_cost_of_zero_is_published(publisher: RecordingPublishe
     ]
 
 
+@pytest.mark.parametrize(
+    ("error", "left"),
+    [
+        (
+            "Model is None. Passed completion_response=ModelResponse(choices=[Choices(message='ANSWER')]), model=None",
+            "Model is None.",
+        ),
+        ("cannot price ANSWER for PROMPT", "cannot price [removed] for [removed]"),
+        ("This model isn't mapped yet. model=m, custom_llm_provider=azure", None),
+    ],
+)
+def test_the_reason_for_an_unknown_cost_has_neither_prompt_nor_answer(
+    publisher: RecordingPublisher, error: str, left: str | None
+) -> None:
+    """The error of LiteLLM's cost calculation repeats the whole response."""
+    answer, prompt = "You asked about Acme GmbH", "the quick brown fox jumps"
+    error = error.replace("ANSWER", answer).replace("PROMPT", prompt)
+    log = success(
+        response_cost=None,
+        response_cost_failure_debug_info={"error_str": error},
+        messages=[{"role": "user", "content": prompt}],
+        response={"model": "This model isn't mapped yet", "choices": [{"message": {"content": answer}}]},
+    )
+    in_loop(lambda: recorder(publisher).succeeded(log))
+
+    assert [event.cost_failure for event in publisher.events] == [left or error]
+
+
 def test_a_late_success_log_is_waited_for(publisher: RecordingPublisher) -> None:
     """A call whose answer was complete is not abandoned while its log is on its way."""
     hooks = recorder(publisher)

@@ -23,6 +23,7 @@ from alertworker.text.redact import (
 )
 
 _HEX = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+_UUID = "d4a3baf6-9dad-4199-8fca-8b6f3a6a9421"
 _MIXED = "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5bC7d"
 
 #: Keys by their format, each whole.
@@ -116,6 +117,22 @@ KEYS = {
     "Heroku": f"HRKU-{_MIXED}{_MIXED[:20]}",
     "Zhipu": f"{_HEX}.aB3dE5fG7hJ9kL1m",
     "Azure client": "abc8Q~ABCDEFGHIJ-klmnopqrst.0123456789_uvw",
+    "Vercel": f"vck_{_MIXED}aB3",
+    "OpenAI ephemeral": f"ek_{_HEX}",
+    "Friendli": f"flp_{_MIXED}",
+    "Baidu": f"bce-v3/ALTAK-{_MIXED[:21]}/{_HEX}01234567",
+    "Stripe organization": f"sk_org_live_{_MIXED}",
+    "Brevo": f"xkeysib-{_HEX}{_HEX}-{_MIXED[:16]}",
+    "Tailscale": f"tskey-auth-{_MIXED[:12]}CNTRL-{_MIXED[:32]}",
+    "Linear OAuth": f"lin_oauth_{_HEX}{_HEX}",
+    "Cloudflare": f"cfut_{_MIXED}",
+    "Apify": f"apify_api_{_MIXED[:36]}",
+    "Contentful": f"CFPAT-{_MIXED}aB3",
+    "Artifactory": f"AKCp{_MIXED}",
+    "Axiom": f"xaat-{_UUID}",
+    "LaunchDarkly": f"sdk-{_UUID}",
+    "Luma": f"luma-{_UUID}-{_UUID}",
+    "Plaid": f"access-sandbox-{_UUID}",
     "PEM": "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA1234\nabcd\n-----END RSA PRIVATE KEY-----",
     "PEM cut": "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC",
     "Slack webhook": "https://hooks.slack.com/services/T01234567/B01234567/abcdefghijklmnopqrstuvwx",
@@ -132,6 +149,15 @@ ANNOUNCED = [
     ("authorization: token abcdefgh", "abcdefgh", f"authorization: token {REMOVED}"),
     ("Authorization: Basic YWRtaW46aHVudGVyMg==", "YWRtaW46", f"Authorization: Basic {REMOVED}"),
     ("Authorization: ApiKey hunter2xx", "hunter2", f"Authorization: ApiKey {REMOVED}"),
+    ("Authorization: Key hunter2xx", "hunter2", f"Authorization: Key {REMOVED}"),
+    ("Authorization: Bot hunter2xx", "hunter2", f"Authorization: Bot {REMOVED}"),
+    (f"Authorization: Splunk {_UUID}", _UUID, f"Authorization: Splunk {REMOVED}"),
+    ("Authorization: SSWS hunter2xx", "hunter2", f"Authorization: SSWS {REMOVED}"),
+    ("Authorization: Zoho-oauthtoken hunter2xx", "hunter2", f"Authorization: Zoho-oauthtoken {REMOVED}"),
+    ("Authorization: Unheard-Of hunter2xx", "hunter2", f"Authorization: {REMOVED}"),
+    ("Authorization: Unheard-Of hunter", "hunter", f"Authorization: {REMOVED}"),
+    ("authorization=unheard hunter2xx was refused", "hunter2", f"authorization={REMOVED} was refused"),
+    ("{'Authorization': 'Unheard hunter2 xx'}", "hunter2", f"{{'Authorization': '{REMOVED}'}}"),
     ("{'Authorization': 'Api-Key hunter2xx'}", "hunter2", f"{{'Authorization': 'Api-Key {REMOVED}'}}"),
     ("authorization: Negotiate YIIhunter2xx=", "hunter2", f"authorization: Negotiate {REMOVED}"),
     ("curl -u me:hunter2xx https://h", "hunter2", f"curl -u me:{REMOVED} https://h"),
@@ -216,7 +242,7 @@ SECRET_NAMES = (
     "passwords", "cookies", "accessTokens", "password1", "token_v2", "api_key_prod", "connection_string",
     "mfa_code", "otp", "creds", "db_creds", "auth_header", "Authorization-Header", "x-functions-key", "secret_key_base",
     "credentials_json", "password_hash", "session_id", "sessionId", "JSESSIONID", "slack_webhook", "slackWebhook",
-    "pin", "user_pin",
+    "pin", "user_pin", "AWS_BEARER_TOKEN_BEDROCK", "oci_key",
 )  # fmt: skip
 HARMLESS_NAMES = (
     "sort_key", "primary_key", "cache_key", "key_alias", "prompt_tokens", "total_tokens", "completion_tokens",
@@ -266,6 +292,12 @@ HARMLESS = [
     "re_ranking_model_2024, secret_santa_campaign, pattern.recognition, path.to.module, e2b_sandbox, phx_region_1",
     "dp.pt.team, glc_production, sess-2024-11, secret_manager_projects_production_eu_west",
     "session_id=run-17 of the nightly batch; key -> value; a -> b; R&amp;D &lt;labs&gt; say &quot;hello&quot;",
+    "Failed to refresh token: ('invalid_grant: Bad Request', {'error': 'invalid_grant'}); token: access_denied",
+    "ExceededTokenBudget: Current spend for token: 7.2345; Max Budget for Token: 2e-07",
+    "Missing credentials: please set the OPENAI_API_KEY environment variable",
+    "Authorization: required for this model. authorization: access denied",
+    f"/subscriptions/{_UUID}/resourceGroups/rg-llm-prod-eastus2/providers/Microsoft.CognitiveServices/accounts/a",
+    f"sdk-version, api-{_UUID[:8]}, access-token-refresh, luma-{_UUID[:13]}, week_2024, lin_regression_2024",
     "https://api.example.com/v1/threads/messages/runs/steps/files?limit=20&amp;order=asc".partition("?")[0],
 ]
 
@@ -303,6 +335,25 @@ def test_a_labelled_secret_is_removed_and_its_label_stays(text: str, secret: str
 def test_a_labelled_secret_in_a_name_is_replaced_where_it_looks_generated(identity: str) -> None:
     """A name may hold a colon, an "=" or an "&" of its own; `HARMLESS` has examples."""
     assert "hunter2x" not in pseudonymous(identity)
+
+
+@pytest.mark.parametrize("secret", [_HEX, _HEX[:20], _UUID, f"{_UUID}:{_HEX}"])
+@pytest.mark.parametrize("name", ["authorization: {}", "x-api-key: {}", "Authorization: Key {}"])
+def test_a_hexadecimal_value_behind_a_colon_in_a_name_is_replaced(name: str, secret: str) -> None:
+    """It is generated, although it has no upper-case letter."""
+    assert secret[:16] not in pseudonymous(name.format(secret))
+    assert secret[-12:] not in pseudonymous(name.format(secret))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["api key M is invalid", "token M expired", "OPENAI_API_KEY M", "the password is M", "(client secret M)"],
+)
+@pytest.mark.parametrize("secret", [_UUID, f"team-{_UUID}"])
+def test_a_uuid_behind_a_name_is_removed(text: str, secret: str) -> None:
+    """Several vendors' keys are UUIDs. Without a name, a UUID is an id."""
+    assert without_secrets(text.replace("M", secret)) == text.replace("M", REMOVED)
+    assert without_secrets(f"trace {secret} expired") == f"trace {secret} expired"
 
 
 @pytest.mark.parametrize(

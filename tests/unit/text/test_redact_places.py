@@ -149,6 +149,7 @@ def test_ordinary_text_in_such_places_stays(text: str) -> None:
         "mysql -u x ", "sshpass -p x ", "curl -uaaa", "docker a login ", "htpasswd -b a b ", "sqlplus a/", "pass: a",
         "user identified ", "IDENTIFIED WITH a ", "password('", "AUTH a ", "setuser a >", "login a password ", "pass:",
         "*:*:a:b:", "a:1234:b:", "a:a@", "A1:", "user:x@", "SecretStr('", "BasicAuth('a',", "secret__key", "_-",
+        "Authorization: ", "Authorization: Foo a\n", "authorization: a a", "sdk-0", "('a', ",
     ],
 )  # fmt: skip
 def test_the_time_grows_with_the_length(piece: str) -> None:
