@@ -38,7 +38,7 @@ def describe_process(settings: Settings, role: str, *, now: datetime) -> Process
     """Return this process with its configuration, without secrets."""
     labels = settings.channel_labels
     return Process(
-        host=socket.gethostname()[:256],
+        host=socket.gethostname(),
         role=role,
         pid=os.getpid(),
         version=__version__,

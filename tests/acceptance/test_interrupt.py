@@ -14,6 +14,7 @@ import pytest
 
 from tests.acceptance.stack import Stack
 from tests.ports import free_port
+from tests.processes import running
 
 _STOPPED = "Stopped. No process is left running."
 #: Each command that runs until it is stopped or waits for its input, with the line that it prints after Ctrl-C, and the
@@ -32,13 +33,13 @@ COMMANDS = {
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Run a broker, and create the database."""
-    running = Stack(tmp_path_factory.mktemp("s"), "")
+    stack = Stack(tmp_path_factory.mktemp("s"), "")
     try:
-        running.start_broker()
-        subprocess.run([sys.executable, "-m", "alertworker", "db", "upgrade"], env=running.env, check=True, timeout=60)
-        yield running
+        stack.start_broker()
+        subprocess.run([sys.executable, "-m", "alertworker", "db", "upgrade"], env=stack.env, check=True, timeout=60)
+        yield stack
     finally:
-        running.down()
+        stack.down()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -52,7 +53,7 @@ def test_ctrl_c_prints_one_line_and_exits_with_130(stack: Stack, name: str, tmp_
         environ["ALERTWORKER_DATA_DIR"] = str(tmp_path / "data")
     with (
         log.open("wb") as file,
-        subprocess.Popen(
+        running(
             [sys.executable, "-m", "alertworker", command],
             env=environ,
             cwd=tmp_path,

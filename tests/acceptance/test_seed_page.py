@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from tests.acceptance.proxy import Proxy
 from tests.acceptance.receiver import Receiver, receiver
 from tests.acceptance.stack import Stack
 from tests.ports import free_port
+from tests.processes import running
 from tests.seed_page import SEVERAL_CHANNELS_EACH
 
 #: The host of the page's fake model.
@@ -102,7 +102,7 @@ def test_the_pages_request_through_a_proxy_is_one_post_to_each_address(
     stack = Stack(tmp_path / "s", SEVERAL_CHANNELS_EACH, environ)
     port = free_port()
     upstream = [sys.executable, str(Path(__file__).with_name("upstream.py")), str(port), str(tmp_path / "upstream.pem")]
-    with proxy_to(port) as internet, subprocess.Popen(upstream) as model:
+    with proxy_to(port) as internet, running(upstream):
         # LiteLLM's own alerting cannot reach webhook.site from here, so every post is the worker's.
         proxy = _PagesProxy(
             tmp_path / "p",
@@ -129,7 +129,6 @@ def test_the_pages_request_through_a_proxy_is_one_post_to_each_address(
         finally:
             proxy.down()
             stack.down()
-            model.kill()
 
     unpriced = [post for post in slack.posts if "`failed_tracking_spend`" in post.text]
     assert [(post.path, "Level: `Low`" in post.text) for post in unpriced] == [("/services/T0/B0/hook", True)]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import running
+
 _ROOT = Path(__file__).parents[2]
 
 
@@ -88,7 +90,7 @@ def _obeys_celeryconfig(programs: Path, folder: Path) -> None:
         log = folder / "out.log"
         with (
             log.open("wb") as file,
-            subprocess.Popen(
+            running(
                 [str(programs / command[0]), *command[1:]], cwd=folder, env=keep, stdout=file, stderr=file
             ) as process,
         ):
