@@ -24,11 +24,12 @@ _BROKERS: Final = frozenset({"amqp", "kombu", "redis"})
 class AwayLog:
     """Logs that a service is away, and that it is back. All threads of a process share one object.
 
-    ``needs`` names the services that the process waits for.
+    ``needs`` names the services that the process waits for. ``check`` raises an error if one of them is still away.
     """
 
-    def __init__(self, needs: str = "the database and the broker") -> None:
+    def __init__(self, needs: str = "the database and the broker", *, check: Callable[[], None] = lambda: None) -> None:
         self._needs = needs
+        self._check = check
         self._lock = threading.Lock()
         self._logged_at: float | None = None
 
@@ -43,7 +44,16 @@ class AwayLog:
             _log.warning("%s waits: %s", what, error)
 
     def back(self) -> None:
-        """Log that the services answered, if a wait was logged before."""
+        """Log that the services answered, if a wait was logged before.
+
+        Work that only reads also succeeds on a database that cannot be written, so that is checked first.
+        """
+        if self._logged_at is None:
+            return
+        try:
+            self._check()
+        except (StoreUnavailable, BrokerUnavailable):
+            return
         with self._lock:
             was_away, self._logged_at = self._logged_at is not None, None
         if was_away:
