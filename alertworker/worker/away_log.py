@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
+from billiard.exceptions import RestartFreqExceeded
+
 from alertworker.errors import BrokerUnavailable, StoreUnavailable
 from alertworker.host.logs import settle_message
 
@@ -19,6 +21,8 @@ _EVERY: Final = 60.0
 _LOGGERS: Final = frozenset({"amqp", "celery", "kombu"})
 #: The packages whose exceptions mean that the broker is away.
 _BROKERS: Final = frozenset({"amqp", "kombu", "redis"})
+#: Exceptions that mean the same. Celery raises the second one if the connection is often lost within a second.
+_AWAY: Final = (OSError, RestartFreqExceeded)
 
 
 class AwayLog:
@@ -114,7 +118,7 @@ def _task_of(record: logging.LogRecord) -> str:
 def _is_of_broker(error: BaseException | None) -> bool:
     """Return whether an exception, or one of its causes, means that the broker is away or refuses."""
     while error is not None:
-        if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _BROKERS:
+        if isinstance(error, _AWAY) or type(error).__module__.partition(".")[0] in _BROKERS:
             return True
         error = error.__cause__ or error.__context__
     return False
