@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from alertworker.host.starting import end_at_signals
+
 
 def main() -> None:
     """Run the command line. Ctrl-C ends it without a traceback, also while it is still being imported."""
+    end_at_signals()
     try:
         from alertworker.cli import main as run
 

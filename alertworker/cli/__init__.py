@@ -13,6 +13,7 @@ from typing_extensions import override
 from alertworker import __version__
 from alertworker.cli.grammar import Group, Interrupted
 from alertworker.errors import AlertWorkerError
+from alertworker.host.starting import end_as_usual
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -46,6 +47,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "schema": ("alertworker.cli.schema:schema", "Print the JSON Schema of events, webhooks or the configuration file."),
 }
 
+#: The commands that install handlers for SIGINT and SIGTERM later. Until then these signals end the process at once.
+_HANDLE_SIGNALS: Final = frozenset({"run", "demo", "worker", "beat"})
+
 
 class Commands(Group):
     """The group of all commands. It imports a command only when it is called."""
@@ -66,6 +70,8 @@ class Commands(Group):
         from alertworker.cli.params import check_strings  # loads what only commands need
 
         check_strings(command)
+        if cmd_name not in _HANDLE_SIGNALS:
+            end_as_usual()
         return command
 
     @override

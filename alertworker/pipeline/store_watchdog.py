@@ -14,7 +14,7 @@ from alertworker.delivery.retry import DeliveryError
 from alertworker.errors import StoreUnavailable
 from alertworker.events.base import new_id
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Clock, Marker, OutageMarker
+from alertworker.ports import Marker, OutageMarker
 from alertworker.routing.router import Decision
 from alertworker.text.format import spell
 
@@ -24,7 +24,7 @@ _AGAIN: Final = timedelta(seconds=60)
 
 
 class StoreWatchdog:
-    """Checks from outside whether the database is reachable.
+    """Checks from outside whether the database can be written.
 
     ``outage_marker`` belongs to this host, so that a host notifies of each outage once. Outages shorter than
     ``patience``, such as a restart, are not reported. An outage and its end are one alert, whose id is in the marker.
@@ -44,12 +44,12 @@ class StoreWatchdog:
         self._late_at: datetime | None = None
 
     def check(self, *, now: datetime) -> None:
-        """Query the database, and notify channels when it has been away for ``patience`` or is back.
+        """Check the database, and notify channels when it has been away for ``patience`` or is back.
 
         A message that a channel did not accept is tried again every minute, until the deadline for retries.
         """
         try:
-            self._runtime.store.run(lambda tx: tx.clock.read(Clock.CANARY_SENT))
+            self._runtime.store.check_writes()
         except StoreUnavailable as error:
             if self._away is None:
                 self._away, self._back_at, self._not_before = Marker(now, str(new_id())), None, None

@@ -162,6 +162,13 @@ class Store(Protocol):
         """Return the result of the work and roll back everything that it did."""
         ...
 
+    def check_writes(self) -> None:
+        """Raise `StoreUnavailable` if the database cannot be written, also if it answers queries.
+
+        Nothing is changed. A lock that another transaction holds is waited for only briefly.
+        """
+        ...
+
     def count_redelivery(self, message_id: str, *, now: datetime) -> int:
         """Count that a message came again; return how often it did by now."""
         ...

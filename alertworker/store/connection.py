@@ -20,7 +20,7 @@ _RERUNS = 5
 
 
 class Rerun(Exception):
-    """The database aborted this transaction to resolve a deadlock."""
+    """The database aborted this transaction to resolve a deadlock, or because it waited too long for a lock."""
 
 
 class WritesInRead(Exception):
@@ -45,7 +45,7 @@ class ConnectionRunner:
                 raise WritesInRead from error
             verdict = classify(error)
             if verdict == "rerun":
-                raise Rerun from error
+                raise Rerun(type(error.orig).__name__) from error
             if verdict == "unavailable":
                 raise StoreUnavailable(explain(error)) from error
             raise
@@ -56,13 +56,14 @@ class ConnectionRunner:
 
     def on_connection(self, work: Callable[[Connection], _T], *, reads: bool = False) -> _T:
         """Return the result of the work, done in one transaction and from the start again after a deadlock."""
+        reason = ""
         for _ in range(_RERUNS):
             try:
                 with self.connect(reads=reads) as connection:
                     return work(connection)
-            except Rerun:
-                continue
-        raise StoreUnavailable(f"transaction still deadlocked after {_RERUNS} retries")
+            except Rerun as error:
+                reason = str(error)
+        raise StoreUnavailable(f"the database aborted the transaction {_RERUNS} times ({reason})")
 
     def rows(self, make: Callable[..., _T], statement: Executable) -> list[_T]:
         """Return a statement's rows, each made of its columns by name."""

@@ -13,7 +13,7 @@ from alertworker.host.postgresql_hosts import with_hosts_in_query
 from alertworker.store.postgresql import make_postgresql_engine
 
 #: SQLSTATEs, and classes of them, of errors that pass: connection lost, out of resources, too slow, stopping.
-_UNAVAILABLE = ("08", "25006", "25P03", "53", "57014", "57P", "58")
+_UNAVAILABLE = ("08", "25P03", "53", "57014", "57P", "58")
 #: SQLSTATEs of a missing table or column, and SQLite's messages: the schema is older than this program.
 _SCHEMA = ("42P01", "42703")
 _SQLITE_SCHEMA = re.compile(r"^no such (table|column): |^table \S+ has no column named ")
@@ -39,6 +39,7 @@ _SQLITE_UNAVAILABLE = frozenset(
 )
 #: SQLSTATEs of what only the database's owner can correct, by what is wrong and the remedy.
 _SETUP = {
+    "25006": "the database is read-only; connect to the primary server",
     "3F000": "the schema of the search path does not exist; create it, for example with CREATE SCHEMA",
     "42501": (
         "the database user has no permission for the tables or their schema; grant it, for example with "
@@ -61,6 +62,11 @@ _REFUSALS = (
 )
 #: The execution option of an engine whose transactions only read. On SQLite these take no lock that others wait for.
 ONLY_READS: Final = "alertworker_only_reads"
+#: The execution option of an engine whose transactions wait only briefly for SQLite's write lock.
+WAITS_BRIEFLY: Final = "alertworker_waits_briefly"
+#: How long a transaction waits for SQLite's write lock, in milliseconds, and how long one that waits briefly.
+_BUSY: Final = 20_000
+_BUSY_BRIEFLY: Final = 2_000
 #: SQLSTATEs of a deadlock, a serialization failure and a lock timeout: the transaction is rerun.
 _RERUN = ("40001", "40P01", "55P03")
 
@@ -69,7 +75,7 @@ def make_engine(url: str) -> Engine:
     """Return an engine for SQLite or PostgreSQL; errors never show parameters."""
     parsed = make_url(with_hosts_in_query(url) if url.startswith("postgres") else url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": 20}, hide_parameters=True)
+        engine = create_engine(parsed, connect_args={"timeout": _BUSY / 1000}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -127,7 +133,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA busy_timeout=20000")
     cursor.close()
 
 
@@ -136,6 +141,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
     Upgrading a read lock later fails at once instead of waiting, so a reader cannot write.
     """
-    reads = ONLY_READS in connection.get_execution_options()
+    options = connection.get_execution_options()
+    reads = ONLY_READS in options
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {_BUSY_BRIEFLY if WAITS_BRIEFLY in options else _BUSY}")
     connection.exec_driver_sql(f"PRAGMA query_only = {int(reads)}")
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
-from typing import Final
 
 from sqlalchemy import Connection, Executable, func, select
 
 from alertworker.delivery.status import NotificationStatus
+from alertworker.errors import StoreUnavailable
 from alertworker.ports import Clock
 from alertworker.ports.admin import PublisherRow, PublisherState
 from alertworker.ports.alert_search import StateFilter
@@ -21,11 +19,10 @@ from alertworker.store.schema.alerts import ALERTS, OPEN
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS, LANES, NOTIFICATIONS
 from alertworker.store.schema.publishers import CLOCKS, LOST, PUBLISHERS, RUNNING
+from alertworker.store.write_check import check_writes
 
 #: The pipeline counts as stalled if the newest returned canary is older, in seconds. One is sent each 5 s.
 MAX_LAG = 60.0
-#: How much must be writable beside SQLite's file, in bytes: the log of a transaction of a few alerts.
-_ROOM: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,12 @@ class HealthStore(ConnectionRunner):
         Closed alerts and settled notifications are not counted, because counting them would read the whole history.
         ``lanes`` has, by channel, for how many seconds its oldest unsent notification has waited.
         """
-        return self.read_on_connection(lambda connection: _read(connection, now))
+        snapshot = self.read_on_connection(lambda connection: _read(connection, now))
+        try:
+            check_writes(self.engine)
+        except StoreUnavailable as error:
+            return replace(snapshot, write_problem=str(error))
+        return snapshot
 
 
 def _read(connection: Connection, now: datetime) -> HealthSnapshot:
@@ -94,7 +96,6 @@ def _read(connection: Connection, now: datetime) -> HealthSnapshot:
         counters=_pairs(connection, select(COUNTERS.c.name, COUNTERS.c.label, COUNTERS.c.value)),
         canary_seconds=None if arrived is None else max(0.0, (now - arrived).total_seconds()),
         failing=_failing(connection, now),
-        write_problem=_write_problem(connection),
     )
 
 
@@ -119,24 +120,3 @@ def _publishers(connection: Connection, now: datetime) -> tuple[dict[str, int], 
         states[state] += 1
         backlog += row.backlog if state is PublisherState.LIVE else 0
     return states, backlog
-
-
-def _write_problem(connection: Connection) -> str | None:
-    """Return why the database cannot be written, with the remedy; ``None`` if nothing speaks against it.
-
-    A database with a full disk and a standby answer every query, so reading proves nothing. SQLite's disk is tried with
-    a file without a name, which takes no lock and is gone at once. PostgreSQL says whether it is read-only. Its full
-    disk shows only when a worker writes.
-    """
-    if connection.dialect.name != "sqlite":
-        is_read_only = connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "on"
-        return "the database is read-only; connect to the primary server" if is_read_only else None
-    path = connection.engine.url.database
-    if not path or path == ":memory:":
-        return None
-    try:
-        with Path(path).open("r+b"), tempfile.TemporaryFile(dir=Path(path).parent) as probe:
-            probe.write(bytes(_ROOM))
-    except OSError as error:
-        return f"the database cannot be written ({error.strerror}); check its disk and the rights to its folder"
-    return None

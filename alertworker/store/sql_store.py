@@ -12,6 +12,7 @@ from alertworker.store.connection import ConnectionRunner, WritesInRead
 from alertworker.store.delivery.lanes import SqlLanes
 from alertworker.store.delivery.queue import SqlQueue
 from alertworker.store.transaction import SqlTransaction
+from alertworker.store.write_check import check_writes
 
 _T = TypeVar("_T")
 
@@ -51,6 +52,10 @@ class SqlStore(ConnectionRunner):
             return result
 
         return self.on_connection(undone)
+
+    def check_writes(self) -> None:
+        """Write one row and roll it back. Wait only briefly for a lock."""
+        check_writes(self.engine)
 
     def count_redelivery(self, message_id: str, *, now: datetime) -> int:
         """Count that a message came again; return how often it did by now."""

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
+from billiard.exceptions import RestartFreqExceeded
+
 from alertworker.errors import BrokerUnavailable, StoreUnavailable
 from alertworker.host.logs import settle_message
 
@@ -19,16 +21,19 @@ _EVERY: Final = 60.0
 _LOGGERS: Final = frozenset({"amqp", "celery", "kombu"})
 #: The packages whose exceptions mean that the broker is away.
 _BROKERS: Final = frozenset({"amqp", "kombu", "redis"})
+#: Exceptions that mean the same. Celery raises the second one if the connection is often lost within a second.
+_AWAY: Final = (OSError, RestartFreqExceeded)
 
 
 class AwayLog:
     """Logs that a service is away, and that it is back. All threads of a process share one object.
 
-    ``needs`` names the services that the process waits for.
+    ``needs`` names the services that the process waits for. ``check`` raises an error if one of them is still away.
     """
 
-    def __init__(self, needs: str = "the database and the broker") -> None:
+    def __init__(self, needs: str = "the database and the broker", *, check: Callable[[], None] = lambda: None) -> None:
         self._needs = needs
+        self._check = check
         self._lock = threading.Lock()
         self._logged_at: float | None = None
 
@@ -43,7 +48,16 @@ class AwayLog:
             _log.warning("%s waits: %s", what, error)
 
     def back(self) -> None:
-        """Log that the services answered, if a wait was logged before."""
+        """Log that the services answered, if a wait was logged before.
+
+        Work that only reads also succeeds on a database that cannot be written, so that is checked first.
+        """
+        if self._logged_at is None:
+            return
+        try:
+            self._check()
+        except (StoreUnavailable, BrokerUnavailable):
+            return
         with self._lock:
             was_away, self._logged_at = self._logged_at is not None, None
         if was_away:
@@ -104,7 +118,7 @@ def _task_of(record: logging.LogRecord) -> str:
 def _is_of_broker(error: BaseException | None) -> bool:
     """Return whether an exception, or one of its causes, means that the broker is away or refuses."""
     while error is not None:
-        if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _BROKERS:
+        if isinstance(error, _AWAY) or type(error).__module__.partition(".")[0] in _BROKERS:
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -56,18 +56,27 @@ class Bound(bootsteps.StartStopStep):
     # The thread starts behind the pool: a process should not have threads when it forks.
     requires = ("celery.worker.components:Pool",)
 
+    def __init__(self, parent: celery_worker.Worker, **arguments: object) -> None:
+        """Wrap Celery's own handlers as soon as they are installed, before there is a process of the pool."""
+        super().__init__(parent, **arguments)
+        self._reader, self._writer = os.pipe()
+        parent.install_platform_tweaks = self._install_handlers  # type: ignore[method-assign,assignment]
+
     def start(self, parent: object) -> None:  # noqa: ARG002 - Celery's signature
-        """Wrap Celery's own handlers, which are installed by now.
+        """Start the thread. A signal that came before is in the pipe."""
+        threading.Thread(target=_end_when_due, args=(self._reader,), name="shutdown", daemon=True).start()
+
+    def _install_handlers(self, parent: celery_worker.Worker) -> None:
+        """Install Celery's own handlers and wrap them.
 
         Mute the lines that they print, which advise to press Ctrl-C again. Keep them from replacing themselves by
         handlers that end tasks before the time limit.
         """
+        celery_worker.Worker.install_platform_tweaks(parent, parent)
         celery_worker.safe_say = _do_nothing  # type: ignore[attr-defined]
         celery_worker.install_worker_term_hard_handler = _do_nothing  # type: ignore[attr-defined]
-        reader, writer = os.pipe()
-        threading.Thread(target=_end_when_due, args=(reader,), name="shutdown", daemon=True).start()
         for number in _SIGNALS:
-            _bound_before(number, writer)
+            _bound_before(number, self._writer)
 
 
 def _do_nothing(*_: object, **__: object) -> None:

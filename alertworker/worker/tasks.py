@@ -39,10 +39,16 @@ from alertworker.worker.shutdown import is_stopping
 
 _T = TypeVar("_T")
 _log = logging.getLogger("alertworker.tasks")
-_away = AwayLog()
 _library_filter = LibraryFilter()
 #: The maximum wait between two attempts to reach the database, in seconds.
 _MAX_WAIT = 5.0
+
+
+def _check_store() -> None:
+    get_runtime().store.check_writes()
+
+
+_away = AwayLog(check=_check_store)
 
 
 @celery.task(name=TASK)

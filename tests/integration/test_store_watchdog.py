@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -35,11 +34,11 @@ class Switched(SqlStore):
 
     away = False
 
-    def run(self, work: Callable[[Any], Any]) -> Any:
-        """Refuse, or do the work."""
+    def check_writes(self) -> None:
+        """Refuse, or check."""
         if self.away:
             raise StoreUnavailable("the database is unavailable")
-        return super().run(work)
+        super().check_writes()
 
 
 class Pager(Outbox):

@@ -62,6 +62,7 @@ STORE = {
     "sql_store",
     "transaction",
     "upsert",
+    "write_check",
 }
 #: Modules that the store's two folders hold beside what their concept's other floors name.
 LEDGER = {"contributors", "days", "months"}

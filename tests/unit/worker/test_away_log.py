@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import pytest
+from billiard.exceptions import RestartFreqExceeded
 from kombu.exceptions import OperationalError
 from redis.exceptions import ResponseError
 
@@ -95,7 +96,9 @@ def test_failures_of_two_tasks_are_two_kinds(limit: LibraryFilter) -> None:
         assert limit.filter(line) is logged
 
 
-@pytest.mark.parametrize("error", [ConnectionRefusedError(), OperationalError("gone"), ResponseError("OOM")])
+@pytest.mark.parametrize(
+    "error", [ConnectionRefusedError(), OperationalError("gone"), ResponseError("OOM"), RestartFreqExceeded("5 in 1s")]
+)
 def test_an_error_of_the_broker_has_no_traceback(limit: LibraryFilter, error: Exception) -> None:
     """An error that was raised from it has none either."""
     outer = ValueError("cannot send")

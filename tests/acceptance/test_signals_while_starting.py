@@ -1,0 +1,118 @@
+"""SIGTERM and SIGINT while a server starts end it with the documented exit code. Ctrl-C prints one line."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from alertworker.errors import INTERRUPTED
+from tests.acceptance.stack import Stack
+
+#: What the process is about to import when the signal comes, or has started.
+MOMENTS = {
+    "worker": ("alertworker.cli", "celery.app", "alertworker.worker.tasks"),
+    "beat": ("alertworker.cli", "celery.app", "alertworker.worker.beat"),
+    "run": ("alertworker.cli", "alertworker.settings"),
+}
+#: A wrapper of the program, which waits at a moment for the signal. It waits in a callback that loses any exception, as
+#: callbacks of the garbage collector do.
+PROGRAM = """
+import sys, weakref
+from importlib.abc import MetaPathFinder
+moment = sys.argv.pop(1)
+class Thing:
+    pass
+def wait(_):
+    print("waits", flush=True)
+    sys.stdin.read(1)
+def stop():
+    thing = Thing()
+    reference = weakref.ref(thing, wait)
+    del thing
+class Watch(MetaPathFinder):
+    def find_spec(self, name, *_):
+        if name == moment:
+            sys.meta_path.remove(self)
+            stop()
+sys.meta_path.insert(0, Watch())
+if moment.endswith("the pool"):
+    from celery.worker.components import Pool
+    starts = Pool.start
+    def start(self, parent):
+        if moment == "before the pool":
+            stop()
+        starts(self, parent)
+        if moment == "after the pool":
+            stop()
+    Pool.start = start
+from alertworker.__main__ import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Run a broker, and create the database."""
+    running = Stack(tmp_path_factory.mktemp("s"), "")
+    try:
+        running.start_broker()
+        subprocess.run([sys.executable, "-m", "alertworker", "db", "upgrade"], env=running.env, check=True, timeout=60)
+        yield running
+    finally:
+        running.down()
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "lines"),
+    [(signal.SIGTERM, 0, []), (signal.SIGINT, INTERRUPTED, ["Interrupted."])],
+    ids=["SIGTERM", "SIGINT"],
+)
+@pytest.mark.parametrize(
+    ("command", "moment"), [(command, moment) for command, moments in MOMENTS.items() for moment in moments]
+)
+def test_a_signal_while_a_server_starts_ends_it(
+    stack: Stack, command: str, moment: str, number: signal.Signals, code: int, lines: list[str], tmp_path: Path
+) -> None:
+    assert _end(stack, command, moment, number, tmp_path) == (code, lines)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "lines"),
+    [(signal.SIGTERM, 0, []), (signal.SIGINT, INTERRUPTED, ["Stopping. This takes up to 22 s if tasks are running."])],
+    ids=["SIGTERM", "SIGINT"],
+)
+@pytest.mark.parametrize("moment", ["before the pool", "after the pool"])
+def test_a_signal_while_the_pool_starts_stops_the_worker(
+    stack: Stack, moment: str, number: signal.Signals, code: int, lines: list[str], tmp_path: Path
+) -> None:
+    """The pool's processes end in order, without a traceback."""
+    assert _end(stack, "worker", moment, number, tmp_path) == (code, lines)
+
+
+def _end(stack: Stack, command: str, moment: str, number: signal.Signals, folder: Path) -> tuple[int, list[str]]:
+    """Send the signal at the moment. Return the exit code and the lines on standard error that are not of the log."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, moment, command],
+        env=stack.env,
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waits\n"
+        process.send_signal(number)
+        try:
+            _, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
+
+    own = [text for text in errors.splitlines() if not text.startswith("2")]  # a log line begins with its time
+    return process.returncode, own
