@@ -99,9 +99,9 @@ class CredentialStatements(Statements, CredentialPort):
     def refused_often(self, keys: Collection[CredentialKey], *, start: int, least: int) -> set[CredentialKey]:
         table = REFUSALS.c
         own = (table.provider, table.credential)
-        number = func.sum(table.unauthorized + table.forbidden)
+        unauthorized, forbidden = capped_sum(table.unauthorized), capped_sum(table.forbidden)
         within = (one_of(self.connection, own, sorted(keys)), table.bucket >= start)
-        statement = select(*own).where(*within).group_by(*own).having(number >= least)
+        statement = select(*own).where(*within).group_by(*own).having(unauthorized + forbidden >= least)
         return {CredentialKey(*row) for row in self.connection.execute(statement)}
 
     @override

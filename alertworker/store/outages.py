@@ -16,7 +16,6 @@ from sqlalchemy import (
     Select,
     Table,
     bindparam,
-    func,
     or_,
     select,
     tuple_,
@@ -140,7 +139,7 @@ class OutageStatements(Statements, OutagePort):
         ):
             columns = [table[name] for name in names]
             counted = select(*columns).where(one_of(self.connection, columns, own), table.bucket >= start)
-            enough = counted.group_by(*columns).having(func.sum(table.attempts) >= least)
+            enough = counted.group_by(*columns).having(capped_sum(table.attempts) >= least)
             for row in self.connection.execute(enough) if own else ():
                 found.add(Target(**dict(zip(names, row, strict=True))))
         return found
