@@ -120,9 +120,7 @@ class BrokerTransport:
 
     def _connect(self) -> Any:
         self._connection = Connection(self._url, transport_options=transport_options(self._url), connect_timeout=5)
-        if not is_amqp(self._url):
-            events_queue(self._url)(self._connection.channel()).declare()
-        elif self._unrouted or not self._is_declared(self._connection):
+        if is_amqp(self._url) and (self._unrouted or not self._is_declared(self._connection)):
             channel = self._connection.channel()
             dead_queue(self._url)(channel).declare()
             events_queue(self._url)(channel).declare()
@@ -142,7 +140,9 @@ class BrokerTransport:
         producer = self._producer or self._connect()
         producer.publish(
             body,
-            exchange=queue.exchange,
+            # On Redis kombu looks up an exchange's queues at each publish. If they are gone (FLUSHALL), it drops the
+            # message without an error. The default exchange needs no lookup.
+            exchange=queue.exchange if is_amqp(self._url) else "",
             routing_key=queue.routing_key,
             headers={
                 "lang": "py",

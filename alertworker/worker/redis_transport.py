@@ -15,6 +15,7 @@ The rest is kombu's: keys, notes and their restore after the visibility timeout.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from queue import Empty
 from time import monotonic
 from typing import Any, Final
@@ -103,6 +104,17 @@ class Channel(_Channel):  # type: ignore[misc]
         seen.clear()
         seen.update(first)
 
+    def bind_again(self) -> None:
+        """Restore the bindings of the consumed queues, which FLUSHALL removes.
+
+        kombu writes them only once, and a producer that does not find them drops its messages without an error.
+        Publishers of earlier releases and plain kombu producers need them.
+        """
+        for queue in self.active_queues:
+            for exchange, routing_key, arguments in list(self.state.queue_bindings(queue)):
+                binding = self.typeof(exchange).prepare_bind(queue, exchange, routing_key, arguments)
+                self._queue_bind(exchange, *binding)
+
     def put_back(self, note: Note | None, found: bytes, pipe: Any, *, leftmost: bool) -> None:
         """Put a note's message back into the queue that it came from. ``found`` are the note's bytes."""
         if note is None:
@@ -183,14 +195,14 @@ class Channel(_Channel):  # type: ignore[misc]
 
 
 class Poller(_Poller):  # type: ignore[misc]
-    """Renews notes and returns lost entries for all channels of a connection."""
+    """Renews notes, returns lost entries and restores bindings for all channels of a connection."""
 
     def __init__(self) -> None:
         super().__init__()
         self._seen: dict[bytes, float] = {}
 
     def maybe_restore_messages(self) -> None:
-        """Renew the notes of messages in progress, and restore the messages of dead workers."""
+        """Renew the notes of messages in progress, restore the messages of dead workers, and restore bindings."""
         consuming = [channel for channel in list(self._channels) if channel.active_queues]
         try:
             for channel in consuming:
@@ -205,6 +217,9 @@ class Poller(_Poller):  # type: ignore[misc]
             super().maybe_restore_messages()
         except ResponseError as error:
             _log.warning("batches of dead workers cannot be restored: %s", type(error).__name__)
+        with suppress(ResponseError, *_Transport.connection_errors):  # the next check tries again
+            for channel in consuming:
+                channel.bind_again()
 
 
 class Transport(_Transport):  # type: ignore[misc]

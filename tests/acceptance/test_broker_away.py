@@ -101,6 +101,40 @@ def test_an_unavailable_broker_is_logged_in_few_lines(slack: Receiver, tmp_path:
         stack.down()
 
 
+def clock(stack: Stack, name: str) -> str:
+    """Return one of the pipeline's clocks, or an empty string if it was never set."""
+    with closing(sqlite3.connect(database_path(stack.folder))) as connection:
+        found = connection.execute("SELECT at FROM line WHERE name = ?", [name]).fetchone()
+    return str(found[0]) if found else ""
+
+
+def wait_for_canary(stack: Stack, after: str) -> None:
+    """Wait until a canary has returned that was sent after this time."""
+    ends = time.monotonic() + 60
+    while clock(stack, "canary_arrived") <= after:
+        assert time.monotonic() < ends, "no canary has returned"
+        time.sleep(0.1)
+
+
+@pytest.mark.timeout(240)
+def test_everything_that_is_published_after_a_flush_is_applied(
+    stack: Stack, publisher: Publisher, slack: Receiver
+) -> None:
+    """LiteLLM's ``POST /cache/flushall`` empties a shared Redis. It stopped the pipeline, and nothing was logged."""
+    publisher.publish(failed(1))
+    wait_for_count(slack, 1, 30)
+    wait_for_canary(stack, "")
+    ask(stack, "FLUSHALL")
+    last_sent = clock(stack, "canary_sent")
+    for number in range(2, 102):
+        publisher.publish(failed(number))
+        time.sleep(0.02)
+
+    wait_for_count(slack, 101, 60)
+    wait_for_canary(stack, last_sent)
+    assert not [post.text for post in slack.posts if "publisher_lost" in post.text]
+
+
 @pytest.mark.rabbitmq
 @pytest.mark.timeout(180)
 def test_beat_sends_again_after_rabbitmq_has_closed_its_connection(
