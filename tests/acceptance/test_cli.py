@@ -163,12 +163,9 @@ def test_events_go_in_and_alerts_and_dead_letters_come_out(stack: Stack, slack: 
 
     listed = alertworker(stack.folder, "alerts", environ=stack.env).stdout
     assert re.search(r"^[0-9a-f-]{36}  (open|closed) +Medium    llm_exceptions      1  ", listed, re.MULTILINE)
-    [row] = [
-        json.loads(line)
-        for line in alertworker(stack.folder, "alerts", "list", "--json", environ=stack.env).stdout.split("\n")
-        if line
-    ]
-    assert row["headline"] == "LLM API call failed: gpt-4o · Timeout 504"
+    printed = alertworker(stack.folder, "alerts", "list", "--json", environ=stack.env).stdout
+    headlines = [json.loads(line)["headline"] for line in printed.splitlines()]
+    assert "LLM API call failed: gpt-4o · Timeout 504" in headlines  # a report may be due besides
     assert alertworker(stack.folder, "deadletters", "list", environ=stack.env).stdout == "No dead letters.\n"
     missing = alertworker(stack.folder, "deadletters", "show", "nobody", environ=stack.env)
     assert missing.returncode == 1

@@ -12,6 +12,7 @@ import pytest
 
 from alertworker.errors import INTERRUPTED
 from tests.acceptance.stack import Stack
+from tests.processes import running
 
 #: What the process is about to import when the signal comes, or has started.
 MOMENTS = {
@@ -58,13 +59,13 @@ main()
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Run a broker, and create the database."""
-    running = Stack(tmp_path_factory.mktemp("s"), "")
+    stack = Stack(tmp_path_factory.mktemp("s"), "")
     try:
-        running.start_broker()
-        subprocess.run([sys.executable, "-m", "alertworker", "db", "upgrade"], env=running.env, check=True, timeout=60)
-        yield running
+        stack.start_broker()
+        subprocess.run([sys.executable, "-m", "alertworker", "db", "upgrade"], env=stack.env, check=True, timeout=60)
+        yield stack
     finally:
-        running.down()
+        stack.down()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_a_signal_while_the_pool_starts_stops_the_worker(
 
 def _end(stack: Stack, command: str, moment: str, number: signal.Signals, folder: Path) -> tuple[int, list[str]]:
     """Send the signal at the moment. Return the exit code and the lines on standard error that are not of the log."""
-    with subprocess.Popen(
+    with running(
         [sys.executable, "-c", PROGRAM, moment, command],
         env=stack.env,
         cwd=folder,
@@ -109,10 +110,7 @@ def _end(stack: Stack, command: str, moment: str, number: signal.Signals, folder
         assert process.stdout is not None
         assert process.stdout.readline() == "waits\n"
         process.send_signal(number)
-        try:
-            _, errors = process.communicate(timeout=30)
-        finally:
-            process.kill()
+        _, errors = process.communicate(timeout=30)
 
     own = [text for text in errors.splitlines() if not text.startswith("2")]  # a log line begins with its time
     return process.returncode, own

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from alertworker.errors import INTERRUPTED
 from alertworker.host.paths import socket_path
 from alertworker.store import AdminStore, make_engine
 from alertworker.worker.shutdown import BOUND
@@ -48,7 +49,7 @@ def test_ctrl_c_in_a_worker_prints_one_line(stack: Stack) -> None:
     process, printed = stack.processes.pop("ingest"), stack.log("ingest")
     os.killpg(process.pid, signal.SIGINT)
 
-    assert process.wait(BOUND + 5) == 0
+    assert process.wait(BOUND + 5) == INTERRUPTED
     line = f"Stopping. This takes up to {BOUND} s if tasks are running.\n"
     assert stack.log("ingest").removeprefix(printed) == line
 

@@ -27,6 +27,8 @@ VALUES = {
     "ALERTWORKER_HTTP_HOST": "canary.example",
     "ALERTWORKER_HTTP_HOSTS": "canary.example, b.example",
     "ALERTWORKER_HTTP_PORT": "4099",
+    "ALERTWORKER_HTTP_EVENTS_PER_SECOND": "100",
+    "ALERTWORKER_HTTP_NAMES_PER_HOUR": "100",
     "ALERTWORKER_LOG_FORMAT": "json",
     "ALERTWORKER_PUBLIC_URL": "https://alerts.example/canary",
     "ALERTWORKER_PUBLISH_KEY": "canary-publish",
