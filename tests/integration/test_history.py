@@ -31,6 +31,7 @@ ALLOWED: Final[Mapping[str, str]] = {
     "FROM publishers WHERE coalesce(publishers.stopped_at, publishers.lost_at) IS NOT NULL ORDER BY": _NEWEST,
     "FROM budgets WHERE budgets.closed IS": f"ended budgets: {_NEWEST}; a budget has one row, whatever its age",
     "FROM dead_letters GROUP BY dead_letters.kind": "each letter waits for a person; counted by a small index",
+    "FROM processes WHERE processes.seen_at >=": "a running process has one row; the rows of ended ones are deleted",
     "FROM aliases WHERE aliases.last_at <": "once an hour; a name has one row, whatever its age",
     "FROM credentials WHERE credentials.level =": "once an hour; a credential has one row, whatever its age",
     "GROUP BY drops.boot_id, drops.reason": "a report, which may be of a month",

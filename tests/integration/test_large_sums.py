@@ -204,7 +204,7 @@ def test_every_large_integer_is_a_sum_or_is_known_to_be_bounded() -> None:
         # An alert's count, which is capped.
         "alert_members.position",
         # Set, not added up: each is a bounded field of an event.
-        "publishers.backlog", "publishers.inflight", "publishers.pid", "publishers.published",
+        "processes.pid", "publishers.backlog", "publishers.inflight", "publishers.pid", "publishers.published",
         # Rows of an import, which an operator runs.
         "imports.rows",
     }  # fmt: skip

@@ -52,7 +52,10 @@ def test_calls_of_producers_without_models_cost_no_more(runtime: Runtime, store:
     def work(mark: str) -> int:
         with counted(store.engine) as done:
             ingest(
-                batch(*[failing(f"{mark}{n}", 5 + n, mark, model_group=mark) for n in range(6)]), runtime, now=after(12)
+                # The provider differs, because an outage of the first deployment counts for its provider's.
+                batch(*[failing(f"{mark}{n}", 5 + n, mark, model_group=mark, provider=mark) for n in range(6)]),
+                runtime,
+                now=after(12),
             )
         return done.statements
 
