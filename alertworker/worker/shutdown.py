@@ -91,10 +91,12 @@ def _end_when_due(reader: int) -> None:
 
 
 def _bound_before(number: signal.Signals, writer: int) -> None:
-    handler = signal.getsignal(number)
+    handler, owner = signal.getsignal(number), os.getpid()
 
     def handle(received: int, frame: FrameType | None) -> None:
         global _stopped_by, _is_bounded  # noqa: PLW0603 - a process has one set of signal handlers
+        if os.getpid() != owner:  # a new process of the pool, which has not set its own handlers yet
+            return
         if _is_bounded:
             return
         if _stopped_by is None:  # a second signal must not extend the time limit

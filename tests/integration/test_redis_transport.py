@@ -401,13 +401,13 @@ def test_a_messages_own_address_and_tag_are_ignored(
 
 def test_messages_of_every_priority_come(broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]) -> None:
     """Plain Celery producers may set a priority, and kombu keeps a list for each step."""
-    publish(tmp_path, "b1")  # declares the queue
+    publish(tmp_path, "b1")
     with Connection(default_broker_url(tmp_path)) as connection, connection.Producer() as producer:
         for priority in (0, 4, 9):
-            producer.publish({}, exchange=QUEUE, routing_key=QUEUE, priority=priority, headers={"id": f"p{priority}"})
+            producer.publish({}, routing_key=QUEUE, priority=priority, headers={"id": f"p{priority}"})
     steps = {"priority_steps": list(range(10))}  # a producer may have a list for each priority
     with Connection(default_broker_url(tmp_path), transport_options=steps) as connection:
-        connection.Producer().publish({}, exchange=QUEUE, routing_key=QUEUE, priority=7, headers={"id": "p7"})
+        connection.Producer().publish({}, routing_key=QUEUE, priority=7, headers={"id": "p7"})
 
     assert sorted(start().work_off(5)) == ["b1", "p0", "p4", "p7", "p9"]
 
