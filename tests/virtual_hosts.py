@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import uuid4
 
-_GROUP: Final = 4
+_GROUP: Final = 1
 
 
 @dataclass
