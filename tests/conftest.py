@@ -14,7 +14,7 @@ from alertworker.store import make_engine
 from alertworker.store.migrations import upgrade
 from tests.databases import Database
 from tests.services import lacking
-from tests.virtual_hosts import VirtualHosts
+from tests.virtual_hosts import VirtualHosts, delete_host
 
 # A machine that is busy must not fail a test: neither an example nor its making is timed.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -49,13 +49,15 @@ def _sockets_and_services(request: pytest.FixtureRequest) -> None:
 def virtual_hosts() -> Iterator[VirtualHosts]:
     hosts = VirtualHosts()
     yield hosts
-    hosts.delete()
+    hosts.delete_unused()
 
 
 @pytest.fixture
-def rabbitmq_url(virtual_hosts: VirtualHosts) -> str:
-    """Return the address of a new virtual host, deleted after the last test."""
-    return f"amqp://guest:guest@127.0.0.1:5672/{virtual_hosts.new()}"
+def rabbitmq_url(virtual_hosts: VirtualHosts) -> Iterator[str]:
+    """Return the address of a new virtual host, deleted after the test."""
+    host = virtual_hosts.new()
+    yield f"amqp://guest:guest@127.0.0.1:5672/{host}"
+    delete_host(host)
 
 
 @pytest.fixture(scope="session")
