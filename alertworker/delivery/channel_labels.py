@@ -18,7 +18,7 @@ class ChannelLabels:
     by_name: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, name: str) -> str:
-        """Return the label of a channel. A channel that is no longer configured has only its name."""
+        """Return the label of a channel. Without a label, return its name: the configuration lacks the channel."""
         return self.by_name.get(name, name)
 
     def over(self, others: Mapping[str, str]) -> ChannelLabels:

@@ -1,7 +1,7 @@
 """SIGINT and SIGTERM while a program starts, until it has handlers of its own.
 
 Python's handler raises an exception wherever the program is. It is lost in a callback of the garbage collector, and
-the program goes on. While a module executes generated code, the process ends by the signal, and not with an exit code.
+the program goes on. While a module executes generated code, the signal itself ends the process, without an exit code.
 """
 
 from __future__ import annotations

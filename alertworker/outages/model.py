@@ -53,7 +53,7 @@ class JudgedModel:
     def places(self) -> frozenset[tuple[str, str]]:
         """The provider and region of each deployment that fails since the outage began.
 
-        Deployments with only stray failures count if there are no others.
+        If all deployments have only stray failures, all of them count.
         """
         counted = count_by_deployment(self._stretch)
         named = self._failing or set(counted)

@@ -92,7 +92,7 @@ class _Stretch:
         #: How many deployments fail, by model and by region.
         self._failing_models, self._failing_regions = Counter[str](), Counter[str]()
         self._answering: set[str] = set()
-        #: By model: the failing deployments, the worst first. Entries that are no longer true are dropped when read.
+        #: By model: a heap of failing deployments, the worst first. `_worst_of` drops outdated entries.
         self._ranked: dict[str, list[tuple[int, int, str]]] = {}
         self._worst: dict[str, tuple[int, int]] = {}
         self._changed: set[str] = set()

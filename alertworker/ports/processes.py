@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 #: How often a process publishes itself.
 PUBLISH_EVERY: Final = timedelta(seconds=20)
-#: A process that has not published itself for this long is no longer running.
+#: A process counts as ended when it has not published itself for this long.
 GONE_AFTER: Final = timedelta(seconds=90)
 
 
@@ -18,8 +18,8 @@ GONE_AFTER: Final = timedelta(seconds=90)
 class Process:
     """A running process with its configuration.
 
-    ``settings`` has a digest of each setting that is no secret, by name. ``channels`` has the kind and the label of
-    each channel, by its name.
+    ``settings`` maps the name of each public setting to a digest; secrets are left out. ``channels`` maps the name of
+    each channel to its kind and label.
     """
 
     host: str
@@ -33,7 +33,7 @@ class Process:
 
     @property
     def config_hash(self) -> str:
-        """The hash of all settings that are no secrets, in 12 hexadecimal digits."""
+        """The hash of all public settings, in 12 hexadecimal digits."""
         return hashlib.sha256(repr(sorted(self.settings.items())).encode()).hexdigest()[:12]
 
 
@@ -41,7 +41,7 @@ class ProcessPort(Protocol):
     """The running processes in the store."""
 
     def publish(self, process: Process) -> None:
-        """Write a process, seen now, and forget those that are no longer running."""
+        """Write a process with the present time, and delete the processes that have ended."""
         ...
 
     def running(self, *, now: datetime) -> list[Process]:

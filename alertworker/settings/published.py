@@ -50,7 +50,7 @@ def describe_process(settings: Settings, role: str, *, now: datetime) -> Process
 
 
 def digests(settings: Settings) -> dict[str, str]:
-    """Return a digest of each setting that is no secret, by its name. Equal settings have equal digests anywhere."""
+    """Return a digest of each public setting, by its name. Equal settings have equal digests on every host."""
     values = {
         name: getattr(settings, name)
         for name, field in Settings.model_fields.items()

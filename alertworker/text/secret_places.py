@@ -48,7 +48,7 @@ _SQL: Final = rf"""(?:\bIDENTIFIED|(?i:\b(?:user|to)\s+[^\s;]{{1,100}}\s+identif
 #: A password in quotes: PASSWORD('…'), PASSWORD N'…', wrong password "…".
 _QUOTED: Final = r"""(?i:\bpass(?:word|wd|phrase|code)|(?<=_)password)\s{0,3}(?:\(\s{0,3})?[Nn]?["'`]
       (?!\[removed\]|\]|secret-[0-9a-f]{12})(?P<quoted>[^\s"'`]{4,})(?=["'`])"""
-#: Redis' commands and its configuration. Prose goes on with an ordinary word.
+#: Redis' commands and its configuration. In prose, an ordinary word follows instead of a password.
 _REDIS: Final = rf"""(?:\bAUTH\s+(?:[\w-]{{1,60}}\s+)?|(?i:\b(?:requirepass|masterauth)\s+))["']?{_OPEN}
       (?P<directive>(?=[^\s"']{{0,60}}?[0-9])(?=[^\s"']{{0,60}}?[A-Za-z])[^\s"'\]]{{6,}})
     | (?i:\b(?:requirepass|masterauth)\s+)["']?{_OPEN}(?P<configured>[^\s"'\]]{{4,}})(?=["']?\s*(?:\n|\Z))

@@ -99,7 +99,7 @@ OUTAGES = Table(
     "outages",
     METADATA,
     *_target(),
-    #: 0 while there is no outage. It is below 0 for a provider: workers of the previous version would end its outage.
+    #: 0 without an outage. A provider's is negative, so that workers of the previous version do not end its outage.
     Column("level", Integer, nullable=False, index=True),
     #: The epoch second before which every outage has ended for good.
     Column("over_until", BigInteger, nullable=False),
