@@ -9,11 +9,10 @@ from pydantic import ConfigDict, FailFast, Field, TypeAdapter
 from alertworker.events.admin import Action, AlertRelayed, Entity, EntityChanged
 from alertworker.events.attribution import Attribution
 from alertworker.events.base import MAX_EVENTS, Event
+from alertworker.events.budget import Budget, BudgetScope
 from alertworker.events.llm import (
     AbandonReason,
     AttemptFailed,
-    Budget,
-    BudgetScope,
     CallEvent,
     DeploymentCooledDown,
     EndEvent,

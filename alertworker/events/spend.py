@@ -9,7 +9,7 @@ from pydantic import Field
 from alertworker.events.admin import KeylessName, KeylessText
 from alertworker.events.attribution import Attribution
 from alertworker.events.base import FIRST_FAULT, Event, Nanos
-from alertworker.events.llm import BudgetScope
+from alertworker.events.budget import BudgetScope
 
 
 class BudgetReported(Event):
