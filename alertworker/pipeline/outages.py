@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from alertworker.alerts.alert import Alert, OpenAlert
@@ -18,6 +18,7 @@ from alertworker.outages.windows import Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.callers import CallerProblems
 from alertworker.pipeline.counted_calls import CountedCalls, RegionScope
+from alertworker.pipeline.judged_failures import JudgedFailures, model_as_severe, place_as_severe
 from alertworker.pipeline.model_outages import (
     ModelJudgement,
     judge_models,
@@ -56,30 +57,27 @@ def judge_outages(context: BatchContext) -> None:
     problems, counted = CallerProblems(context), CountedCalls(tx, now=context.now)
     models = judge_models(context, counted)
     scope = RegionScope(tx, counted, places_of(models))
-    judged = [
-        one
-        for target in sorted(found)
-        if not target.is_provider
-        if (one := _judge_failures(context, target, known[target], found[target], scope, problems)) is not None
-    ]
+
+    def judge(targets: Iterable[Target]) -> list[JudgedFailures]:
+        each = (_judge_failures(context, one, known[one], found[one], scope, problems) for one in sorted(targets))
+        return [one for one in each if one is not None]
+
+    judged = judge(target for target in found if not target.is_provider)
     failing = _failing_providers(judged)
-    judged += [
-        one
-        for target in sorted(found)
-        if target.is_provider and (known[target].state or target.provider in failing)
-        if (one := _judge_failures(context, target, known[target], found[target], scope, problems)) is not None
-    ]
+    judged += judge(
+        target for target in found if target.is_provider and (known[target].state or target.provider in failing)
+    )
     judged += [
         _judge_lost(context, target, known[target], lost[target], scope)
         for target in sorted(lost.keys() - {one.target for one in judged})
         if known[target].state
     ]
     deployments = [one for one in judged if one.target.deployment_id]
-    models = [_as_severe_as(model, deployments) for model in models]
+    models = [model_as_severe(model, deployments) for model in models]
     _bound([*judged, *models])
     wide = [one for one in judged if not one.target.deployment_id]
     for one in sorted(wide, key=lambda one: one.target):  # a provider before its regions
-        _raise_failures(context, _as_severe_as_its_own(one, [*deployments, *wide], models))
+        _raise_failures(context, place_as_severe(one, judged, models))
     for model in models:
         _raise_model(context, model, counted, problems)
     for one in deployments:
@@ -101,20 +99,6 @@ def _lost(context: BatchContext) -> dict[Target, list[int]]:
     return lost
 
 
-@dataclass(frozen=True, slots=True)
-class _Failures:
-    """A target's failed calls of a batch, the verdict on its windows, and what explains them."""
-
-    target: Target
-    outage: Outage
-    events: Sequence[AttemptFailed]
-    judged: JudgedTarget
-    #: The refused credential that explains an outage.
-    credential: str | None = None
-    is_callers: bool = False
-    is_over: bool = False
-
-
 def _judge_failures(
     context: BatchContext,
     target: Target,
@@ -122,7 +106,7 @@ def _judge_failures(
     failed: Sequence[AttemptFailed],
     scope: RegionScope,
     problems: CallerProblems,
-) -> _Failures | None:
+) -> JudgedFailures | None:
     """Judge the windows with a target's failed calls, ``None`` if all of them began before its last end.
 
     An attempt that times out after ten minutes shows the state of the target ten minutes ago.
@@ -135,23 +119,23 @@ def _judge_failures(
     judged = judge_target(context, target, outage, moments, scope)
     if judged.grade is not None and not outage.state and target_is_over(context, target, outage, judged, scope):
         context.tx.count(CounterName.LATE_ATTEMPTS, "of an outage that is over", len(events))
-        return _Failures(target, outage, events, judged, is_over=True)
+        return JudgedFailures(target, outage, events, judged, is_over=True)
     limits = outages.limits_of(target, context.runtime.policy.outages)
     is_callers = judged.grade is not None and problems.explain(
         target, judged.verdict, judged.buckets, limits, has_outage=outage.state > 0
     )
-    return _Failures(target, outage, events, judged, _credential(context, target, judged), is_callers=is_callers)
+    return JudgedFailures(target, outage, events, judged, _credential(context, target, judged), is_callers=is_callers)
 
 
 def _judge_lost(
     context: BatchContext, target: Target, outage: Outage, buckets: Sequence[int], scope: RegionScope
-) -> _Failures:
+) -> JudgedFailures:
     """Judge a target with an outage that failed lost calls of the batch. The batch has no failed attempt on it."""
     judged = judge_target(context, target, outage, buckets, scope)
-    return _Failures(target, outage, (), judged, _credential(context, target, judged))
+    return JudgedFailures(target, outage, (), judged, _credential(context, target, judged))
 
 
-def _failing_providers(judged: Iterable[_Failures]) -> set[str]:
+def _failing_providers(judged: Iterable[JudgedFailures]) -> set[str]:
     """Return the providers with a deployment or region that fails enough calls to be an outage.
 
     Before that, a provider has none, either: its outage is proven with that of the first deployment. So a stray failure
@@ -166,58 +150,12 @@ def _failing_providers(judged: Iterable[_Failures]) -> set[str]:
     }
 
 
-def _hurting(deployments: Iterable[_Failures]) -> set[str]:
-    """Return the deployments that have a High outage of their own."""
-    return {
-        one.target.deployment_id
-        for one in deployments
-        if one.judged.grade is not None
-        and one.judged.grade.is_high
-        and not (one.is_callers or one.is_over or one.credential)
-    }
-
-
-def _as_severe_as(model: ModelJudgement, deployments: Iterable[_Failures]) -> ModelJudgement:
-    """Return a model's outage. It is High if the outage of a deployment is High, because it inhibits that outage."""
-    grade, failing = model.judged.grade, {row.deployment_id for row in model.judged.buckets if row.failed}
-    if grade is None or not failing & _hurting(deployments):
-        return model
-    return replace(model, judged=replace(model.judged, grade=grade._replace(is_high=True)))
-
-
-def _as_severe_as_its_own(wide: _Failures, judged: Iterable[_Failures], models: Iterable[ModelJudgement]) -> _Failures:
-    """Return the outage of a region or provider, High if that of a part of it is, or of a model that fails only there.
-
-    The parts of a provider are its regions and deployments.
-    """
-    grade, failing = wide.judged.grade, {row.deployment_id for row in wide.judged.buckets if row.failed}
-    target, parts = wide.target, list(judged)
-    hurts_model = any(
-        one.judged.grade is not None and one.judged.grade.is_high and _is_within(one.judged.places, target)
-        for one in models
-    )
-    hurts_region = target.is_provider and any(
-        one.judged.grade is not None and one.judged.grade.is_high and one.target.provider == target.provider
-        for one in parts
-        if one.target.region and not (one.is_callers or one.is_over or one.credential)
-    )
-    own = [one for one in parts if one.target.deployment_id]
-    if grade is None or not (hurts_model or hurts_region or failing & _hurting(own)):
-        return wide
-    return replace(wide, judged=replace(wide.judged, grade=grade._replace(is_high=True)))
-
-
-def _is_within(places: Iterable[tuple[str, str]], target: Target) -> bool:
-    """Return whether all places are in a region or provider."""
-    return {Target("", provider, "" if target.is_provider else region) for provider, region in places} == {target}
-
-
 def _credential(context: BatchContext, target: Target, judged: JudgedTarget) -> str | None:
     limits = outages.limits_of(target, context.runtime.policy.outages)
     return context.refused.explaining(target, judged.verdict, judged.buckets, limits)
 
 
-def _raise_failures(context: BatchContext, one: _Failures) -> None:
+def _raise_failures(context: BatchContext, one: JudgedFailures) -> None:
     if not one.is_callers and not one.is_over:
         _raise(context, one)
 
@@ -252,7 +190,7 @@ def _with_enough_failures(
     return {target: events for target, events in found.items() if target in kept}
 
 
-def _bound(judged: Sequence[_Failures | ModelJudgement]) -> None:
+def _bound(judged: Sequence[JudgedFailures | ModelJudgement]) -> None:
     """Refuse a batch before its outages are raised, if that would take too long.
 
     Raises:
@@ -263,7 +201,7 @@ def _bound(judged: Sequence[_Failures | ModelJudgement]) -> None:
         raise BatchError(f"the batch raises or counts {count:,} outages; the limit is {MAX_OUTAGES:,}")
 
 
-def _raise(context: BatchContext, one: _Failures) -> None:
+def _raise(context: BatchContext, one: JudgedFailures) -> None:
     """Claim the alert that opens the outage, raises its grade or counts failed calls. Store the target's new state."""
     tx, policy = context.tx, context.runtime.policy.outages
     target, outage, judged, events = one.target, one.outage, one.judged, one.events
@@ -303,7 +241,7 @@ def _outage_after(outage: Outage, verdict: WindowVerdict, worst: Grade | None) -
     )
 
 
-def _explained(tx: Transaction, one: _Failures, opened: OpenAlert | None, alert: Alert) -> Alert:
+def _explained(tx: Transaction, one: JudgedFailures, opened: OpenAlert | None, alert: Alert) -> Alert:
     """Return the alert with the label of the refused credential that explains it. The credential's alert then inhibits
     it.
 

@@ -35,6 +35,7 @@ STEPS = {
     "explained",
     "ingest",
     "isolation",
+    "judged_failures",
     "many_lost",
     "notify",
     "receive",
