@@ -50,6 +50,18 @@ def stack(tmp_path: Path, slack: Receiver, environ: dict[str, str]) -> Iterator[
         running.down()
 
 
+@pytest.fixture(scope="module")
+def idle_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Run a broker and create the database. The tests of the module start the processes themselves."""
+    idle = Stack(tmp_path_factory.mktemp("s"), "")
+    try:
+        idle.start_broker()
+        idle.migrate()
+        yield idle
+    finally:
+        idle.down()
+
+
 @pytest.fixture
 def publisher(stack: Stack, tmp_path: Path) -> Iterator[Publisher]:
     """Return a publisher to the installation's broker."""

@@ -66,14 +66,18 @@ class Stack:
         """Start everything, or the broker and these roles, and wait until the workers consume."""
         if "ALERTWORKER_BROKER_URL" not in self.environ:
             self.start_broker()
-        engine = make_engine(self.env["ALERTWORKER_DATABASE_URL"])
-        upgrade(engine)
-        engine.dispose()
+        self.migrate()
         starting = roles or ("ingest", "deliver", "beat")
         for role in starting:
             self._spawn(role, ROLES[role])
         for role in starting:
             self._wait_until_ready(role, role)
+
+    def migrate(self) -> None:
+        """Create the database's tables."""
+        engine = make_engine(self.env["ALERTWORKER_DATABASE_URL"])
+        upgrade(engine)
+        engine.dispose()
 
     def start_broker(self) -> None:
         """Start the broker with the data it kept."""

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,24 +29,12 @@ COMMANDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Run a broker, and create the database."""
-    stack = Stack(tmp_path_factory.mktemp("s"), "")
-    try:
-        stack.start_broker()
-        subprocess.run([sys.executable, "-m", "alertworker", "db", "upgrade"], env=stack.env, check=True, timeout=60)
-        yield stack
-    finally:
-        stack.down()
-
-
 @pytest.mark.parametrize("name", COMMANDS)
-def test_ctrl_c_prints_one_line_and_exits_with_130(stack: Stack, name: str, tmp_path: Path) -> None:
+def test_ctrl_c_prints_one_line_and_exits_with_130(idle_stack: Stack, name: str, tmp_path: Path) -> None:
     """A shell shows by the exit code that a command was interrupted. Logs may follow; `--loglevel` sets them."""
     command, line, started = COMMANDS[name]
     log = tmp_path / "out.log"
-    environ = {**stack.env, "ALERTWORKER_HTTP_PORT": str(free_port())}
+    environ = {**idle_stack.env, "ALERTWORKER_HTTP_PORT": str(free_port())}
     if name in ("run", "demo"):
         environ = {key: value for key, value in environ.items() if key != "ALERTWORKER_BROKER_URL"}
         environ["ALERTWORKER_DATA_DIR"] = str(tmp_path / "data")

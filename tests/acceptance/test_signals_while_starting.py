@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,18 +55,6 @@ main()
 """
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Run a broker, and create the database."""
-    stack = Stack(tmp_path_factory.mktemp("s"), "")
-    try:
-        stack.start_broker()
-        subprocess.run([sys.executable, "-m", "alertworker", "db", "upgrade"], env=stack.env, check=True, timeout=60)
-        yield stack
-    finally:
-        stack.down()
-
-
 @pytest.mark.parametrize(
     ("number", "code", "lines"),
     [(signal.SIGTERM, 0, []), (signal.SIGINT, INTERRUPTED, ["Interrupted."])],
@@ -77,9 +64,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     ("command", "moment"), [(command, moment) for command, moments in MOMENTS.items() for moment in moments]
 )
 def test_a_signal_while_a_server_starts_ends_it(
-    stack: Stack, command: str, moment: str, number: signal.Signals, code: int, lines: list[str], tmp_path: Path
+    idle_stack: Stack, command: str, moment: str, number: signal.Signals, code: int, lines: list[str], tmp_path: Path
 ) -> None:
-    assert _end(stack, command, moment, number, tmp_path) == (code, lines)
+    assert _end(idle_stack, command, moment, number, tmp_path) == (code, lines)
 
 
 @pytest.mark.parametrize(
@@ -89,10 +76,10 @@ def test_a_signal_while_a_server_starts_ends_it(
 )
 @pytest.mark.parametrize("moment", ["before the pool", "after the pool"])
 def test_a_signal_while_the_pool_starts_stops_the_worker(
-    stack: Stack, moment: str, number: signal.Signals, code: int, lines: list[str], tmp_path: Path
+    idle_stack: Stack, moment: str, number: signal.Signals, code: int, lines: list[str], tmp_path: Path
 ) -> None:
     """The pool's processes end in order, without a traceback."""
-    assert _end(stack, "worker", moment, number, tmp_path) == (code, lines)
+    assert _end(idle_stack, "worker", moment, number, tmp_path) == (code, lines)
 
 
 def _end(stack: Stack, command: str, moment: str, number: signal.Signals, folder: Path) -> tuple[int, list[str]]:
