@@ -99,7 +99,8 @@ def run(tmp_path: Path) -> Iterator[Run]:
         started.wait_until_ready()
         yield started
     finally:
-        kill([*started.children, *children(os.getpid(), recursive=True)])
+        kill([*started.children, *children(started.process.pid, recursive=True)])
+        started.process.kill()
         started.process.wait(10)
 
 

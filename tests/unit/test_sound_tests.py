@@ -14,6 +14,7 @@ _UNSOUND: Final = {
     ".cmdline": "the process may have ended; use tests.processes.children",
     ".children": "a child may have ended; use tests.processes.children",
     "with subprocess.Popen": "a failure in the block waits for the program; use tests.processes.running",
+    "children(os.getpid())": "this includes the fork server of other tests; use the pid of the test's program",
     ".bind": "another program may take the port before it is used; use tests.ports.free_port",
 }
 
@@ -24,6 +25,7 @@ def _calls(tree: ast.Module) -> Iterator[str]:
             yield from (f"with {ast.unparse(item.context_expr).partition('(')[0]}" for item in node.items)
         elif isinstance(node, ast.Call):
             yield ast.unparse(node.func)
+            yield f"{ast.unparse(node.func)}({ast.unparse(node.args[0]) if node.args else ''})"
 
 
 def test_no_test_calls_what_fails_at_times() -> None:
