@@ -6,10 +6,14 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from alertworker.cli.params import LOG_LEVEL
+
+if TYPE_CHECKING:
+    from alertworker.settings import Settings
 
 _log = logging.getLogger("alertworker.settings")
 
@@ -37,11 +41,10 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     from alertworker.host.logs import name_program, set_up_logs
     from alertworker.host.open_files import raise_file_limit
     from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
-    from alertworker.settings import load_settings
     from alertworker.worker.queues import DELIVERIES, PERIODIC
     from alertworker.worker.shutdown import exit_code
 
-    settings = load_settings()
+    settings = _load_settings()
     name_program("worker" if role == "all" else role)
     raise_file_limit()
     set_up_logs(settings.log_format, loglevel)  # Celery sets up its own logs when it starts.
@@ -71,6 +74,21 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     sys.exit(exit_code(code))
 
 
+def _load_settings() -> Settings:
+    """Return the settings. With the embedded database the data folder exists afterwards.
+
+    Raises:
+        AlertWorkerError: the settings have an error, or the data folder cannot be used.
+    """
+    from alertworker.host.paths import data_dir, make_data_dir
+    from alertworker.settings import load_settings
+
+    settings = load_settings()
+    if settings.database_url is None:
+        make_data_dir(data_dir())
+    return settings
+
+
 def _start(arguments: Sequence[str]) -> int | None:
     """Run Celery's program, and return its exit code, which `Celery.start` loses."""
     from celery.bin.celery import celery as program
@@ -91,10 +109,9 @@ def beat(loglevel: str) -> None:
     from alertworker.app import celery
     from alertworker.host.interrupt import Interrupt
     from alertworker.host.logs import name_program
-    from alertworker.host.paths import data_dir, make_data_dir
 
+    _load_settings()
     name_program("beat")
-    make_data_dir(data_dir())
     interrupt = Interrupt()
     beat_init.connect(interrupt.watch, weak=False)  # Celery has installed its handler by then.
     try:

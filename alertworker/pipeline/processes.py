@@ -22,9 +22,10 @@ def start_publishing(
     stopped = threading.Event()
 
     def work() -> None:
-        process, store = build()
+        built = None
         while not stopped.is_set():
             with suppress(AlertWorkerError):
+                process, store = built = built or build()
                 store.publish(replace(process, seen_at=clock()))
             stopped.wait(PUBLISH_EVERY.total_seconds())
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,8 +16,10 @@ from click.testing import CliRunner
 from sqlalchemy import inspect, text
 
 from alertworker.cli import cli
+from alertworker.errors import AlertWorkerError
 from alertworker.health import CheckState, Doctor
-from alertworker.ports.processes import GONE_AFTER, Process
+from alertworker.pipeline import processes
+from alertworker.ports.processes import GONE_AFTER, Process, ProcessPort
 from alertworker.settings import Settings, load_settings
 from alertworker.settings.published import describe_process, digests
 from alertworker.store import AdminStore, HealthStore, ProcessStore, SqlStore, make_engine
@@ -55,6 +58,28 @@ def test_processes_with_the_configuration_of_the_command_are_fine(store: SqlStor
         CheckState.OK,
         "1 beat, 1 deliver, 2 ingest; all have the configuration of this command",
     )
+
+
+def test_a_process_that_cannot_open_its_database_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A volume may be mounted later. Until then nothing is published."""
+    monkeypatch.setattr(processes, "PUBLISH_EVERY", timedelta(milliseconds=10))
+    published, tries = threading.Event(), iter([False, True])
+
+    class Published(ProcessPort):
+        def publish(self, process: Process) -> None:
+            published.set()
+
+        def running(self, *, now: datetime) -> list[Process]:
+            return []
+
+    def build() -> tuple[Process, ProcessPort]:
+        if not next(tries):
+            raise AlertWorkerError("the data folder cannot be used")
+        return process("ingest", Settings()), Published()
+
+    stop = processes.start_publishing(build, lambda: NOW)
+    assert published.wait(20)
+    stop.set()
 
 
 def test_the_doctor_names_what_differs_and_what_is_absent(store: SqlStore) -> None:
