@@ -17,7 +17,14 @@ from alertworker.embedded.supervisor import Supervisor, lock
 from alertworker.errors import INTERRUPTED, AlertWorkerError
 from alertworker.host.logs import name_program, set_up_logs
 from alertworker.host.open_files import raise_file_limit
-from alertworker.host.paths import admin_key_path, data_dir, default_broker_url, default_database_url, publish_key_path
+from alertworker.host.paths import (
+    admin_key_path,
+    check_temporary_folder,
+    data_dir,
+    default_broker_url,
+    default_database_url,
+    publish_key_path,
+)
 from alertworker.host.ports import check_port
 
 if TYPE_CHECKING:
@@ -75,6 +82,7 @@ def start(*, simulate: bool, port: int | None = None, folder: Path | None = None
     set_up_logs(settings.log_format, "WARNING")
     folder = data_dir()
     raise_file_limit()
+    check_temporary_folder()
     held = lock(folder)
     check_port(settings.http_host, settings.http_port)
     environ = _environment(settings, folder, simulate=simulate)

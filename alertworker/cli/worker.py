@@ -40,6 +40,7 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     from alertworker.events.batch import QUEUE
     from alertworker.host.logs import name_program, set_up_logs
     from alertworker.host.open_files import raise_file_limit
+    from alertworker.host.paths import check_temporary_folder
     from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
     from alertworker.worker.queues import DELIVERIES, PERIODIC
     from alertworker.worker.shutdown import exit_code
@@ -47,6 +48,7 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     settings = _load_settings()
     name_program("worker" if role == "all" else role)
     raise_file_limit()
+    check_temporary_folder()
     set_up_logs(settings.log_format, loglevel)  # Celery sets up its own logs when it starts.
     # Every installation has a worker that ingests, so each warning is logged only there.
     for warning in settings.warnings if role != "deliver" else ():

@@ -39,6 +39,21 @@ def make_data_dir(folder: Path) -> None:
         )
 
 
+def check_temporary_folder() -> None:
+    """Check that temporary files can be written. Each worker needs one for the memory that its processes share.
+
+    Raises:
+        AlertWorkerError: no folder for temporary files can be written, as in a container with a read-only root.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise AlertWorkerError(
+            f"no folder for temporary files can be written ({error.strerror}); mount a writable /tmp, or set TMPDIR to "
+            f"a folder that user {os.getuid()} can write"
+        ) from None
+
+
 def spool_dir(folder: Path) -> Path:
     """Return the folder where publishers keep batches while the broker is unavailable."""
     return folder / "spool"

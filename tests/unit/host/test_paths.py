@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from alertworker.app import build_engine
 from alertworker.embedded.supervisor import lock
 from alertworker.errors import AlertWorkerError
-from alertworker.host.paths import make_data_dir
+from alertworker.host.paths import check_temporary_folder, make_data_dir
 from alertworker.settings import Settings
 
 
@@ -48,3 +49,14 @@ def test_a_path_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(AlertWorkerError, match=r"cannot be used \(File exists\)"):
         make_data_dir(tmp_path / "file")
+
+
+def test_no_folder_for_temporary_files_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container with a read-only root has none. The worker's pool would fail without a reason that helps."""
+
+    def refuse() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", refuse)
+    with pytest.raises(AlertWorkerError, match=r"found in \['/tmp'\]\); mount a writable /tmp, or set TMPDIR"):
+        check_temporary_folder()
