@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from alertworker.events import Event
 from alertworker.ledger.cardinality import OTHER
-from alertworker.web.throttle import network
+from alertworker.web.addresses import network
 
 _E = TypeVar("_E", bound=Event)
 #: The fields of a call, its failure and its failed deployments that become labels of alerts and entities of the ledger.
