@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -172,14 +171,14 @@ def store_watchdog() -> StoreWatchdog:
     return StoreWatchdog(get_runtime(), FileOutageMarker(data_dir() / "store-away"), patience=patience)
 
 
-def publish_process(role: str, clock: Callable[[], datetime]) -> threading.Event:
-    """Publish the configuration of this process until it ends, or until the returned event is set."""
+def publish_process(role: str, clock: Callable[[], datetime]) -> None:
+    """Publish the configuration of this process until it ends."""
 
     def build() -> tuple[Process, ProcessPort]:
         pid = os.getpid()
         return describe_process(_settings_of(pid), role, now=clock()), ProcessStore(_engine_of(pid))
 
-    return start_publishing(build, clock)
+    start_publishing(build, clock)
 
 
 @lru_cache(maxsize=1)
