@@ -135,9 +135,10 @@ def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtim
 
 def get_reporter() -> Reporter:
     """Return the object that builds and sends reports in this process."""
-    settings, runtime = load_settings(), get_runtime()
+    pid = os.getpid()
+    settings, ledger = _settings_of(pid), SqlLedgerReader(_engine_of(pid))
     patience = settings.alerting_args.report_check_interval
-    return Reporter(runtime, build_ledger_reader(), settings.calendar(), settings.reports.teams, patience)
+    return Reporter(get_runtime(), ledger, settings.calendar(), settings.reports.teams, patience)
 
 
 def build_dry_run(settings: Settings, *, fresh: bool) -> Runtime:
@@ -167,7 +168,7 @@ def get_runtime() -> Runtime:
 
 def store_watchdog() -> StoreWatchdog:
     """Return the object that watches the database from this host."""
-    patience = timedelta(seconds=load_settings().store_patience)
+    patience = timedelta(seconds=_settings_of(os.getpid()).store_patience)
     return StoreWatchdog(get_runtime(), FileOutageMarker(data_dir() / "store-away"), patience=patience)
 
 
