@@ -34,9 +34,9 @@ from alertworker.store.outage_marker import FileOutageMarker
 def _config_module() -> str:
     """Return the module of Celery's settings: ``celeryconfig``, if there is one, else our own.
 
-    That of the working folder comes first, in every program. An installed program does not have that folder in its
-    path, and a checkout has another file of the name. The folder becomes the last of the path, for what the file
-    imports, so nothing in it hides a library.
+    A ``celeryconfig.py`` in the working folder comes first, in every program. An installed program does not have this
+    folder in its path, and a checkout has another file with this name. The folder is appended to the path for the
+    file's own imports, so nothing in it hides a library.
     """
     own = Path.cwd() / "celeryconfig.py"
     if "celeryconfig" not in sys.modules and own.is_file():

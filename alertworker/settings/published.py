@@ -17,7 +17,7 @@ from alertworker import __version__
 from alertworker.ports.processes import Process
 from alertworker.settings.model import Settings
 
-#: Settings that processes of one installation may have apart, and those that only name a source.
+#: Settings that may differ between the processes of one installation, and settings that only name a source.
 _APART: Final = frozenset({"data_dir", "http_host", "http_port", "log_format", "places", "warnings", "origins"})
 #: The keys of the file under which people know these settings.
 _KEYS: Final = {"tree": "route", "selectable": "receivers"}
