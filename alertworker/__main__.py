@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from alertworker.errors import INTERRUPTED
 from alertworker.host.starting import end_at_signals
 
 
@@ -21,7 +22,7 @@ def main() -> None:
         sys.exit("alertworker: the command line is not installed here; install alertworker with its extra `worker`")
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

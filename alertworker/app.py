@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -35,9 +34,9 @@ from alertworker.store.outage_marker import FileOutageMarker
 def _config_module() -> str:
     """Return the module of Celery's settings: ``celeryconfig``, if there is one, else our own.
 
-    That of the working folder comes first, in every program. An installed program does not have that folder in its
-    path, and a checkout has another file of the name. The folder becomes the last of the path, for what the file
-    imports, so nothing in it hides a library.
+    A ``celeryconfig.py`` in the working folder comes first, in every program. An installed program does not have this
+    folder in its path, and a checkout has another file with this name. The folder is appended to the path for the
+    file's own imports, so nothing in it hides a library.
     """
     own = Path.cwd() / "celeryconfig.py"
     if "celeryconfig" not in sys.modules and own.is_file():
@@ -136,9 +135,10 @@ def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtim
 
 def get_reporter() -> Reporter:
     """Return the object that builds and sends reports in this process."""
-    settings, runtime = load_settings(), get_runtime()
+    pid = os.getpid()
+    settings, ledger = _settings_of(pid), SqlLedgerReader(_engine_of(pid))
     patience = settings.alerting_args.report_check_interval
-    return Reporter(runtime, build_ledger_reader(), settings.calendar(), settings.reports.teams, patience)
+    return Reporter(get_runtime(), ledger, settings.calendar(), settings.reports.teams, patience)
 
 
 def build_dry_run(settings: Settings, *, fresh: bool) -> Runtime:
@@ -168,18 +168,18 @@ def get_runtime() -> Runtime:
 
 def store_watchdog() -> StoreWatchdog:
     """Return the object that watches the database from this host."""
-    patience = timedelta(seconds=load_settings().store_patience)
+    patience = timedelta(seconds=_settings_of(os.getpid()).store_patience)
     return StoreWatchdog(get_runtime(), FileOutageMarker(data_dir() / "store-away"), patience=patience)
 
 
-def publish_process(role: str, clock: Callable[[], datetime]) -> threading.Event:
-    """Publish the configuration of this process until it ends, or until the returned event is set."""
+def publish_process(role: str, clock: Callable[[], datetime]) -> None:
+    """Publish the configuration of this process until it ends."""
 
     def build() -> tuple[Process, ProcessPort]:
         pid = os.getpid()
         return describe_process(_settings_of(pid), role, now=clock()), ProcessStore(_engine_of(pid))
 
-    return start_publishing(build, clock)
+    start_publishing(build, clock)
 
 
 @lru_cache(maxsize=1)

@@ -66,8 +66,8 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
             *(_unreached(routes) if settings.channels else ()),  # without a channel there is a warning already
             *_short_keys(settings),
         ],
+        "processes": _running(settings, now=datetime.now(UTC)),
     }
-    document["processes"] = _running(settings, now=datetime.now(UTC))
     if as_json:
         click.echo(json.dumps(document))
     else:
@@ -100,7 +100,7 @@ def _conditions(channels: Mapping[str, Sequence[Condition]]) -> dict[str, list[l
 
 def _pages(settings: Settings) -> dict[str, dict[str, list[str]]]:
     """Return for each channel that pages which alert types it can get, each with the severities."""
-    router = settings.router()
+    router, labels = settings.router(), settings.channel_labels
     pages: dict[str, dict[str, list[str]]] = {}
     for config in settings.channels:
         if config.kind in _PAGERS:
@@ -109,7 +109,7 @@ def _pages(settings: Settings) -> dict[str, dict[str, list[str]]]:
                 for alert_type in AlertType
                 if alert_type not in REPORTS
             }
-            pages[settings.channel_labels.of(config.name)] = {
+            pages[labels.of(config.name)] = {
                 alert_type: severities for alert_type, severities in found.items() if severities
             }
     return pages

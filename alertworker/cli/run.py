@@ -163,8 +163,9 @@ def _say_where(settings: Settings, environ: dict[str, str]) -> None:
     broker = environ["ALERTWORKER_BROKER_URL"]
     shown = broker if settings.broker_url is None else f"{urlsplit(broker).scheme}://{urlsplit(broker).hostname}"
     click.echo(f"alertworker is running, with its data in {environ['ALERTWORKER_DATA_DIR']}. Ctrl-C stops it.")
+    labels = settings.channel_labels
     channels = [
-        f"{settings.channel_labels.of(config.name)} (from {settings.places.get(config.name, 'the default')})"
+        f"{labels.of(config.name)} (from {settings.places.get(config.name, 'the default')})"
         for config in settings.channels
     ]
     click.echo(f"Alerts go to: {', '.join(channels) or 'no channel'}.")

@@ -1,4 +1,4 @@
-"""``alertworker silences``: list, add and end silences."""
+"""``alertworker silences``: list, show, add and end silences."""
 
 from __future__ import annotations
 

@@ -93,7 +93,8 @@ class Supervisor:
             signal.signal(name, self._on_signal)
 
     def _on_signal(self, number: int, _frame: object) -> None:
-        self.interrupted = self.interrupted or (number == signal.SIGINT and not self._stop)
+        if not self._stop:
+            self.interrupted = number == signal.SIGINT
         self._hurry = self._stop  # A second signal stops without waiting.
         self._stop = True
 

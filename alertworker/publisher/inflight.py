@@ -13,8 +13,8 @@ from typing import Any, Final
 MAX_CALLS: Final = 50_000
 #: The age from which a call is no longer watched, in seconds: 24 h.
 MAX_AGE: Final = 86_400.0
-#: The threshold, in seconds, below which every call is slow: LiteLLM's alerting page sets 0.0001 to try out the alerts
-#: about slow calls. No such call hangs, so a call is then announced after `TRIAL_AGE`. A fast call costs one event.
+#: With a threshold below this, in seconds, every call is slow: LiteLLM's alerting page sets 0.0001 to test the alerts
+#: about slow calls. Such a call does not hang, so it is announced only after `TRIAL_AGE`. A fast call costs one event.
 MIN_AGE: Final = 1.0
 TRIAL_AGE: Final = 10.0
 #: An announced call is announced again at most this often, in seconds.

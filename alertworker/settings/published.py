@@ -17,7 +17,7 @@ from alertworker import __version__
 from alertworker.ports.processes import Process
 from alertworker.settings.model import Settings
 
-#: Settings that processes of one installation may have apart, and those that only name a source.
+#: Settings that may differ between the processes of one installation, and settings that only name a source.
 _APART: Final = frozenset({"data_dir", "http_host", "http_port", "log_format", "places", "warnings", "origins"})
 #: The keys of the file under which people know these settings.
 _KEYS: Final = {"tree": "route", "selectable": "receivers"}
@@ -34,19 +34,32 @@ class Difference:
     loses: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The digests of this command's settings, and the labels of its channels by their names."""
+
+    settings: Mapping[str, str]
+    labels: Mapping[str, str]
+
+
 def describe_process(settings: Settings, role: str, *, now: datetime) -> Process:
     """Return this process with its configuration, without secrets."""
-    labels = settings.channel_labels
     return Process(
         host=socket.gethostname(),
         role=role,
         pid=os.getpid(),
         version=__version__,
         settings=digests(settings),
-        channels={config.name: (config.kind, labels.of(config.name)) for config in settings.channels},
+        channels=_channels(settings),
         started_at=now,
         seen_at=now,
     )
+
+
+def _channels(settings: Settings) -> dict[str, tuple[str, str]]:
+    """Return the kind and the label of each channel, by its name."""
+    labels = settings.channel_labels
+    return {config.name: (config.kind, labels.of(config.name)) for config in settings.channels}
 
 
 def digests(settings: Settings) -> dict[str, str]:
@@ -89,19 +102,20 @@ def compare(settings: Settings, running: Sequence[Process]) -> Iterator[Differen
         if role not in roles and not ("all" in roles and role != "beat"):
             text = f"none with the role {role} has published its configuration; start `{command}`"
             yield Difference("processes", text)
+    own = _Own(digests(settings), {name: label for name, (_, label) in _channels(settings).items()})
     found: dict[tuple[str, str, bool], list[int]] = {}
     for process in running:
-        for text, loses in _differences(settings, process, running):
+        for text, loses in _differences(own, process, running):
             found.setdefault((f"{process.role} on {process.host}", text, loses), []).append(process.pid)
     for (about, text, loses), pids in found.items():
         yield Difference(about, f"pid {', '.join(map(str, pids))}: {text}", loses)
 
 
-def _differences(settings: Settings, process: Process, running: Sequence[Process]) -> Iterator[tuple[str, bool]]:
+def _differences(own: _Own, process: Process, running: Sequence[Process]) -> Iterator[tuple[str, bool]]:
     if process.version != __version__:
         yield f"runs version {process.version}, and this command is of version {__version__}", False
         return  # versions may differ in their settings
-    if parts := [*_channel_differences(settings, process), *_setting_differences(settings, process)]:
+    if parts := [*_channel_differences(own, process), *_setting_differences(own, process)]:
         yield f"{'; '.join(parts)}; restart it, or run this command with its file and environment", False
     if process.role in ("deliver", "all"):
         others = {name: label for other in running for name, (_, label) in other.channels.items()}
@@ -109,10 +123,9 @@ def _differences(settings: Settings, process: Process, running: Sequence[Process
             yield f"cannot send to {', '.join(lost)}, which another process uses; restart it", True
 
 
-def _channel_differences(settings: Settings, process: Process) -> Iterator[str]:
-    own = {config.name: settings.channel_labels.of(config.name) for config in settings.channels}
-    more = {label for name, (_, label) in process.channels.items() if name not in own}
-    lacking = {label for name, label in own.items() if name not in process.channels}
+def _channel_differences(own: _Own, process: Process) -> Iterator[str]:
+    more = {label for name, (_, label) in process.channels.items() if name not in own.labels}
+    lacking = {label for name, label in own.labels.items() if name not in process.channels}
     if both := more & lacking:
         yield f"has another channel from {', '.join(sorted(both))}"
     if more - lacking:
@@ -121,10 +134,10 @@ def _channel_differences(settings: Settings, process: Process) -> Iterator[str]:
         yield f"lacks channels that are configured here: {', '.join(sorted(lacking - more))}"
 
 
-def _setting_differences(settings: Settings, process: Process) -> Iterator[str]:
-    own, theirs = digests(settings), process.settings
-    changed = {_KEYS.get(name, name) for name in own.keys() | theirs.keys() if own.get(name) != theirs.get(name)}
-    if process.channels.keys() != {config.name for config in settings.channels}:
+def _setting_differences(own: _Own, process: Process) -> Iterator[str]:
+    names = own.settings.keys() | process.settings.keys()
+    changed = {_KEYS.get(name, name) for name in names if own.settings.get(name) != process.settings.get(name)}
+    if process.channels.keys() != own.labels.keys():
         changed -= {"channels", "receivers"}  # these name the channels
     if changed:
         yield f"has other settings: {', '.join(sorted(changed))}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from alertworker.host.secret_files import VariableError, is_service_variable, read_variable
-from alertworker.integrations.litellm.options import flag, hides
+from alertworker.integrations.litellm.options import REFERENCE, flag, hides
 from alertworker.settings.file_config import FileConfig, LiteLLMConfig
 from alertworker.settings.problems import KeyPath
 from alertworker.settings.top_level import misplaced
@@ -20,7 +20,6 @@ from alertworker.settings.yaml_files import Section, read_sections
 _DAILY: Final = "SLACK_DAILY_REPORT_FREQUENCY"
 #: LiteLLM's variable that a service of the name smtp would have, too.
 _MAIL_PORTS: Final = frozenset({"SMTP_PORT"})
-_REFERENCE: Final = "os.environ/"
 #: LiteLLM's sections with keys that we read.
 _LITELLMS: Final = frozenset({"general_settings", "litellm_settings"})
 
@@ -213,8 +212,8 @@ def _merged(sources: Sources, environ: Mapping[str, str]) -> dict[str, str]:
     merged = dict(environ)
     for name, written in sources.environ.items():
         value: str | None = written
-        if written.startswith(_REFERENCE):
-            referred = written.removeprefix(_REFERENCE)
+        if written.startswith(REFERENCE):
+            referred = written.removeprefix(REFERENCE)
             value, _ = secret(referred, environ, sources.problems)
             if value is None:
                 sources.unset[name] = referred
@@ -240,9 +239,9 @@ def secret(variable: str, environ: Mapping[str, str], problems: list[str]) -> tu
 
 def resolve(text: str, where: str, sources: Sources) -> str | None:
     """Return a string that may be ``os.environ/NAME``; ``None`` and a problem if that variable is not set."""
-    if not text.startswith(_REFERENCE):
+    if not text.startswith(REFERENCE):
         return text
-    variable = text.removeprefix(_REFERENCE)
+    variable = text.removeprefix(REFERENCE)
     known = len(sources.problems)
     value, _ = sources.read_variable(variable)
     if value is None and len(sources.problems) == known:

@@ -7,7 +7,6 @@ Uses only the standard library: a proxy loads this module.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 #: The separator between the words of a command, which may be printed as a list: ['redis-cli', '-a', '…'].
@@ -74,21 +73,18 @@ _REPR: Final = rf"""\b(?:Secret(?:Str|Bytes|Value)?|Password)\(b?(?:\\{{0,3}}["'
       (?:\w{{1,20}}\s{{0,3}}=\s{{0,3}})?["']{_OPEN}(?P<login_pair>[^"'\n]{{3,}})"""
 
 #: The strings of which a text needs one, and the pattern. The secret is the last group of a match.
-PLACES: Final = tuple(
-    (hints, re.compile(f"(?x){pattern}"))
-    for hints, pattern in (
-        (
-            ("sshpass", "mysql", "mariadb", "-cli", "mongo", "login", "sqlcmd", "bcp", "isql", "tsql", "zip", "7z",
-             "ldap", "snmp", "openssl", "htpasswd", "rabbitmqctl", "curl", "smbclient", "rpcclient", "sqlplus", "impdp",
-             "expdp", "sqlldr"),
-            _COMMANDS,
-        ),
-        (("identified",), _SQL),
-        (("pass",), _QUOTED),
-        (("auth", "requirepass", "setuser"), _REDIS),
-        (("password",), _NETRC),
-        ((":",), _PGPASS),
-        (("@",), _LOGIN),
-        (("secret", "password", "auth("), _REPR),
-    )
+PLACES: Final = (
+    (
+        ("sshpass", "mysql", "mariadb", "-cli", "mongo", "login", "sqlcmd", "bcp", "isql", "tsql", "zip", "7z",
+         "ldap", "snmp", "openssl", "htpasswd", "rabbitmqctl", "curl", "smbclient", "rpcclient", "sqlplus", "impdp",
+         "expdp", "sqlldr"),
+        _COMMANDS,
+    ),
+    (("identified",), _SQL),
+    (("pass",), _QUOTED),
+    (("auth", "requirepass", "setuser"), _REDIS),
+    (("password",), _NETRC),
+    ((":",), _PGPASS),
+    (("@",), _LOGIN),
+    (("secret", "password", "auth("), _REPR),
 )  # fmt: skip

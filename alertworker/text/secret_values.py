@@ -117,31 +117,29 @@ _MENTIONED: Final = re.compile(rf"""(?x)
         [A-Za-z0-9+=~!@\#$%^*]{{8,}})(?![-./_]?\w)""")
 #: Values whose notation shows where they are, without a look at each place of the text. Searches of their own are
 #: faster than one for all. Each stands behind the strings of which a text needs one, in lower case.
-_APART: Final = (
-    *(
-        (hints, re.compile(f"(?x){pattern}"))
-        for hints, pattern in (
-            (("cookie",), rf"(?i:\bcookies?){_IS}{_COOKIES}"),
-            (
-                ("authorization", "digest"),
-                rf"(?i:\bauthorization{_IS}(?:{_QUOTE})?+[\w-]{{2,30}}|\bdigest)\s+{_PARAMETERS}",
-            ),
-            (("name", "key", "id", "header", '"', "'"), _PAIRED),
-            (("--",), _OPTION),
-            (("-u",), _LOGIN),
-            (
-                ("key", "pass"),  # a name seldom has a digit
-                rf"""(?i:\bapi[-_\ ]?key|\bpass)\s+{_QUOTE}(?!secret-[0-9a-f]{{12}})
-                     (?P<quoted>(?=[^\s"'`]{{0,60}}?[0-9])[^\s"'`]{{6,}})(?=["'`])""",
-            ),
-            (
-                ("sig",),
-                rf"""(?<![A-Za-z])(?i:sig(?:nature)?(?:-(?:sha)?256)?){_IS}(?:{_QUOTE})?+(?:sha[0-9]{{1,3}}=)?
-                     (?P<signature>(?=[A-Za-z+/]{{0,100}}[0-9%=])[A-Za-z0-9%+/=_-]{{16,}})""",
-            ),
-        )
-    ),
-    *PLACES,
+_APART: Final = tuple(
+    (hints, re.compile(f"(?x){pattern}"))
+    for hints, pattern in (
+        (("cookie",), rf"(?i:\bcookies?){_IS}{_COOKIES}"),
+        (
+            ("authorization", "digest"),
+            rf"(?i:\bauthorization{_IS}(?:{_QUOTE})?+[\w-]{{2,30}}|\bdigest)\s+{_PARAMETERS}",
+        ),
+        (("name", "key", "id", "header", '"', "'"), _PAIRED),
+        (("--",), _OPTION),
+        (("-u",), _LOGIN),
+        (
+            ("key", "pass"),  # a name seldom has a digit
+            rf"""(?i:\bapi[-_\ ]?key|\bpass)\s+{_QUOTE}(?!secret-[0-9a-f]{{12}})
+                 (?P<quoted>(?=[^\s"'`]{{0,60}}?[0-9])[^\s"'`]{{6,}})(?=["'`])""",
+        ),
+        (
+            ("sig",),
+            rf"""(?<![A-Za-z])(?i:sig(?:nature)?(?:-(?:sha)?256)?){_IS}(?:{_QUOTE})?+(?:sha[0-9]{{1,3}}=)?
+                 (?P<signature>(?=[A-Za-z+/]{{0,100}}[0-9%=])[A-Za-z0-9%+/=_-]{{16,}})""",
+        ),
+        *PLACES,
+    )
 )
 
 #: Strings in names, in lower case. A text without any of them has no value after a name, and most texts have none.

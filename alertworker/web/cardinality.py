@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from alertworker.events import Event
 from alertworker.ledger.cardinality import OTHER
-from alertworker.web.throttle import network
+from alertworker.web.addresses import network
 
 _E = TypeVar("_E", bound=Event)
 #: The fields of a call, its failure and its failed deployments that become labels of alerts and entities of the ledger.
@@ -49,6 +49,7 @@ class CardinalityBound:
     #: Hashes of the values, by address and field. They bound the memory, because a URL may be long.
     _seen: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     _count: int = 0
+    _replaced: int = 0
     _hour: float = -1.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -56,16 +57,16 @@ class CardinalityBound:
         """Return the events, and how many values became "(other)". ``now`` is in seconds of a steady clock."""
         if not self.most:
             return list(events), 0
-        name, replaced, kept = network(address), 0, []
+        name, kept = network(address), []
         with self._lock:
             if now // _HOUR != self._hour:
                 self._hour, self._count = now // _HOUR, 0
                 self._seen.clear()
+            before = self._replaced
             for event in events:
                 changes = self._changes(event, name)
-                replaced += len(changes)
                 kept.append(event.model_copy(update=changes) if changes else event)
-        return kept, replaced
+            return kept, self._replaced - before
 
     def _changes(self, event: BaseModel, address: str) -> dict[str, object]:
         changes: dict[str, object] = {}
@@ -86,11 +87,12 @@ class CardinalityBound:
         return changes
 
     def _admits(self, address: str, name: str, value: str) -> bool:
-        """Return whether a value is known or still has room."""
+        """Return whether a value is known or still has room. Count it otherwise."""
         seen = self._seen.setdefault((address, name), set())
         if (hashed := hash(value)) in seen:
             return True
         if len(seen) >= self.most or self._count >= _MOST:
+            self._replaced += 1
             return False
         seen.add(hashed)
         self._count += 1

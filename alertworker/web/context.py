@@ -28,8 +28,8 @@ class Context:
 
     ``pages`` is the context of the pages. With ``show_messages`` the relay keeps excerpts of calls' messages in
     LiteLLM's alerts. ``refused_keys`` counts keys that were refused. ``hosts`` are the names under which the server
-    answers, ``None`` for all. ``event_rate`` bounds the events of each address, and
-    ``names`` the distinct names in them. ``other_names`` counts the names above that bound.
+    answers, ``None`` for all. ``event_rate`` bounds the events of each address, and ``names`` the distinct names in
+    them. ``other_names`` counts the names above that bound.
     """
 
     keys: Keys

@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import Final, TypeVar
 from weakref import WeakValueDictionary
 
+from alertworker.web.addresses import network
 from alertworker.web.errors import Refusal
-from alertworker.web.throttle import network
 
 T = TypeVar("T")
 #: How many bodies are decoded at once. Python runs one thread at a time, so more threads would only use more memory.

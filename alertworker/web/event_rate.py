@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
 
+from alertworker.web.addresses import network, note
 from alertworker.web.errors import Refusal
-from alertworker.web.throttle import network, note
 
 #: How many seconds' worth of events an address may send at once, for example from a spool.
 BURST: Final = 60.0

@@ -30,6 +30,7 @@ from alertworker.events.batch import (
 )
 from alertworker.events.plain_body import decode_body
 from alertworker.integrations.litellm.outgoing import outgoing_json
+from alertworker.web.addresses import address_of
 from alertworker.web.context import Context, context_of
 from alertworker.web.errors import Refusal
 from alertworker.web.event_rate import Charge
@@ -65,9 +66,9 @@ async def post_events(request: Request) -> Response:
         encoding = ",".join(request.headers.getlist("content-encoding"))
         # A compressed body may hold any number of events, so it is not taken for a heartbeat.
         charge = _take(request, context, 2 if encoding else 1, len(body))
-        bound = partial(context.names.bounded, address=_address(request), now=time.monotonic())
+        bound = partial(context.names.bounded, address=address_of(request), now=time.monotonic())
         read = partial(receive, body, encoding, key, bound=bound, charge=charge.at_least, now=datetime.now(UTC))
-        received = await context.decoders.run(read, _address(request))
+        received = await context.decoders.run(read, address_of(request))
         if received.batch is None:
             return JSONResponse({"error": "the body has no valid event; see errors", "errors": received.errors}, 422)
         await context.broker_queue.put(received.batch)
@@ -159,11 +160,7 @@ async def _take_sealed(request: Request, context: Context) -> Response:
 
 
 def _take(request: Request, context: Context, count: int, size: int) -> Charge:
-    return context.event_rate.take(_address(request), count, size, now=time.monotonic())
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
+    return context.event_rate.take(address_of(request), count, size, now=time.monotonic())
 
 
 def _header(request: Request, name: str) -> str | None:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from alertworker.text.sanitize import one_line
 from alertworker.text.shorten import ELLIPSIS, shorten
+from alertworker.web.addresses import address_of
 from alertworker.web.errors import Refusal
 from alertworker.web.throttle import Throttle
 
@@ -77,7 +78,7 @@ class Keys:
         """Return whether ``given`` is one of the keys. A client without any key makes no guess."""
         if not given:
             return False
-        address, now = request.client.host if request.client else "", time.monotonic()
+        address, now = address_of(request), time.monotonic()
         if wait := ceil(self.throttle.wait(address, given, now=now)):
             self.count("throttled")
             raise Refusal(429, f"Too many attempts with a wrong key. Try again in {wait} s.", retry_after=wait)

@@ -15,6 +15,7 @@ from alertworker.events import Event
 from alertworker.events.base import new_id
 from alertworker.events.batch import seal
 from alertworker.integrations.litellm.relay import MAX_BODY, RelayError, read_slack, read_webhook
+from alertworker.web.addresses import address_of
 from alertworker.web.context import Context, context_of
 from alertworker.web.errors import Refusal
 
@@ -37,11 +38,10 @@ async def _relay(request: Request, context: Context, read: Callable[..., Event])
     Every client needs the publish key. LiteLLM cannot send our header, so the key may be in the URL.
     """
     context.keys.require_publisher(request, query="key")
-    now = datetime.now(UTC)
-    host = request.client.host if request.client else None
+    now, address = datetime.now(UTC), address_of(request)
     async with context.room.read(request, MAX_BODY) as body:
         try:
-            event = await context.decoders.run(lambda _stopped: read(body, now=now, host=host), host or "")
+            event = await context.decoders.run(lambda _stopped: read(body, now=now, host=address or None), address)
         except RelayError as error:
             raise Refusal(400, str(error)) from None
         encoded = event.model_dump_json(exclude_none=True).encode()

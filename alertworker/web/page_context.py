@@ -18,8 +18,8 @@ from alertworker.store import AdminStore
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """``examine`` returns the health report. ``channels`` maps channels to kinds, and ``labels`` are how
-    people see them. ``zone`` is for displayed times.
+    """``examine`` returns the health report. ``channels`` maps channels to kinds, and ``labels`` are how people see
+    them. ``zone`` is for displayed times.
 
     ``router`` has the operator's annotations of routes and alert types.
     """

@@ -6,8 +6,9 @@ import hashlib
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, ip_address
-from typing import Final, TypeVar
+from typing import Final
+
+from alertworker.web.addresses import network, note
 
 #: How many wrong keys an address may send at once, and the seconds until it may send another one.
 BURST: Final = 5
@@ -17,11 +18,9 @@ TOTAL_BURST: Final = 100
 TOTAL_EVERY: Final = 1.0
 #: How long a right key is not limited at its address, in seconds.
 PROVEN_SECONDS: Final = 3_600.0
-_MOST_ADDRESSES: Final = 10_000
 
 #: A key at an address: the network, and a keyed hash of the key.
 _Attempt = tuple[str, bytes]
-_Name = TypeVar("_Name", str, _Attempt)
 
 
 @dataclass(slots=True)
@@ -63,22 +62,3 @@ class Throttle:
 
     def _attempt(self, address: str, key: str) -> _Attempt:
         return network(address), hashlib.blake2b(key.encode(), key=self._salt, digest_size=16).digest()
-
-
-def note(times: OrderedDict[_Name, float], name: _Name, time: float) -> None:
-    """Set a time. If there are too many, forget the oldest."""
-    times[name] = time
-    times.move_to_end(name)
-    if len(times) > _MOST_ADDRESSES:
-        times.popitem(last=False)
-
-
-def network(address: str) -> str:
-    """Return the address that a bound counts: IPv6 by /64 network."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        return str(parsed.ipv4_mapped) if parsed.ipv4_mapped else parsed.exploded[:19]
-    return address

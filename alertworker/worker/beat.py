@@ -54,8 +54,8 @@ class Scheduler(beat.Scheduler):
 
 
 @beat_init.connect
-def _watch_store(**_: object) -> None:
-    """Start the database check in beat, which needs no database itself."""
+def _start_threads(**_: object) -> None:
+    """Start the database check in beat, which needs no database itself, and publish its configuration."""
     threading.Thread(target=_run_watchdog, name="store-watch", daemon=True).start()
     publish_process("beat", lambda: datetime.now(UTC))
 

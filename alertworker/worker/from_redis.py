@@ -21,7 +21,7 @@ from redis.exceptions import ReadOnlyError, ResponseError
 from alertworker.events.message import KEPT_BYTES, MAX_MESSAGE_BYTES
 from alertworker.text.ids import safe_id
 from alertworker.worker.away_log import AwayLog
-from alertworker.worker.opaque import OVERSIZE, TASKS, OpaqueMessage, describe, read_oversize
+from alertworker.worker.opaque import OVERSIZE, TASKS, OpaqueMessage, describe, measure, read_oversize
 from alertworker.worker.redis_scripts import CUT, MAX_ENVELOPE_BYTES
 
 #: The maximum number of brackets and commas in an envelope. Its body is one string.
@@ -51,7 +51,7 @@ def envelope_of(item: bytes, queue: str) -> dict[str, Any]:
     found, body = _read(item) or _cut(item) or ({"headers": {}, "properties": {}}, item)
     headers = {name: _short(found["headers"][name]) for name in _HEADERS if name in found["headers"]}
     if len(body) > MAX_MESSAGE_BYTES:
-        headers[OVERSIZE], body = describe(body), body[:KEPT_BYTES]
+        headers[OVERSIZE], body = describe(measure(body)), body[:KEPT_BYTES]
     elif _is_start(found["headers"].get(OVERSIZE), body):
         headers[OVERSIZE] = found["headers"][OVERSIZE]
     properties = found["properties"]

@@ -41,9 +41,14 @@ OVERSIZE: Final = "alertworker-oversize"
 _OVERSIZE: Final = re.compile(r"([0-9]{1,15}) ([0-9a-f]{64}|[0-9a-f]{40})")
 
 
-def describe(item: bytes) -> str:
-    """Return the value of the header `OVERSIZE` for the bytes of a message."""
-    return f"{len(item)} {sha256(item).hexdigest()}"
+def measure(body: bytes) -> Oversize:
+    """Return the size and the digest of a body that is too large."""
+    return Oversize(len(body), sha256(body).hexdigest())
+
+
+def describe(oversize: Oversize) -> str:
+    """Return the value of the header `OVERSIZE`."""
+    return f"{oversize.size} {oversize.digest}"
 
 
 def read_oversize(value: object) -> Oversize | None:
@@ -100,7 +105,7 @@ def _message(
     oversize: Oversize | None,
 ) -> BrokerMessage:
     if len(body) > MAX_MESSAGE_BYTES:
-        oversize, body = read_oversize(describe(body)), body[:KEPT_BYTES]
+        oversize, body = measure(body), body[:KEPT_BYTES]
     return BrokerMessage(
         queue=queue,
         body=body,

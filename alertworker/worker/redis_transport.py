@@ -87,15 +87,18 @@ class Channel(_Channel):  # type: ignore[misc]
         super().close()
 
     def return_lost(self, seen: dict[bytes, float]) -> None:
-        """Return entries of dead workers from `TAKING` to the queue. ``seen`` has the time of each first look."""
+        """Return entries of dead workers from `TAKING` to the queue.
+
+        ``seen`` has the time when each entry was seen first, by its fingerprint.
+        """
         with self.conn_or_acquire() as client:
-            entries: list[bytes] = client.eval(redis_scripts.LIST, 1, self._key(TAKING), _AT_ONCE)
+            found: list[bytes] = client.eval(redis_scripts.LIST, 1, self._key(TAKING), _AT_ONCE)
             now = monotonic()
-            first = {entry: seen.get(entry, now) for entry in entries}
-            for entry in entries:  # the newest first, so that the oldest is served first
-                if now - first[entry] >= LOST_AFTER:
-                    client.eval(redis_scripts.RETURN, 2, self._key(TAKING), self._key(QUEUE), entry, redis_scripts.CUT)
-                    first.pop(entry, None)
+            first = {mark: seen.get(mark, now) for mark in found}
+            for mark in found:  # the newest first, so that the oldest is served first
+                if now - first[mark] >= LOST_AFTER:
+                    client.eval(redis_scripts.RETURN, 2, self._key(TAKING), self._key(QUEUE), mark, redis_scripts.CUT)
+                    first.pop(mark, None)
             for priority in _PRIORITIES:
                 source = self._key(f"{QUEUE}{self.sep}{priority}")
                 for _ in range(_AT_ONCE):

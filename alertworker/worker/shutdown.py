@@ -53,7 +53,7 @@ class Consumer(CeleryConsumer):
 class Bound(bootsteps.StartStopStep):
     """Starts the time limit at the first signal to stop, and then calls Celery's own handler."""
 
-    # The thread starts behind the pool: a process should not have threads when it forks.
+    # The thread starts after the pool: a process should not have threads when it forks.
     requires = ("celery.worker.components:Pool",)
 
     def __init__(self, parent: celery_worker.Worker, **arguments: object) -> None:

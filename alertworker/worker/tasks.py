@@ -178,7 +178,7 @@ def _bind(**_: object) -> None:
 
 @worker_process_init.connect
 def _publish_child(**_: object) -> None:
-    """Publish the configuration of a pool's process, which applies it. Its worker has none in force."""
+    """Publish the configuration of a pool's process, which applies it. The worker's own process applies none."""
     publish_process(_role(), lambda: datetime.now(UTC))
 
 

@@ -77,9 +77,8 @@ def test_a_process_that_cannot_open_its_database_tries_again(monkeypatch: pytest
             raise AlertWorkerError("the data folder cannot be used")
         return process("ingest", Settings()), Published()
 
-    stop = processes.start_publishing(build, lambda: NOW)
+    processes.start_publishing(build, lambda: NOW)
     assert published.wait(20)
-    stop.set()
 
 
 def test_the_doctor_names_what_differs_and_what_is_absent(store: SqlStore) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner
 
+from alertworker import app
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.tables import MAX_ROWS
 from alertworker.budgets.configured import OwnBudget
@@ -399,3 +401,23 @@ def test_the_command_prints_the_messages_and_sends_once(
     assert run().splitlines()[0] == headline
     run_until_quiet(reporter.runtime, datetime.now(NOW.tzinfo) + timedelta(minutes=1))
     assert len(outbox.sent) == 1
+
+
+def test_all_reports_of_a_process_use_its_settings_and_its_engine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A file that changes while a worker runs must not change half of it, and each engine has its own connections."""
+    config = tmp_path / "alertworker.yaml"
+    config.write_text("alertworker: {time_zone: Europe/Berlin}")
+    monkeypatch.setenv("ALERTWORKER_CONFIG", str(config))
+    monkeypatch.setenv("ALERTWORKER_DATABASE_URL", f"sqlite:///{tmp_path}/a.db")
+    monkeypatch.setattr(os, "getpid", lambda: -1)  # the caches are those of another process
+
+    first = app.get_reporter()
+    config.write_text("alertworker: {time_zone: Asia/Tokyo}")
+    second = app.get_reporter()
+
+    assert second.calendar.zone == second.runtime.zone == ZoneInfo("Europe/Berlin")
+    assert isinstance(first.ledger, SqlLedgerReader)
+    assert isinstance(second.ledger, SqlLedgerReader)
+    assert second.ledger.engine is first.ledger.engine

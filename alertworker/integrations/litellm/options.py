@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-#: The default keys of team and key metadata that may leave the proxy.
-_REFERENCE: Final = "os.environ/"
+#: The start of a value of LiteLLM's file that names a variable.
+REFERENCE: Final = "os.environ/"
 _FLAGS: Final = {"true": True, "false": False}
+#: The default keys of team and key metadata that may leave the proxy.
 _METADATA_KEYS: Final = "soft_budget_alerting_emails,alert_receiver"
 
 
@@ -52,9 +53,9 @@ def flag(value: object, read: Callable[[str], str | None]) -> object:
     >>> flag("os.environ/OFF", {"OFF": "True"}.get), flag("os.environ/OFF", {}.get), flag(False, {}.get)
     (True, None, False)
     """
-    if not isinstance(value, str) or not value.startswith(_REFERENCE):
+    if not isinstance(value, str) or not value.startswith(REFERENCE):
         return value
-    return _FLAGS.get((read(value.removeprefix(_REFERENCE)) or "").strip().lower())
+    return _FLAGS.get((read(value.removeprefix(REFERENCE)) or "").strip().lower())
 
 
 def hides(value: object, read: Callable[[str], str | None]) -> bool:

@@ -66,10 +66,10 @@ _REFERENCES: Final = ("previous_response_id", "conversation", "prompt_id", "prom
 
 
 def prompt_pieces(request: Mapping[str, object]) -> Iterator[str]:
-    """Return the strings of a request that its caller wrote.
+    """Yield the strings of a request that its caller wrote.
 
     LiteLLM also keeps the body as the caller sent it. Before it does, the request is the body. Of the other fields only
-    longer strings are returned: a short one is mostly a word that says how the call should be made.
+    longer strings are yielded: a short one is mostly a word that says how the call should be made.
 
     Raises:
         TooLargeError: when the request has too many parts; `remove_prompt` then returns no text.
@@ -89,7 +89,7 @@ def prompt_pieces(request: Mapping[str, object]) -> Iterator[str]:
 
 
 def answer_pieces(response: object) -> Iterator[str]:
-    """Return the strings of a model's answer, without the response's own fields, such as the model's name.
+    """Yield the strings of a model's answer, without the response's own fields, such as the model's name.
 
     Raises:
         TooLargeError: when the answer has too many parts; `remove_prompt` then returns no text.

@@ -68,7 +68,7 @@ HARMLESS = {
     "alertworker/text/secret_formats.py": ["text[:200]"],  # what is counted in it is compared with 4
     "alertworker/web/request_body.py": ["announced[:20]"],  # digits of a length, which is over any limit by then
     "alertworker/worker/redis_scripts.py": ["entry[:65536]"],  # a part of a digest's input
-    "alertworker/web/throttle.py": ["parsed.exploded[:19]"],  # the network of an IPv6 address
+    "alertworker/web/addresses.py": ["parsed.exploded[:19]"],  # the network of an IPv6 address
 }
 
 

@@ -38,9 +38,10 @@ def test_values_above_the_bound_become_one_and_no_event_is_lost() -> None:
 
 def test_tags_are_bounded_one_by_one() -> None:
     bound = CardinalityBound(2)
-    [event], _ = bound.bounded([failed("a").model_copy(update={"tags": ("a", "b", "c", "d")})], ONE, now=0)
+    [event], replaced = bound.bounded([failed("a").model_copy(update={"tags": ("a", "b", "c", "d")})], ONE, now=0)
 
     assert event.tags == ("a", "b", OTHER)
+    assert replaced == 2
 
 
 def test_the_parts_of_a_failure_are_bounded() -> None:
@@ -57,12 +58,13 @@ def test_the_parts_of_a_failure_are_bounded() -> None:
         )
         for number, event in enumerate(calls(3, api_base="https://{}.example"))
     ]
-    found, _ = bound.bounded(events, ONE, now=0)
+    found, replaced = bound.bounded(events, ONE, now=0)
 
     assert [event.failure.error_class for event in found] == ["Error0", "Error1", OTHER]
     assert [event.api_base for event in found] == ["https://0.example", "https://1.example", OTHER]
     assert [one.deployment_id for one in found[0].failed_on] == ["d0", "d1", OTHER]
     assert {one.provider for one in found[2].failed_on} == {"p"}
+    assert replaced == 7  # m2, k2, its API base, Error2, and d2 in each event
 
 
 def test_zero_bounds_nothing() -> None:

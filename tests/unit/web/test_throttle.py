@@ -71,7 +71,7 @@ def test_a_wrong_key_that_is_repeated_costs_one_attempt() -> None:
 
 
 def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alertworker.web.throttle._MOST_ADDRESSES", 100)
+    monkeypatch.setattr("alertworker.web.addresses._MOST_ADDRESSES", 100)
     throttle = Throttle()
     for number in range(1_000):
         throttle.failed(f"10.0.{number // 250}.{number % 250}", f"key-{number}", now=0)
