@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,11 +29,6 @@ class Process:
     channels: Mapping[str, Sequence[str]]
     started_at: datetime
     seen_at: datetime
-
-    @property
-    def config_hash(self) -> str:
-        """The hash of all public settings, in 12 hexadecimal digits."""
-        return hashlib.sha256(repr(sorted(self.settings.items())).encode()).hexdigest()[:12]
 
 
 class ProcessPort(Protocol):
