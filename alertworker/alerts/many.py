@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from alertworker.alerts.alert import Alert
-from alertworker.alerts.catalogue import RELAYED, Severity
+from alertworker.alerts.catalogue import RELAYED
 
 _T = TypeVar("_T")
 
 #: How many notices of a batch, and conditions of hanging models, stay alerts of their own. Each takes 2 to 4 ms of CPU,
 #: and on SQLite all other transactions wait meanwhile. Nobody reads more messages than this at once.
 MOST: Final = 500
-#: Stands for what is summed up. No model, deployment or key has a name with parentheses.
+#: Stands for what is summed up. No model, deployment, key or credential has a name with parentheses.
 MANY: Final = "(many)"
 #: The maximum number of alerts that the summary names.
 _MAX_MEMBERS: Final = 50
-_RANKS: Final[Mapping[Severity, int]] = {one: rank for rank, one in enumerate(Severity)}
 
 
 def sum_up(alerts: Iterable[Alert]) -> list[Alert]:
@@ -52,7 +51,7 @@ def sum_up_pairs(
 
 def _rank(pair: tuple[Alert, object]) -> tuple[int, int, str]:
     alert = pair[0]
-    return -_RANKS[alert.severity], -alert.count, alert.fingerprint
+    return -alert.severity.rank, -alert.count, alert.fingerprint
 
 
 def _summary(rest: Sequence[Alert], headline: Callable[[int], str] | None) -> Alert:

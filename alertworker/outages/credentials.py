@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from alertworker.alerts.alert import Alert, Subject, fingerprint_of
 from alertworker.alerts.call_description import name_call, newest_metadata
 from alertworker.alerts.catalogue import AlertType, OutageScope
+from alertworker.alerts.many import MANY
 from alertworker.events import AttemptFailed
 from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
 from alertworker.outages.evidence import is_evident
@@ -29,8 +30,6 @@ _S = TypeVar("_S", bound=Subject)
 
 #: How many refused credentials of a provider have a condition each. Further ones share one.
 MOST: Final = 20
-#: Stands for the credentials that share a condition. A credential is 12 hexadecimal digits.
-MANY: Final = "(many)"
 #: How long a credential is not used before its condition ends with an unknown end, in seconds.
 UNUSED_SECONDS: Final = 24 * 3_600
 #: The minimum number of ended calls that show that no other credential serves a model.

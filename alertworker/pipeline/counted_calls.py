@@ -120,7 +120,7 @@ class RegionScope:
         label = "provider" if target.is_provider else "region"
         failing = {row.model for row in buckets if row.failed and row.model}
         # Without locks: the rows of these models may not be locked, and their order is not that of the targets.
-        opened = self._tx.alerts.read_open([fingerprint(model) for model in failing]) if failing else {}
+        opened = self._tx.alerts.read_open([fingerprint(model) for model in failing])
         alerts = {model: opened.get(fingerprint(model)) for model in failing}
         elsewhere = {
             model

@@ -9,11 +9,13 @@ from typing import Final
 
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.many import MANY
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
 from alertworker.outages import credentials
 from alertworker.outages.credentials import CredentialState, Refusals
 from alertworker.outages.ending import End, Ending
+from alertworker.outages.facts import without_error
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.windows import Outage, Target, bucket_of
 from alertworker.pipeline.counted_calls import CountedCalls
@@ -40,7 +42,7 @@ def end_credentials(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
         return False
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
     states = tx.credentials.lock_refused_credentials()
-    alerts = tx.alerts.find_all_open(map(credentials.fingerprint, states)) if states else {}
+    alerts = tx.alerts.find_all_open(map(credentials.fingerprint, states))
     opened = {key: alerts.get(credentials.fingerprint(key)) for key in states}
     rows = tx.credentials.refusals({key: _start(opened[key], one, until) for key, one in states.items()})
     ends = _ends(tx, states, rows, until)
@@ -82,7 +84,7 @@ def _resolve(
     for key, (alert, end) in over.items():
         report = reports[key]
         found = credentials.total(alert, report, names, is_over=True)
-        facts = {label: text for label, text in found.facts.items() if label != "Error"}
+        facts = without_error(found.facts)
         last = max((row.last_refusal for row in report.rows), default=0)
         ended_at = datetime.fromtimestamp(last / 1_000, UTC) if last else None
         resolve(tx, replace(found, facts=facts, ended_at=ended_at, unknown=end is End.UNKNOWN), runtime, now=now)
@@ -97,10 +99,10 @@ def _resolve_shared(tx: Transaction, ended: Collection[CredentialKey], runtime: 
         return False
     left = tx.credentials.refused_credentials()
     sharing = {key.provider for key in left.keys() - own_conditions(tx, left)}
-    over = [CredentialKey(name, credentials.MANY) for name in {key.provider for key in ended} - sharing]
-    alerts = tx.alerts.find_all_open(map(credentials.fingerprint, over)) if over else {}
+    over = [CredentialKey(name, MANY) for name in {key.provider for key in ended} - sharing]
+    alerts = tx.alerts.find_all_open(map(credentials.fingerprint, over))
     for _, alert in sorted(alerts.items()):
-        facts = {label: text for label, text in alert.facts.items() if label != "Error"}
+        facts = without_error(alert.facts)
         resolve(tx, replace(alert, facts=facts, ended_at=alert.last_at), runtime, now=now)
     return bool(alerts)
 
@@ -130,10 +132,10 @@ def _end_explained(
     }
     locked = tx.outages.lock_outages(targets)
     known = {outages.fingerprint(target): target for target in locked}
-    values = {key.credential for key in keys} | ({credentials.MANY} if shared else set())
+    values = {key.credential for key in keys} | ({MANY} if shared else set())
     labelled = tx.alerts.labelled_alerts("credential", values, _OUTAGES) if values else ()
     named = [mark for mark in labelled if mark in known]
-    for mark, alert in sorted((tx.alerts.find_all_open(named) if named else {}).items()):
+    for mark, alert in sorted(tx.alerts.find_all_open(named).items()):
         target = known[mark]
         resolve(tx, _total(tx, alert, now), runtime, now=now)
         tx.outages.keep_outages({target: Outage(over_until=max(locked[target].over_until, until))})

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from alertworker.outages.credentials import MANY, CredentialState, Refusals, Report, fingerprint, unserved_models
+from alertworker.alerts.many import MANY
+from alertworker.outages.credentials import CredentialState, Refusals, Report, fingerprint, unserved_models
 from alertworker.outages.model import EndedCalls, add_up
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import DEAD_REACH
@@ -34,7 +35,7 @@ def read_reports(
 
 def own_conditions(tx: Transaction, keys: Collection[CredentialKey]) -> set[CredentialKey]:
     """Return the credentials that have an open condition of their own, and do not share one. Nothing is locked."""
-    opened = tx.alerts.read_open([fingerprint(key) for key in keys]) if keys else {}
+    opened = tx.alerts.read_open([fingerprint(key) for key in keys])
     return {key for key in keys if fingerprint(key) in opened}
 
 

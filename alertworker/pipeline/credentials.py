@@ -10,6 +10,7 @@ from typing import Final
 
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.many import MANY
 from alertworker.events import AttemptFailed, DeploymentCooledDown, RequestFailed
 from alertworker.events.batch import BatchError
 from alertworker.outages import credentials
@@ -17,7 +18,7 @@ from alertworker.outages.credentials import CredentialState, Refusals, Report, j
 from alertworker.outages.grade import Grade
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import DEAD_REACH, WindowVerdict
-from alertworker.outages.windows import REFUSED, WINDOW_SECONDS, Limits, Target, bucket_of
+from alertworker.outages.windows import NO_DEPLOYMENTS, REFUSED, WINDOW_SECONDS, Limits, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.credential_reports import condition_labels, own_conditions, read_reports
 from alertworker.pipeline.current import names_of
@@ -115,7 +116,7 @@ def _many(context: BatchContext, raising: Sequence[_Refused]) -> set[CredentialK
     known = Counter(key.provider for key in tx.credentials.refused_credentials()) if new else Counter[str]()
     full = {provider for provider in new if new[provider] + known[provider] > credentials.MOST}
     old = {one.key for one in raising if one.state.level}
-    shared = {key: CredentialKey(key.provider, credentials.MANY) for key in old}
+    shared = {key: CredentialKey(key.provider, MANY) for key in old}
     opened = own_conditions(tx, {*old, *shared.values()})
     joined = {key for key in old if key not in opened and shared[key] in opened}
     return joined | {one.key for one in raising if not one.state.level and one.key.provider in full}
@@ -131,7 +132,7 @@ def _raise(context: BatchContext, one: _Refused) -> None:
 
 def _raise_many(context: BatchContext, refused: Sequence[_Refused]) -> None:
     """Claim the condition that credentials of a provider share."""
-    key = CredentialKey(refused[0].key.provider, credentials.MANY)
+    key = CredentialKey(refused[0].key.provider, MANY)
     opened = context.tx.alerts.find_open(credentials.fingerprint(key))
     report = credentials.add_up_reports(key.provider, [one.report for one in refused])
     events = [event for one in refused for event in one.events]
@@ -211,7 +212,7 @@ def _newest_refused(events: Iterable[DeploymentCooledDown | RequestFailed]) -> s
 
 def _is_starved(event: RequestFailed) -> bool:
     """Return whether the router found no deployment for a call, because all were in a cooldown."""
-    return not event.deployment_id and event.failure.error_class.startswith("RouterRateLimit")
+    return not event.deployment_id and event.failure.error_class.startswith(NO_DEPLOYMENTS)
 
 
 def _labelled(alert: Alert, by_deployment: Mapping[str, str], by_model: Mapping[str, str]) -> Alert:
@@ -223,6 +224,6 @@ def _labelled(alert: Alert, by_deployment: Mapping[str, str], by_model: Mapping[
     elif alert.type is AlertType.LLM_EXCEPTIONS:
         if identity.get("status") in REFUSED:
             credential = own
-        if identity.get("error", "").startswith("RouterRateLimit") and not identity.get("deployment"):
+        if identity.get("error", "").startswith(NO_DEPLOYMENTS) and not identity.get("deployment"):
             credential = by_model.get(identity.get("model", ""))
     return alert if credential is None else replace(alert, labels={**alert.labels, "credential": credential})
