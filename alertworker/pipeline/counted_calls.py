@@ -1,4 +1,4 @@
-"""The silences and the ends of deployments' outages that decide which failed calls count for regions and models."""
+"""The silences and ends of outages that decide which failed calls count for regions, providers and models."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class CountedCalls:
         )
 
 
-class RegionScope:
+class PlaceScope:
     """The failed calls that count for regions and providers.
 
     ``places`` are the providers and regions in which models with an outage fail.
