@@ -1,4 +1,4 @@
-"""The alert of an outage of a deployment or region. `verdict` decides whether there is an outage."""
+"""The alert of an outage of a deployment, region or provider. `verdict` decides whether there is an outage."""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ from alertworker.text.names import short_id
 
 _S = TypeVar("_S", bound=Subject)
 
-#: How many refused credentials of a provider have a condition each. Further ones share one.
+#: Up to this number of refused credentials of a provider, each has a condition of its own. If there are more, the newly
+#: refused ones share one.
 MOST: Final = 20
 #: How long a credential is not used before its condition ends with an unknown end, in seconds.
 UNUSED_SECONDS: Final = 24 * 3_600

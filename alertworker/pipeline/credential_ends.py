@@ -91,10 +91,7 @@ def _resolve(
 
 
 def _resolve_shared(tx: Transaction, ended: Collection[CredentialKey], runtime: Runtime, *, now: datetime) -> bool:
-    """Resolve the conditions of providers of which the last credential without a condition of its own has ended.
-
-    Return whether one was resolved.
-    """
+    """Resolve each shared condition whose last credential has ended. Return whether one was resolved."""
     if not ended:
         return False
     left = tx.credentials.refused_credentials()

@@ -73,8 +73,8 @@ def label_refused(context: BatchContext) -> list[Alert]:
     starved = {event.attribution.model for event in folded.failed if _is_starved(event)}
     if not (refused or starved):
         return alerts
-    # Any refused credential may be the only one of a starved call's model.
     by_deployment, by_model = dict[str, str](), dict[str, str]()
+    # Any refused credential may be the only one of a starved call's model.
     reports = context.refused.reports(context.now, None if starved else refused)
     labels = condition_labels(context.tx, [report.key for report in reports])
     for report in reports:
@@ -108,9 +108,10 @@ class _Refused:
 
 
 def _many(context: BatchContext, raising: Sequence[_Refused]) -> set[CredentialKey]:
-    """Return the credentials that share their provider's condition: those beyond `credentials.MOST`.
+    """Return the credentials that share their provider's condition.
 
-    Once a credential has a condition of its own, it keeps it.
+    If more than `credentials.MOST` credentials of a provider are refused, the newly refused ones share it. A condition
+    of a single credential stays open.
     """
     tx, new = context.tx, Counter(one.key.provider for one in raising if not one.state.level)
     known = Counter(key.provider for key in tx.credentials.refused_credentials()) if new else Counter[str]()
@@ -182,7 +183,7 @@ def _with_enough_refusals(
     states: Mapping[CredentialKey, CredentialState],
     refused: Mapping[CredentialKey, Sequence[AttemptFailed]],
 ) -> Mapping[CredentialKey, CredentialState]:
-    """Return the credentials of those that may have a condition, by one statement if there are many."""
+    """Return the credentials that may have a condition. If there are many, one statement counts their refusals."""
     if len(states) <= _FEW:
         return states
     least = credentials.least_refusals(context.runtime.policy.outages.deployment)

@@ -48,7 +48,7 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     alerts = tx.alerts.find_all_open(map(outages.fingerprint, opened))
     inhibitors = {by for alert in alerts.values() if (by := _inhibitor(alert)) is not None}
     closed = inhibitors - tx.alerts.still_open(inhibitors)
-    for target, outage in sorted(opened.items()):  # regions first
+    for target, outage in sorted(opened.items()):  # the widest first
         if resolved >= limit:
             return True
         alert = alerts.get(outages.fingerprint(target))

@@ -70,7 +70,7 @@ _ROW = columns_of(_OutageRow, OUTAGES)
 
 
 class OutageStatements(Statements, OutagePort):
-    """Windows, and the outage states of deployments and regions, in SQL."""
+    """Windows, and the outage states of targets, in SQL."""
 
     def __init__(self, connection: Connection, callers: CallerStatements, credentials: CredentialStatements) -> None:
         super().__init__(connection)
