@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from alertworker.alerts.many import MANY
-from alertworker.outages.credentials import CredentialState, Refusals, Report, fingerprint, unserved_models
+from alertworker.outages.credentials import CredentialState, Refusals, Report, fingerprint, shared_by, unserved_models
 from alertworker.outages.model import EndedCalls, add_up
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import DEAD_REACH
@@ -42,7 +41,7 @@ def own_conditions(tx: Transaction, keys: Collection[CredentialKey]) -> set[Cred
 def condition_labels(tx: Transaction, keys: Collection[CredentialKey]) -> dict[CredentialKey, str]:
     """Return the label ``credential`` of the condition that each refused credential has, or shares."""
     own = own_conditions(tx, keys)
-    return {key: key.credential if key in own else MANY for key in keys}
+    return {key: (key if key in own else shared_by(key.provider)).credential for key in keys}
 
 
 def reports_since(tx: Transaction, starts: Mapping[CredentialKey, int]) -> dict[CredentialKey, Report]:

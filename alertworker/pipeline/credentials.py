@@ -10,7 +10,6 @@ from typing import Final
 
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import AlertType
-from alertworker.alerts.many import MANY
 from alertworker.events import AttemptFailed, DeploymentCooledDown, RequestFailed
 from alertworker.events.batch import BatchError
 from alertworker.outages import credentials
@@ -117,7 +116,7 @@ def _many(context: BatchContext, raising: Sequence[_Refused]) -> set[CredentialK
     known = Counter(key.provider for key in tx.credentials.refused_credentials()) if new else Counter[str]()
     full = {provider for provider in new if new[provider] + known[provider] > credentials.MOST}
     old = {one.key for one in raising if one.state.level}
-    shared = {key: CredentialKey(key.provider, MANY) for key in old}
+    shared = {key: credentials.shared_by(key.provider) for key in old}
     opened = own_conditions(tx, {*old, *shared.values()})
     joined = {key for key in old if key not in opened and shared[key] in opened}
     return joined | {one.key for one in raising if not one.state.level and one.key.provider in full}
@@ -133,9 +132,8 @@ def _raise(context: BatchContext, one: _Refused) -> None:
 
 def _raise_many(context: BatchContext, refused: Sequence[_Refused]) -> None:
     """Claim the condition that credentials of a provider share."""
-    key = CredentialKey(refused[0].key.provider, MANY)
-    opened = context.tx.alerts.find_open(credentials.fingerprint(key))
-    report = credentials.add_up_reports(key.provider, [one.report for one in refused])
+    report = credentials.add_up_reports(refused[0].key.provider, [one.report for one in refused])
+    opened = context.tx.alerts.find_open(credentials.fingerprint(report.key))
     events = [event for one in refused for event in one.events]
     if events or opened is not None:
         grade = _claim(context, report, events, max(one.state.level for one in refused), opened)
