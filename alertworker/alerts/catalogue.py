@@ -15,6 +15,11 @@ class Severity(StrEnum):
     MEDIUM = "Medium"
     HIGH = "High"
 
+    @property
+    def rank(self) -> int:
+        """The order of severities: 0 for the lowest."""
+        return list(Severity).index(self)
+
 
 class AlertKind(StrEnum):
     """A notice happens once; a condition fires and later resolves."""

@@ -3,48 +3,47 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from alertworker.alerts.alert import Alert
-from alertworker.alerts.catalogue import RELAYED, Severity
+from alertworker.alerts.catalogue import RELAYED
 
 _T = TypeVar("_T")
 
 #: How many notices of a batch, and conditions of hanging models, stay alerts of their own. Each takes 2 to 4 ms of CPU,
 #: and on SQLite all other transactions wait meanwhile. Nobody reads more messages than this at once.
 MOST: Final = 500
-#: Stands for what is summed up. No model, deployment or key has a name with parentheses.
+#: Stands for what is summed up. No model, deployment, key or credential has a name with parentheses.
 MANY: Final = "(many)"
 #: The maximum number of alerts that the summary names.
 _MAX_MEMBERS: Final = 50
-_RANKS: Final[Mapping[Severity, int]] = {one: rank for rank, one in enumerate(Severity)}
 
 
 def sum_up(alerts: Iterable[Alert]) -> list[Alert]:
     """Return at most `MOST` alerts, and a summary for each type that has more than its share of them."""
-    return [alert for alert, _ in sum_up_pairs([(alert, ()) for alert in alerts], MOST)]
+    return [alert for alert, _ in sum_up_pairs((alert, ()) for alert in alerts)]
 
 
 def sum_up_pairs(
-    pairs: Iterable[tuple[Alert, Sequence[_T]]], most: int, headline: Callable[[int], str] | None = None
+    pairs: Iterable[tuple[Alert, Sequence[_T]]], headline: Callable[[int], str] | None = None
 ) -> list[tuple[Alert, Sequence[_T]]]:
-    """Return at most ``most`` alerts with what belongs to each, and one for each type that has more than its part.
+    """Return what `sum_up` does, for alerts with the things that belong to each.
 
     ``headline`` returns the headline of the summary of a number of alerts.
     """
     given = list(pairs)
-    if len(given) <= most:
+    if len(given) <= MOST:
         return given
     by_type: dict[tuple[object, bool], list[tuple[Alert, Sequence[_T]]]] = {}
     for pair in given:
         by_type.setdefault((pair[0].type, RELAYED in pair[0].identity), []).append(pair)
-    part = max(1, most // len(by_type))
+    share = max(1, MOST // len(by_type))
     found: list[tuple[Alert, Sequence[_T]]] = []
     for same in by_type.values():
         ranked = sorted(same, key=_rank)
-        found += ranked[:part]
-        if rest := ranked[part:]:
+        found += ranked[:share]
+        if rest := ranked[share:]:
             summary = _summary([alert for alert, _ in rest], headline)
             found.append((summary, [one for _, own in rest for one in own]))
     return found
@@ -52,7 +51,7 @@ def sum_up_pairs(
 
 def _rank(pair: tuple[Alert, object]) -> tuple[int, int, str]:
     alert = pair[0]
-    return -_RANKS[alert.severity], -alert.count, alert.fingerprint
+    return -alert.severity.rank, -alert.count, alert.fingerprint
 
 
 def _summary(rest: Sequence[Alert], headline: Callable[[int], str] | None) -> Alert:

@@ -31,7 +31,7 @@ def whole_id(admin: AdminStore, kind: IdKind, prefix: str) -> str:
     Raises:
         AlertWorkerError: no id begins so, or several do.
     """
-    found = admin.begins_so(kind, prefix, limit=_CANDIDATES + 1) if prefix else ()
+    found = admin.find_ids(kind, prefix, limit=_CANDIDATES + 1) if prefix else ()
     if not found:
         raise _unknown(kind, prefix)
     if len(found) > 1:

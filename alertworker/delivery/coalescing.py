@@ -13,7 +13,6 @@ from alertworker.alerts.message import MAX_ENTRIES, Entry, Message, Step
 
 #: Waiting messages become a digest if there are more than this. Summaries of severity Low become one from two on.
 MERGE_FROM: Final = 10
-_RANK: Final[Mapping[Severity, int]] = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +83,9 @@ def _risen(messages: Sequence[Message]) -> Message:
 
 def compose_digest(messages: Sequence[Message], *, since: datetime, alert_id: str, now: datetime) -> Message:
     """Return one message with an entry for each of these. It has the advice of the most urgent one alone."""
-    worst = max(messages, key=lambda message: _RANK[message.severity])
+    worst = max(messages, key=lambda message: message.severity.rank)
     open_ones = [message for message in messages if message.what_to_do or message.runbook_url]
-    urgent = max(open_ones, key=lambda message: _RANK[message.severity], default=worst)
+    urgent = max(open_ones, key=lambda message: message.severity.rank, default=worst)
     return Message(
         alert_id=alert_id,
         type=worst.type,

@@ -102,7 +102,7 @@ def _is_copy(event: AlertRelayed, alert_type: AlertType, users: UserPolicy) -> b
 
 def _one(same: list[Alert]) -> Alert:
     first = same[0]
-    worst = min(same, key=lambda alert: list(Severity)[::-1].index(alert.severity))
+    worst = max(same, key=lambda alert: alert.severity.rank)
     return Alert(
         type=first.type,
         severity=worst.severity,

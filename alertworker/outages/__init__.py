@@ -1,1 +1,1 @@
-"""Outages of deployments and regions: windows of calls, the verdict on them, and the alert. Pure."""
+"""Outages of deployments, regions, providers and models: windows of calls, the verdict on them, and the alert. Pure."""

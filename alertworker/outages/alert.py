@@ -1,4 +1,4 @@
-"""The alert of an outage of a deployment or region. `verdict` decides whether there is an outage."""
+"""The alert of an outage of a deployment, region or provider. `verdict` decides whether there is an outage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from alertworker.alerts.catalogue import AlertType, OutageScope, Severity
 from alertworker.alerts.outage_headline import OutageHeadline
 from alertworker.events import AttemptFailed
 from alertworker.outages.ending import End, Ending
-from alertworker.outages.facts import Totals, current_facts, spell_calls, spell_threshold, titles_of, with_current_facts
+from alertworker.outages.facts import (
+    Totals,
+    current_facts,
+    spell_calls,
+    spell_threshold,
+    titles_of,
+    with_current_facts,
+    without_error,
+)
 from alertworker.outages.grade import Grade
 from alertworker.outages.headline import spell_target, with_grade, with_headline
 from alertworker.outages.rows import CallKey, CallSums
@@ -179,7 +187,7 @@ def closing(
     An unknown end comes after ``quiet`` without calls.
     """
     last = total(alert, buckets, calls, names, is_over=True)
-    facts = {label: text for label, text in last.facts.items() if label != "Error"}
+    facts = without_error(last.facts)
     if ending.how is End.UNKNOWN:
         facts = {"State": f"unknown: no calls for {spell(quiet)}"} | facts
         return replace(last, facts=facts, unknown=True)

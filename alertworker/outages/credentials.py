@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from alertworker.alerts.alert import Alert, Subject, fingerprint_of
 from alertworker.alerts.call_description import name_call, newest_metadata
 from alertworker.alerts.catalogue import AlertType, OutageScope
+from alertworker.alerts.many import MANY
 from alertworker.events import AttemptFailed
 from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
 from alertworker.outages.evidence import is_evident
@@ -27,10 +28,9 @@ from alertworker.text.names import short_id
 
 _S = TypeVar("_S", bound=Subject)
 
-#: How many refused credentials of a provider have a condition each. Further ones share one.
+#: Up to this number of refused credentials of a provider, each has a condition of its own. If there are more, the newly
+#: refused ones share one.
 MOST: Final = 20
-#: Stands for the credentials that share a condition. A credential is 12 hexadecimal digits.
-MANY: Final = "(many)"
 #: How long a credential is not used before its condition ends with an unknown end, in seconds.
 UNUSED_SECONDS: Final = 24 * 3_600
 #: The minimum number of ended calls that show that no other credential serves a model.
@@ -82,6 +82,14 @@ class Report:
     calls: Calls
     alone: tuple[str, ...]
     by_deployment: Mapping[str, Calls] = field(default_factory=dict)
+
+
+def shared_by(provider: str) -> CredentialKey:
+    """Return the key that stands for the credentials of a provider that share a condition.
+
+    The condition inhibits what has its label ``credential``, so the label names the provider, too.
+    """
+    return CredentialKey(provider, f"{MANY} {provider}".rstrip())
 
 
 def judge_credential(rows: Sequence[Refusals], limits: Limits) -> WindowVerdict | None:
@@ -146,7 +154,7 @@ def add_up_reports(provider: str, reports: Sequence[Report]) -> Report:
             by_deployment[name] = own.at_least(by_deployment.get(name, Calls()))
     rows = [row for report in reports for row in report.rows]
     alone = sorted({model for report in reports for model in report.alone})
-    return Report(CredentialKey(provider, MANY), rows, calls, tuple(alone), by_deployment)
+    return Report(shared_by(provider), rows, calls, tuple(alone), by_deployment)
 
 
 def grade_of(verdict: WindowVerdict, report: Report) -> Grade:
@@ -259,7 +267,9 @@ def _facts(
         "Models": _names(models),
         "Deployments": _names([titles.get(name) or short_id(name) for name in verdict.failures]),
         "Provider": key.provider,
-        "Credential": "many keys" if key.credential == MANY else f"{key.credential} (the start of the key's SHA-256)",
+        "Credential": "many keys"
+        if key == shared_by(key.provider)
+        else f"{key.credential} (the start of the key's SHA-256)",
     }
     return {label: text for label, text in facts.items() if text}
 
@@ -270,7 +280,7 @@ def _headline(report: Report, titles: Mapping[str, str]) -> str:
     served = _models(report.rows) or [titles.get(name) or short_id(name) for name in deployments]
     on = f" for {_names(served)}" if served else ""
     provider = report.key.provider or "a provider"
-    if report.key.credential == MANY:
+    if report.key == shared_by(report.key.provider):
         return f"API keys refused: {provider} rejects every call with many keys{on}"
     return f"API key refused: {provider} rejects every call with one key{on}"
 

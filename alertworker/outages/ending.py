@@ -22,8 +22,6 @@ _MIN_PROOF: Final = 6.4
 #: Chance may end an outage that continues once in this time. After each failure the successes that follow may look like
 #: the end. So the more calls fail in this time, the stronger the proof must be.
 _ONCE_IN: Final = timedelta(days=1)
-#: From this number of calls on, the end allows for the error of the measured rate.
-_MANY: Final = 200
 #: The bounds of an outage's error rate. Below the lower bound there is hardly an outage. At the upper bound one success
 #: ends the outage.
 _LEAST, _MOST = 0.1, 0.999

@@ -101,6 +101,11 @@ def with_current_facts(facts: Mapping[str, str], current: Mapping[str, str]) -> 
     return {**current, **{label: text for label, text in facts.items() if label not in _CURRENT}}
 
 
+def without_error(facts: Mapping[str, str]) -> dict[str, str]:
+    """Return an alert's facts for its resolving message, in which the last error would mislead."""
+    return {label: text for label, text in facts.items() if label != "Error"}
+
+
 def spell_calls(calls: Calls, most: int | None = MAX_NAMES, *, is_over: bool = False) -> dict[str, str]:
     """Return how the calls that a target failed ended: how many were lost for users, by team, and how many were saved.
 

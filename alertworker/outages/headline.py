@@ -21,7 +21,7 @@ def with_headline(alert: _A, parts: OutageHeadline) -> _A:
 
 
 def with_grade(alert: _A, target: Target, labels: Mapping[str, str], *, is_major: bool) -> _A:
-    """Return an outage of a deployment or region with its grade in the headline.
+    """Return an outage of a deployment, region or provider with its grade in the headline.
 
     The ``labels`` name the target of an alert that the previous version wrote.
     """

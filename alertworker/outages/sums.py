@@ -105,7 +105,7 @@ class OutageSums:
             self.accepted[key] = max(self.accepted.get(key, 0), bucket)
 
     def _saved_or_lost(self, event: RequestSucceeded | RequestFailed, bucket: int) -> None:
-        """Count a call's end once for each deployment, and each region, that failed it.
+        """Count a call's end once for each deployment, region and provider that failed it.
 
         If its producer names no failed attempts, the deployment counts that the call ended on.
         """

@@ -119,6 +119,15 @@ class Target(NamedTuple):
         """Whether it is a whole provider."""
         return not self.deployment_id and not self.region
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """The fields that select its calls, with their values.
+
+        >>> Target("d1").columns, Target(provider="azure").columns
+        ({'deployment_id': 'd1'}, {'provider': 'azure'})
+        """
+        return {name: value for name, value in self._asdict().items() if value}
+
 
 def targets_of(failed: FailedOn | AttemptFailed) -> Iterable[Target]:
     """Yield the deployment and, if they are known, the provider and the region of a failed attempt."""

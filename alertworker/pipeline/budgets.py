@@ -59,16 +59,16 @@ def budget_pieces(folded: Fold, runtime: Runtime) -> list[BudgetPiece]:
 def judge_budgets(context: BatchContext) -> None:
     """Judge the first piece of a batch's budgets. `ingest` judges the others in transactions of their own."""
     for piece in budget_pieces(context.folded, context.runtime)[:1]:
-        judge_piece(context.tx, piece, context.folded, context.runtime, most=2 * PIECE, now=context.now)
+        judge_piece(context.tx, piece, context.folded, context.runtime, now=context.now)
 
 
 def judge_piece(
-    tx: Transaction, piece: BudgetPiece, folded: Fold, runtime: Runtime, *, most: int, now: datetime
+    tx: Transaction, piece: BudgetPiece, folded: Fold, runtime: Runtime, *, most: int = 2 * PIECE, now: datetime
 ) -> int:
     """Claim alerts about limits that were reached, under the locks of the budgets' rows.
 
     The spend of a configured budget is summed under its lock, so it includes what earlier holders added. At most
-    ``most`` budgets raise or resolve alerts. Return how many would without this bound.
+    ``most`` budgets raise or resolve alerts, by default all of the piece. Return how many would without this bound.
     """
     readings = dict(piece.readings)
     own = _own(tx, piece.touched, folded, runtime, now=now)

@@ -14,6 +14,7 @@ from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import callers
 from alertworker.outages.callers import Suspect, suspect
+from alertworker.outages.facts import without_error
 from alertworker.outages.model import JudgedModel
 from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Limits, Target, bucket_of
@@ -74,7 +75,7 @@ class CallerProblems:
         over = self._keys_of_outages()
         prints = {callers.fingerprint(key): key for key in {*over, *self._suspects}}
         # The sweep locks such alerts in the same order.
-        opened = tx.alerts.find_all_open(prints) if prints else {}
+        opened = tx.alerts.find_all_open(prints)
         self._resolve_outages({prints[mark]: alert for mark, alert in opened.items() if prints[mark] in over})
         for mark, key_hash in sorted(prints.items()):
             suspects = self._suspects.get(key_hash, ())
@@ -163,11 +164,11 @@ def end_callers(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
         return False
     before = arrived - REDELIVERED_WITHIN - QUIET
     quiet = tx.callers.quiet_callers(before=before, limit=limit)
-    opened = tx.alerts.find_all_open(quiet) if quiet else {}
+    opened = tx.alerts.find_all_open(quiet)
     # Another worker may have counted a failure before the lock.
     over = [alert for _, alert in sorted(opened.items()) if alert.last_at < before]
     for alert in over:
-        facts = {label: text for label, text in caller_total(tx, alert).facts.items() if label != "Error"}
+        facts = without_error(caller_total(tx, alert).facts)
         state = {"State": f"for {spell(QUIET)} no failures pointed to this key alone"}
         resolve(tx, replace(alert, facts=facts | state, ended_at=alert.last_at), runtime, now=now)
     settle_explained(tx, "key", (alert.labels.get("key", "") for alert in over), now=now)

@@ -1,4 +1,4 @@
-"""The silences and the ends of deployments' outages that decide which failed calls count for regions and models."""
+"""The silences and ends of outages that decide which failed calls count for regions, providers and models."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class CountedCalls:
         )
 
 
-class RegionScope:
+class PlaceScope:
     """The failed calls that count for regions and providers.
 
     ``places`` are the providers and regions in which models with an outage fail.
@@ -120,7 +120,7 @@ class RegionScope:
         label = "provider" if target.is_provider else "region"
         failing = {row.model for row in buckets if row.failed and row.model}
         # Without locks: the rows of these models may not be locked, and their order is not that of the targets.
-        opened = self._tx.alerts.read_open([fingerprint(model) for model in failing]) if failing else {}
+        opened = self._tx.alerts.read_open([fingerprint(model) for model in failing])
         alerts = {model: opened.get(fingerprint(model)) for model in failing}
         elsewhere = {
             model

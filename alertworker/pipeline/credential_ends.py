@@ -14,6 +14,7 @@ from alertworker.outages import alert as outages
 from alertworker.outages import credentials
 from alertworker.outages.credentials import CredentialState, Refusals
 from alertworker.outages.ending import End, Ending
+from alertworker.outages.facts import without_error
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.windows import Outage, Target, bucket_of
 from alertworker.pipeline.counted_calls import CountedCalls
@@ -40,7 +41,7 @@ def end_credentials(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
         return False
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
     states = tx.credentials.lock_refused_credentials()
-    alerts = tx.alerts.find_all_open(map(credentials.fingerprint, states)) if states else {}
+    alerts = tx.alerts.find_all_open(map(credentials.fingerprint, states))
     opened = {key: alerts.get(credentials.fingerprint(key)) for key in states}
     rows = tx.credentials.refusals({key: _start(opened[key], one, until) for key, one in states.items()})
     ends = _ends(tx, states, rows, until)
@@ -49,8 +50,8 @@ def end_credentials(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
     for key in ended:
         over_until = max(states[key].over_until, until)
         tx.credentials.keep_credential(key, replace(states[key], level=0, over_until=over_until))
-    over = _resolve_shared(tx, {key for key in ended if opened[key] is None}, runtime, now=now)
-    _end_explained(tx, ended, rows, until, runtime, now=now, shared=over)
+    shared = _resolve_shared(tx, {key for key in ended if opened[key] is None}, runtime, now=now)
+    _end_explained(tx, ended, {key.credential for key in (*ended, *shared)}, rows, until, runtime, now=now)
     return len(ended) < len(ends)
 
 
@@ -82,42 +83,41 @@ def _resolve(
     for key, (alert, end) in over.items():
         report = reports[key]
         found = credentials.total(alert, report, names, is_over=True)
-        facts = {label: text for label, text in found.facts.items() if label != "Error"}
+        facts = without_error(found.facts)
         last = max((row.last_refusal for row in report.rows), default=0)
         ended_at = datetime.fromtimestamp(last / 1_000, UTC) if last else None
         resolve(tx, replace(found, facts=facts, ended_at=ended_at, unknown=end is End.UNKNOWN), runtime, now=now)
 
 
-def _resolve_shared(tx: Transaction, ended: Collection[CredentialKey], runtime: Runtime, *, now: datetime) -> bool:
-    """Resolve the conditions of providers of which the last credential without a condition of its own has ended.
-
-    Return whether one was resolved.
-    """
+def _resolve_shared(
+    tx: Transaction, ended: Collection[CredentialKey], runtime: Runtime, *, now: datetime
+) -> list[CredentialKey]:
+    """Resolve each shared condition whose last credential has ended. Return their keys."""
     if not ended:
-        return False
+        return []
     left = tx.credentials.refused_credentials()
     sharing = {key.provider for key in left.keys() - own_conditions(tx, left)}
-    over = [CredentialKey(name, credentials.MANY) for name in {key.provider for key in ended} - sharing]
-    alerts = tx.alerts.find_all_open(map(credentials.fingerprint, over)) if over else {}
+    over = [credentials.shared_by(name) for name in {key.provider for key in ended} - sharing]
+    alerts = tx.alerts.find_all_open(map(credentials.fingerprint, over))
     for _, alert in sorted(alerts.items()):
-        facts = {label: text for label, text in alert.facts.items() if label != "Error"}
+        facts = without_error(alert.facts)
         resolve(tx, replace(alert, facts=facts, ended_at=alert.last_at), runtime, now=now)
-    return bool(alerts)
+    return over
 
 
 def _end_explained(
     tx: Transaction,
     keys: Iterable[CredentialKey],
+    labels: Collection[str],
     rows: Mapping[CredentialKey, Sequence[Refusals]],
     until: int,
     runtime: Runtime,
     *,
     now: datetime,
-    shared: bool,
 ) -> None:
     """End the outages that the credentials explain. Most channels were not notified of these.
 
-    With ``shared``, the condition of many credentials has ended, too.
+    ``labels`` are the values of the label ``credential`` of the conditions that have ended.
 
     Notices that they explain count as notified, so no summary of what they inhibited is sent after their end.
     """
@@ -130,14 +130,13 @@ def _end_explained(
     }
     locked = tx.outages.lock_outages(targets)
     known = {outages.fingerprint(target): target for target in locked}
-    values = {key.credential for key in keys} | ({credentials.MANY} if shared else set())
-    labelled = tx.alerts.labelled_alerts("credential", values, _OUTAGES) if values else ()
+    labelled = tx.alerts.labelled_alerts("credential", labels, _OUTAGES) if labels else ()
     named = [mark for mark in labelled if mark in known]
-    for mark, alert in sorted((tx.alerts.find_all_open(named) if named else {}).items()):
+    for mark, alert in sorted(tx.alerts.find_all_open(named).items()):
         target = known[mark]
         resolve(tx, _total(tx, alert, now), runtime, now=now)
         tx.outages.keep_outages({target: Outage(over_until=max(locked[target].over_until, until))})
-    settle_explained(tx, "credential", values, now=now)
+    settle_explained(tx, "credential", labels, now=now)
 
 
 def _total(tx: Transaction, alert: OpenAlert, now: datetime) -> OpenAlert:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from alertworker.outages.credentials import MANY, CredentialState, Refusals, Report, fingerprint, unserved_models
+from alertworker.outages.credentials import CredentialState, Refusals, Report, fingerprint, shared_by, unserved_models
 from alertworker.outages.model import EndedCalls, add_up
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import DEAD_REACH
@@ -34,14 +34,14 @@ def read_reports(
 
 def own_conditions(tx: Transaction, keys: Collection[CredentialKey]) -> set[CredentialKey]:
     """Return the credentials that have an open condition of their own, and do not share one. Nothing is locked."""
-    opened = tx.alerts.read_open([fingerprint(key) for key in keys]) if keys else {}
+    opened = tx.alerts.read_open([fingerprint(key) for key in keys])
     return {key for key in keys if fingerprint(key) in opened}
 
 
 def condition_labels(tx: Transaction, keys: Collection[CredentialKey]) -> dict[CredentialKey, str]:
     """Return the label ``credential`` of the condition that each refused credential has, or shares."""
     own = own_conditions(tx, keys)
-    return {key: key.credential if key in own else MANY for key in keys}
+    return {key: (key if key in own else shared_by(key.provider)).credential for key in keys}
 
 
 def reports_since(tx: Transaction, starts: Mapping[CredentialKey, int]) -> dict[CredentialKey, Report]:

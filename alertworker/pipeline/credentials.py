@@ -17,7 +17,7 @@ from alertworker.outages.credentials import CredentialState, Refusals, Report, j
 from alertworker.outages.grade import Grade
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import DEAD_REACH, WindowVerdict
-from alertworker.outages.windows import REFUSED, WINDOW_SECONDS, Limits, Target, bucket_of
+from alertworker.outages.windows import NO_DEPLOYMENTS, REFUSED, WINDOW_SECONDS, Limits, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.credential_reports import condition_labels, own_conditions, read_reports
 from alertworker.pipeline.current import names_of
@@ -72,8 +72,8 @@ def label_refused(context: BatchContext) -> list[Alert]:
     starved = {event.attribution.model for event in folded.failed if _is_starved(event)}
     if not (refused or starved):
         return alerts
-    # Any refused credential may be the only one of a starved call's model.
     by_deployment, by_model = dict[str, str](), dict[str, str]()
+    # Any refused credential may be the only one of a starved call's model.
     reports = context.refused.reports(context.now, None if starved else refused)
     labels = condition_labels(context.tx, [report.key for report in reports])
     for report in reports:
@@ -107,15 +107,16 @@ class _Refused:
 
 
 def _many(context: BatchContext, raising: Sequence[_Refused]) -> set[CredentialKey]:
-    """Return the credentials that share their provider's condition: those beyond `credentials.MOST`.
+    """Return the credentials that share their provider's condition.
 
-    Once a credential has a condition of its own, it keeps it.
+    If more than `credentials.MOST` credentials of a provider are refused, the newly refused ones share it. A condition
+    of a single credential stays open.
     """
     tx, new = context.tx, Counter(one.key.provider for one in raising if not one.state.level)
     known = Counter(key.provider for key in tx.credentials.refused_credentials()) if new else Counter[str]()
     full = {provider for provider in new if new[provider] + known[provider] > credentials.MOST}
     old = {one.key for one in raising if one.state.level}
-    shared = {key: CredentialKey(key.provider, credentials.MANY) for key in old}
+    shared = {key: credentials.shared_by(key.provider) for key in old}
     opened = own_conditions(tx, {*old, *shared.values()})
     joined = {key for key in old if key not in opened and shared[key] in opened}
     return joined | {one.key for one in raising if not one.state.level and one.key.provider in full}
@@ -131,9 +132,8 @@ def _raise(context: BatchContext, one: _Refused) -> None:
 
 def _raise_many(context: BatchContext, refused: Sequence[_Refused]) -> None:
     """Claim the condition that credentials of a provider share."""
-    key = CredentialKey(refused[0].key.provider, credentials.MANY)
-    opened = context.tx.alerts.find_open(credentials.fingerprint(key))
-    report = credentials.add_up_reports(key.provider, [one.report for one in refused])
+    report = credentials.add_up_reports(refused[0].key.provider, [one.report for one in refused])
+    opened = context.tx.alerts.find_open(credentials.fingerprint(report.key))
     events = [event for one in refused for event in one.events]
     if events or opened is not None:
         grade = _claim(context, report, events, max(one.state.level for one in refused), opened)
@@ -181,7 +181,7 @@ def _with_enough_refusals(
     states: Mapping[CredentialKey, CredentialState],
     refused: Mapping[CredentialKey, Sequence[AttemptFailed]],
 ) -> Mapping[CredentialKey, CredentialState]:
-    """Return the credentials of those that may have a condition, by one statement if there are many."""
+    """Return the credentials that may have a condition. If there are many, one statement counts their refusals."""
     if len(states) <= _FEW:
         return states
     least = credentials.least_refusals(context.runtime.policy.outages.deployment)
@@ -211,7 +211,7 @@ def _newest_refused(events: Iterable[DeploymentCooledDown | RequestFailed]) -> s
 
 def _is_starved(event: RequestFailed) -> bool:
     """Return whether the router found no deployment for a call, because all were in a cooldown."""
-    return not event.deployment_id and event.failure.error_class.startswith("RouterRateLimit")
+    return not event.deployment_id and event.failure.error_class.startswith(NO_DEPLOYMENTS)
 
 
 def _labelled(alert: Alert, by_deployment: Mapping[str, str], by_model: Mapping[str, str]) -> Alert:
@@ -223,6 +223,6 @@ def _labelled(alert: Alert, by_deployment: Mapping[str, str], by_model: Mapping[
     elif alert.type is AlertType.LLM_EXCEPTIONS:
         if identity.get("status") in REFUSED:
             credential = own
-        if identity.get("error", "").startswith("RouterRateLimit") and not identity.get("deployment"):
+        if identity.get("error", "").startswith(NO_DEPLOYMENTS) and not identity.get("deployment"):
             credential = by_model.get(identity.get("model", ""))
     return alert if credential is None else replace(alert, labels={**alert.labels, "credential": credential})

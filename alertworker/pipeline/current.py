@@ -27,7 +27,7 @@ from alertworker.outages.model import EndedCalls, add_up
 from alertworker.outages.model_alert import is_about_model, total_of_model
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Target, bucket_of
-from alertworker.pipeline.counted_calls import CountedCalls, RegionScope
+from alertworker.pipeline.counted_calls import CountedCalls, PlaceScope
 from alertworker.pipeline.credential_reports import reports_since
 from alertworker.ports import Transaction
 from alertworker.ports.alert_search import AlertRow
@@ -106,7 +106,7 @@ def outage_sums(
     found = tx.outages.buckets(target, start=start, end=end)
     if target.deployment_id:
         return found, tx.outages.calls_failed_by(target, start=start), {}
-    scope = RegionScope(tx, counted)
+    scope = PlaceScope(tx, counted)
     buckets = scope.total(target, found)
     calls = scope.calls_failed_by(target, start=start, buckets=found, counting=buckets)
     return buckets, calls, _names_of(tx, buckets)

@@ -45,10 +45,10 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     starts = {target: max(old.over_until, until - lookback(limits[target])) for target, old in opened.items()}
     buckets = tx.outages.buckets_of(starts)
     longer = _longer(tx, opened, buckets, until)
-    alerts = tx.alerts.find_all_open(map(outages.fingerprint, opened)) if opened else {}
+    alerts = tx.alerts.find_all_open(map(outages.fingerprint, opened))
     inhibitors = {by for alert in alerts.values() if (by := _inhibitor(alert)) is not None}
     closed = inhibitors - tx.alerts.still_open(inhibitors)
-    for target, outage in sorted(opened.items()):  # regions first
+    for target, outage in sorted(opened.items()):  # the widest first
         if resolved >= limit:
             return True
         alert = alerts.get(outages.fingerprint(target))

@@ -46,6 +46,6 @@ def settle_explained(tx: Transaction, label: str, values: Iterable[str], *, now:
     """
     known = {value for value in values if value}
     named = tx.alerts.labelled_alerts(label, known, _NOTICES) if known else ()
-    for _, alert in sorted((tx.alerts.find_all_open(named) if named else {}).items()):
+    for _, alert in sorted(tx.alerts.find_all_open(named).items()):
         tx.occurrences.take_parts(alert.id)
         tx.alerts.count_as_notified(alert, next_summary_at=now + _SETTLES, now=now)

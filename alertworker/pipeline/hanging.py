@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts.many import MOST, sum_up_pairs
+from alertworker.alerts.many import sum_up_pairs
 from alertworker.detectors import Policy, llm
 from alertworker.events import EndEvent, RequestAbandoned, RequestAnnounced, RequestFailed
 from alertworker.pipeline.batches import BatchContext
@@ -34,7 +34,7 @@ def judge_hanging(context: BatchContext) -> None:
     old_enough = [call for call in hanging if call.call_id not in outdated]
     fresh = tx.hanging.announce_calls(old_enough)
     new = [call for call in old_enough if call.call_id in fresh]
-    pairs = sum_up_pairs(llm.hanging(new, policy), MOST, lambda count: f"Requests are hanging on {count:,} more models")
+    pairs = sum_up_pairs(llm.hanging(new, policy), lambda count: f"Requests are hanging on {count:,} more models")
     for alert, calls in sorted(pairs, key=lambda pair: pair[0].fingerprint):
         raised = claim(tx, alert, context.runtime, now=now)
         tx.hanging.attach_calls((call.call_id for call in calls), raised.id)

@@ -181,22 +181,19 @@ def _judge_rest(batch: BatchMessage, folded: Fold, runtime: Runtime, *, now: dat
     A worker that dies between two pieces has not acknowledged the batch. The broker redelivers it, and the pieces whose
     ids are not claimed yet are judged then.
     """
-    crossed = 0
+    left = MAX_CROSSED
     for number, piece in enumerate(budget_pieces(folded, runtime)[1:], 1):
         # No batch from a broker has a control character in its id (`safe_id`), so none can have this one.
         own_id = f"{blake2b(batch.batch_id.encode(), digest_size=16).hexdigest()}\x1fbudgets-{number}"
 
-        most = max(0, MAX_CROSSED - crossed)
-
-        def judge(tx: Transaction, piece: BudgetPiece = piece, own_id: str = own_id, most: int = most) -> int:
+        def judge(tx: Transaction, piece: BudgetPiece = piece, own_id: str = own_id, most: int = max(0, left)) -> int:
             if tx.batches.claim_batch(own_id, batch.producer, 0, digest=None, now=now) is BatchClaim.NEW:
                 return judge_piece(tx, piece, folded, runtime, most=most, now=now)
             return 0
 
-        crossed += runtime.store.run(judge)
-    if crossed > MAX_CROSSED:
-        waiting = crossed - MAX_CROSSED
-        _log.warning("a batch crosses limits of too many budgets; %d of them wait for their next report", waiting)
+        left -= runtime.store.run(judge)
+    if left < 0:
+        _log.warning("a batch crosses limits of too many budgets; %d of them wait for their next report", -left)
 
 
 def _detected(context: BatchContext) -> list[Alert]:

@@ -114,7 +114,7 @@ def end_models(
     opened = tx.models.open_models()
     starts = {model: max(old.over_until, until - lookback(limits)) for model, old in opened.items()}
     windows = _Windows.read(tx, counted, starts)
-    alerts = tx.alerts.find_all_open(map(fingerprint, opened)) if opened else {}
+    alerts = tx.alerts.find_all_open(map(fingerprint, opened))
     resolved = 0
     for model, outage in opened.items():
         if resolved == limit:

@@ -17,7 +17,7 @@ from alertworker.outages.verdict import DEAD_REACH, WindowVerdict
 from alertworker.outages.windows import Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.callers import CallerProblems
-from alertworker.pipeline.counted_calls import CountedCalls, RegionScope
+from alertworker.pipeline.counted_calls import CountedCalls, PlaceScope
 from alertworker.pipeline.judged_failures import JudgedFailures, model_as_severe, place_as_severe
 from alertworker.pipeline.model_outages import (
     ModelJudgement,
@@ -56,7 +56,7 @@ def judge_outages(context: BatchContext) -> None:
     found = _with_enough_failures(context, found, known)
     problems, counted = CallerProblems(context), CountedCalls(tx, now=context.now)
     models = judge_models(context, counted)
-    scope = RegionScope(tx, counted, places_of(models))
+    scope = PlaceScope(tx, counted, places_of(models))
 
     def judge(targets: Iterable[Target]) -> list[JudgedFailures]:
         each = (_judge_failures(context, one, known[one], found[one], scope, problems) for one in sorted(targets))
@@ -104,7 +104,7 @@ def _judge_failures(
     target: Target,
     outage: Outage,
     failed: Sequence[AttemptFailed],
-    scope: RegionScope,
+    scope: PlaceScope,
     problems: CallerProblems,
 ) -> JudgedFailures | None:
     """Judge the windows with a target's failed calls, ``None`` if all of them began before its last end.
@@ -128,7 +128,7 @@ def _judge_failures(
 
 
 def _judge_lost(
-    context: BatchContext, target: Target, outage: Outage, buckets: Sequence[int], scope: RegionScope
+    context: BatchContext, target: Target, outage: Outage, buckets: Sequence[int], scope: PlaceScope
 ) -> JudgedFailures:
     """Judge a target with an outage that failed lost calls of the batch. The batch has no failed attempt on it."""
     judged = judge_target(context, target, outage, buckets, scope)

@@ -1,4 +1,4 @@
-"""Verdicts on deployments and regions: read a target's windows in the batch's transaction, and judge them."""
+"""Verdicts on targets: read the windows of a deployment, region or provider in a transaction, and judge them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alertworker.outages.sparse import SPARSE_SECONDS, judge_sparse, may_be_spar
 from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead, judge, may_be_dead
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
-from alertworker.pipeline.counted_calls import RegionScope
+from alertworker.pipeline.counted_calls import PlaceScope
 from alertworker.ports import Clock
 
 
@@ -32,7 +32,7 @@ class JudgedTarget:
 
 
 def judge_target(
-    context: BatchContext, target: Target, outage: Outage, moments: Sequence[int], scope: RegionScope
+    context: BatchContext, target: Target, outage: Outage, moments: Sequence[int], scope: PlaceScope
 ) -> JudgedTarget:
     """Judge the windows that hold the buckets ``moments``."""
     tx, limits = context.tx, outages.limits_of(target, context.runtime.policy.outages)
@@ -61,7 +61,7 @@ def judge_target(
 
 
 def target_is_over(
-    context: BatchContext, target: Target, outage: Outage, judged: JudgedTarget, scope: RegionScope
+    context: BatchContext, target: Target, outage: Outage, judged: JudgedTarget, scope: PlaceScope
 ) -> bool:
     """Return whether late events show an outage that was not noticed and whose target has recovered since.
 

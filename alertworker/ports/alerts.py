@@ -70,7 +70,7 @@ class AlertPort(Protocol):
         ...
 
     def find_all_open(self, fingerprints: Iterable[str]) -> dict[str, OpenAlert]:
-        """Return the open generations of these alerts by fingerprint, locked, by one statement."""
+        """Return the open generations of these alerts by fingerprint, locked, by at most one statement."""
         ...
 
     def read_open(self, fingerprints: Collection[str]) -> dict[str, OpenAlert]:

@@ -10,14 +10,14 @@ from alertworker.outages.windows import Bucket, Calls, Outage, Target
 
 
 class OutagePort(Protocol):
-    """Windows of calls, and the outage state of each deployment and region."""
+    """Windows of calls, and the outage state of each deployment, region and provider: each `Target`."""
 
     def add_sums(self, sums: OutageSums) -> None:
         """Add a batch's sums to the windows. The credentials that the batch changes or may judge are locked."""
         ...
 
     def lock_outages(self, targets: Iterable[Target]) -> dict[Target, Outage]:
-        """Return the states of deployments and regions, locked; new ones are inserted."""
+        """Return the states of targets, locked; new ones are inserted."""
         ...
 
     def open_outages(self) -> dict[Target, Outage]:
@@ -25,7 +25,7 @@ class OutagePort(Protocol):
         ...
 
     def outage_of(self, target: Target) -> Outage:
-        """Return the state of one deployment or region without a lock, for messages."""
+        """Return the state of one target without a lock, for messages."""
         ...
 
     def outages_over(self, deployments: Collection[str]) -> dict[str, int]:
@@ -41,7 +41,7 @@ class OutagePort(Protocol):
         ...
 
     def keep_outages(self, outages: Mapping[Target, Outage]) -> None:
-        """Store the states of deployments and regions."""
+        """Store the states of targets."""
         ...
 
     def buckets(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:

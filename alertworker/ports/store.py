@@ -81,7 +81,7 @@ class Transaction(CounterPort, DeadLetterPort, Protocol):
 
     @property
     def outages(self) -> OutagePort:
-        """The windows, and the outages of deployments and regions."""
+        """The windows, and the outages of deployments, regions and providers."""
         ...
 
     @property

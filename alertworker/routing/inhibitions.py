@@ -119,7 +119,7 @@ def _type(operator: str, value: str) -> tuple[Matcher, ...]:
     return (Matcher("alert_type", operator, value),)
 
 
-#: The alerts that an outage of their deployment or region explains.
+#: The alerts that an outage of their deployment, model, region or provider explains.
 _EXPLAINED: Final = _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_SLOW}|{AlertType.COOLDOWN_DEPLOYMENT}")
 _OF_REGION: Final = _type("=", AlertType.REGION_OUTAGE_ALERTS)
 _OUTAGE: Final = _type("=", AlertType.OUTAGE_ALERTS)

@@ -73,7 +73,7 @@ class AdminStore(ConnectionRunner):
 
         self.on_connection(work)
 
-    def begins_so(self, kind: IdKind, prefix: str, *, limit: int) -> Sequence[IdRow]:
+    def find_ids(self, kind: IdKind, prefix: str, *, limit: int) -> Sequence[IdRow]:
         """Return the ids of a kind that begin with ``prefix``, newest first; only the id itself if it exists."""
         ids, text, at = _IDS[kind]
         found = select(ids.label("id"), text.label("text"))

@@ -74,7 +74,7 @@ class AlertSearch(ConnectionRunner):
 
     def firing(self, *, limit: int) -> Sequence[AlertRow]:
         """Return open alerts, the most severe first, then those that happened last. Muted ones follow all others."""
-        rank = case(*((ALERTS.c.severity == severity.value, rank) for rank, severity in enumerate(Severity)), else_=0)
+        rank = case(*((ALERTS.c.severity == one.value, one.rank) for one in Severity), else_=0)
         muted = case((_MUTED, 1), else_=0)
         statement = (
             _SELECTED.where(OPEN).order_by(muted, rank.desc(), ALERTS.c.last_at.desc(), ALERTS.c.id).limit(limit)

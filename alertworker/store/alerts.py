@@ -140,13 +140,11 @@ class AlertStatements(Statements, AlertPort):
 
     @override
     def find_all_open(self, fingerprints: Iterable[str]) -> dict[str, OpenAlert]:
-        wanted = {"fingerprints": sorted(fingerprints)}
-        return {row.fingerprint: self._open_alert(row) for row in self._rows(_WANTED_LOCKED, wanted)}
+        return self._open(_WANTED_LOCKED, fingerprints)
 
     @override
     def read_open(self, fingerprints: Collection[str]) -> dict[str, OpenAlert]:
-        wanted = {"fingerprints": sorted(fingerprints)}
-        return {row.fingerprint: self._open_alert(row) for row in self._rows(_WANTED, wanted)}
+        return self._open(_WANTED, fingerprints)
 
     @override
     def last_closed(self, fingerprint: str) -> datetime | None:
@@ -230,6 +228,11 @@ class AlertStatements(Statements, AlertPort):
         for name, count in self.connection.execute(unknown).all():
             _log.warning("%s open alerts of unknown type %s are left to a newer version", count, name)
             self.count(CounterName.UNKNOWN_VALUES, f"alert type {name}", count)
+
+    def _open(self, statement: Executable, fingerprints: Iterable[str]) -> dict[str, OpenAlert]:
+        wanted = sorted(fingerprints)
+        rows = self._rows(statement, {"fingerprints": wanted}) if wanted else []
+        return {row.fingerprint: self._open_alert(row) for row in rows}
 
     def _rows(self, statement: Executable, values: Mapping[str, object] | None = None) -> list[AlertRow]:
         return read_rows(self.connection, AlertRow, statement, values)

@@ -48,8 +48,8 @@ class CallerStatements(Statements, CallerPort):
 
     @override
     def failing_keys(self, target: Target, *, start: int, end: int) -> list[KeyRow]:
-        statement = _failing_keys(_names(target))
-        found = self.connection.execute(statement, {**target._asdict(), "start": start, "end": end})
+        statement = _failing_keys(tuple(target.columns))
+        found = self.connection.execute(statement, {**target.columns, "start": start, "end": end})
         return [
             KeyRow(row.bucket, row.deployment_id, row.key_hash, row.model, row.failed)
             for _, rows in groupby(found, key=lambda row: tuple(row[:4]))
@@ -93,13 +93,6 @@ class CallerStatements(Statements, CallerPort):
             for row in self.connection.execute(statement):
                 stored.setdefault((row[0], row[1], row[2], row[3]), set()).add(row.key_hash)
         return stored
-
-
-def _names(target: Target) -> tuple[str, ...]:
-    """Return the columns that name a target."""
-    if target.is_provider:
-        return ("provider",)
-    return ("deployment_id",) if target.deployment_id else ("provider", "region")
 
 
 @cache

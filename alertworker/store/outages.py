@@ -70,7 +70,7 @@ _ROW = columns_of(_OutageRow, OUTAGES)
 
 
 class OutageStatements(Statements, OutagePort):
-    """Windows, and the outage states of deployments and regions, in SQL."""
+    """Windows, and the outage states of targets, in SQL."""
 
     def __init__(self, connection: Connection, callers: CallerStatements, credentials: CredentialStatements) -> None:
         super().__init__(connection)
@@ -132,16 +132,12 @@ class OutageStatements(Statements, OutagePort):
 
     @override
     def failing(self, targets: Iterable[Target], *, start: int, least: int) -> set[Target]:
-        wanted, table, found = list(targets), CAUSES.c, set[Target]()
-        for own, names in (
-            ([(one.deployment_id,) for one in wanted if one.deployment_id], ("deployment_id",)),
-            ([(one.provider, one.region) for one in wanted if not one.deployment_id], ("provider", "region")),
-        ):
+        table, found = CAUSES.c, set[Target]()
+        for names, keys in _by_columns(targets).items():
             columns = [table[name] for name in names]
-            counted = select(*columns).where(one_of(self.connection, columns, own), table.bucket >= start)
+            counted = select(*columns).where(one_of(self.connection, columns, keys), table.bucket >= start)
             enough = counted.group_by(*columns).having(capped_sum(table.attempts) >= least)
-            for row in self.connection.execute(enough) if own else ():
-                found.add(Target(**dict(zip(names, row, strict=True))))
+            found |= {Target(**row) for row in self.connection.execute(enough).mappings()}
         return found
 
     @override
@@ -197,26 +193,33 @@ class OutageStatements(Statements, OutagePort):
     def _range(
         self, table: Table, starts: Mapping[Target, int], end: int | None
     ) -> Iterator[tuple[_Place, RowMapping]]:
-        """Yield the rows of these targets with their keys; a row of both a deployment and its region twice."""
-        deployments = sorted(target.deployment_id for target in starts if target.deployment_id)
-        regions = sorted((one.provider, one.region) for one in starts if not one.deployment_id and one.region)
-        providers = sorted(target.provider for target in starts if target.is_provider)
-        dialect, has_end = self.connection.dialect.name, end is not None
-        wanted = {"deployments": deployments, "regions": keys_as_value(dialect, regions), "providers": providers}
-        values = {**wanted, "start": min(starts.values(), default=0), "end": end}
-        for by in [name for name in ("deployments", "regions", "providers") if wanted[name] and wanted[name] != "[]"]:
-            statement = _rows_within(table, dialect, by, has_end=has_end)
-            for row in self.connection.execute(statement, values).mappings():
+        """Yield the rows of these targets with their keys. A row of several targets may come several times."""
+        dialect, start = self.connection.dialect.name, min(starts.values(), default=0)
+        for names, keys in _by_columns(starts).items():
+            wanted = keys_as_value(dialect, keys) if len(names) > 1 else [key for (key,) in keys]
+            statement = _rows_within(table, dialect, names, has_end=end is not None)
+            found = self.connection.execute(statement, {"wanted": wanted, "start": start, "end": end})
+            for row in found.mappings():
                 yield (row["bucket"], row["deployment_id"], row["provider"], row["region"]), row
 
 
+def _by_columns(targets: Iterable[Target]) -> dict[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the values that select targets by the names of their columns: each set of columns takes one statement."""
+    found: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for target in sorted(targets):
+        found.setdefault(tuple(target.columns), []).append(tuple(target.columns.values()))
+    return found
+
+
 @cache
-def _rows_within(table: Table, dialect: str, by: str, *, has_end: bool) -> Select[*tuple[object, ...]]:
-    """Return the query for rows of some deployments, regions or providers. A failing target takes several of them."""
-    if by == "regions":
-        own = is_one_of(dialect, (table.c.provider, table.c.region), by)
-    else:
-        own = table.c["deployment_id" if by == "deployments" else "provider"].in_(bindparam(by, expanding=True))
+def _rows_within(table: Table, dialect: str, names: tuple[str, ...], *, has_end: bool) -> Select[*tuple[object, ...]]:
+    """Return the query for rows of targets with some columns. A failing target takes several of them."""
+    columns = [table.c[name] for name in names]
+    own = (
+        is_one_of(dialect, columns, "wanted")
+        if len(columns) > 1
+        else columns[0].in_(bindparam("wanted", expanding=True))
+    )
     return select(table).where(own).where(table.c.bucket >= _START, *([table.c.bucket < _END] if has_end else []))
 
 

@@ -24,7 +24,7 @@ class ProcessStore(ConnectionRunner, ProcessPort):
 
     @override
     def publish(self, process: Process) -> None:
-        row = asdict(process) | {"settings": dict(process.settings), "channels": dict(process.channels)}
+        row = asdict(process)
         # The processes that this one replaced on its host are removed, too. A sibling that still runs publishes itself
         # again.
         replaced = (PROCESSES.c.host == process.host) & (PROCESSES.c.role == process.role)

@@ -183,7 +183,6 @@ def test_very_many_alerts_of_a_batch_are_summed_up(
 ) -> None:
     """Nothing is parked, every occurrence is counted, and people get few messages."""
     monkeypatch.setattr("alertworker.alerts.many.MOST", 3)
-    monkeypatch.setattr("alertworker.pipeline.hanging.MOST", 3)
     alert_type, events = MANY_NOTICES[kind]
     ingest(batch(*events), runtime, now=NOW)
 
@@ -194,7 +193,7 @@ def test_very_many_alerts_of_a_batch_are_summed_up(
 def test_a_condition_of_many_hanging_models_ends_with_their_last_call(
     store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("alertworker.pipeline.hanging.MOST", 1)
+    monkeypatch.setattr("alertworker.alerts.many.MOST", 1)
     ingest(batch(*(hanging(n) for n in range(4))), runtime, now=NOW)
     opened = raised(store, AlertType.LLM_REQUESTS_HANGING)
     assert sorted(row.count for row in opened) == [1, 3]

@@ -16,6 +16,8 @@ from tests.integration.statements import counted
 from tests.integration.test_credentials import cooled, refused
 from tests.integration.test_outages import after, attempt, ingest_at, lost, pass_time, success
 
+SCOPES = ("credential", "model")
+
 
 def of(number: int, seconds: float, deployment: str) -> AttemptFailed:
     """Return a refused call with one of many credentials."""
@@ -151,7 +153,7 @@ def test_many_refused_credentials_share_a_condition(runtime: Runtime, store: Sql
     """A provider that refuses all keys of a proxy is one message. Credentials with a condition keep it."""
     refuse(runtime, [1, 2])
     refuse(runtime, range(1, 60))
-    assert alerts_of(store) == [("(many)", 57 * 6, True), (f"{1:012x}", 12, True), (f"{2:012x}", 12, True)]
+    assert alerts_of(store) == [("(many) azure", 57 * 6, True), (f"{1:012x}", 12, True), (f"{2:012x}", 12, True)]
     run_until_quiet(runtime, after(7))
     told = [message.headline for message in outbox.sent if message.step is Step.FIRING]
     assert sum("API keys refused" in headline for headline in told) == 1
@@ -160,9 +162,9 @@ def test_many_refused_credentials_share_a_condition(runtime: Runtime, store: Sql
 
 def test_a_shared_condition_ends_with_its_last_credential(runtime: Runtime, store: SqlStore) -> None:
     refuse(runtime, range(30))
-    assert alerts_of(store) == [("(many)", 180, True)]
+    assert alerts_of(store) == [("(many) azure", 180, True)]
     refuse(runtime, [3])
-    assert alerts_of(store) == [("(many)", 186, True)]
+    assert alerts_of(store) == [("(many) azure", 186, True)]
 
     def works(numbers: Sequence[int], at: float) -> None:
         answers = [success(at, deployment=f"r{number}", credential=f"{number:012x}") for number in numbers]
@@ -170,9 +172,21 @@ def test_a_shared_condition_ends_with_its_last_credential(runtime: Runtime, stor
 
     works(range(29), 100)
     pass_time(runtime, 200)
-    assert alerts_of(store) == [("(many)", 186, True)]
+    assert alerts_of(store) == [("(many) azure", 186, True)]
     works([29], 210)
     pass_time(runtime, 400)
-    assert alerts_of(store) == [("(many)", 186, False)]
+    assert alerts_of(store) == [("(many) azure", 186, False)]
     left = [row for row in rows(store, ALERTS) if row.closed_at is None]
     assert [row.headline for row in left if row.labels["deployment"]] == [], "their outages end with it"
+
+
+def test_a_shared_condition_explains_outages_of_its_own_provider_alone(runtime: Runtime, store: SqlStore) -> None:
+    """The end of one provider's condition must not end what the other one's explains."""
+    for provider in ("azure", "openai"):
+        events = [of(number, n, f"{provider}-{number}") for number in range(25) for n in range(6)]
+        own = {"provider": provider, "model_group": provider}
+        ingest_at(runtime, *[event.model_copy(update=own) for event in events], at=6)
+    scopes = {scope: [row for row in rows(store, ALERTS) if row.labels.get("scope") == scope] for scope in SCOPES}
+    conditions = {row.labels["provider"]: f"alert {row.id}" for row in scopes["credential"]}
+    assert {row.labels["provider"]: row.suppressed_by for row in scopes["model"]} == conditions
+    assert len(set(conditions.values())) == 2

@@ -63,7 +63,8 @@ CAUSES = Table(
     Index("deployment_causes_provider", "provider", "bucket"),
 )
 
-#: How calls ended that a deployment, or a region, had failed, by team. The other of the two is empty.
+#: How calls ended that a deployment, region or provider had failed, by team. As in `OUTAGES`, the columns that do not
+#: name the target are empty.
 OUTAGE_CALLS = Table(
     "outage_calls",
     METADATA,
@@ -94,7 +95,8 @@ MODEL_OUTAGES = Table(
     Column("over_until", BigInteger, nullable=False),
 )
 
-#: The outage state of each deployment and region that ever failed. Its notifications are decided under its row's lock.
+#: The outage state of each deployment, region and provider that ever failed. Notifications of its outage are decided
+#: under its row's lock.
 OUTAGES = Table(
     "outages",
     METADATA,
