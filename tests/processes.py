@@ -34,6 +34,11 @@ def children(pid: int, word: str = "", *, recursive: bool = False) -> list[psuti
     return found
 
 
+def lines_without_log(output: str) -> list[str]:
+    """Return the lines of a program's output that are not of its log. A line of the log begins with its time."""
+    return [line for line in output.splitlines() if line and not line.startswith("2")]
+
+
 def kill(processes: Sequence[psutil.Process]) -> None:
     """Kill processes, of which some may have ended."""
     for process in processes:

@@ -18,6 +18,7 @@ from tests.acceptance.conftest import CONFIG, WEBHOOK_SECRET
 from tests.acceptance.receiver import Receiver
 from tests.acceptance.stack import Stack
 from tests.acceptance.test_faults import failed, wait_for_count
+from tests.acceptance.test_redelivery import rows
 
 ROLES = ("ingest", "deliver", "beat")
 #: How long the broker is away, in seconds, and how many lines a process may log in that time and when it is back.
@@ -56,15 +57,22 @@ def killed(stack: Stack) -> Callable[[], None]:
     return stack.start_broker
 
 
+def clock(stack: Stack, name: str) -> str:
+    """Return one of the pipeline's clocks, or an empty string if it was never set."""
+    return "".join(at for (at,) in rows(stack, f"SELECT at FROM line WHERE name = '{name}'"))
+
+
+def wait_for_clock(stack: Stack, name: str, after: str = "") -> None:
+    """Wait until one of the pipeline's clocks shows a later time than ``after``."""
+    ends = time.monotonic() + 60
+    while clock(stack, name) <= after:
+        assert time.monotonic() < ends, f"{name} is not after {after!r}"
+        time.sleep(0.1)
+
+
 def wait_for_beat(stack: Stack) -> None:
     """Wait until a sweep that beat asked for has run."""
-    ends = time.monotonic() + 30
-    while time.monotonic() < ends:
-        with closing(sqlite3.connect(database_path(stack.folder))) as connection:
-            if connection.execute("SELECT 1 FROM line WHERE name = 'canary_sent'").fetchone():
-                return
-        time.sleep(0.1)
-    raise AssertionError("no sweep has run")
+    wait_for_clock(stack, "canary_sent")
 
 
 @contextmanager
@@ -101,21 +109,6 @@ def test_an_unavailable_broker_is_logged_in_few_lines(slack: Receiver, tmp_path:
         stack.down()
 
 
-def clock(stack: Stack, name: str) -> str:
-    """Return one of the pipeline's clocks, or an empty string if it was never set."""
-    with closing(sqlite3.connect(database_path(stack.folder))) as connection:
-        found = connection.execute("SELECT at FROM line WHERE name = ?", [name]).fetchone()
-    return str(found[0]) if found else ""
-
-
-def wait_for_canary(stack: Stack, after: str) -> None:
-    """Wait until a canary has returned that was sent after this time."""
-    ends = time.monotonic() + 60
-    while clock(stack, "canary_arrived") <= after:
-        assert time.monotonic() < ends, "no canary has returned"
-        time.sleep(0.1)
-
-
 @pytest.mark.timeout(240)
 def test_everything_that_is_published_after_a_flush_is_applied(
     stack: Stack, publisher: Publisher, slack: Receiver
@@ -123,7 +116,7 @@ def test_everything_that_is_published_after_a_flush_is_applied(
     """LiteLLM's ``POST /cache/flushall`` empties a shared Redis. It stopped the pipeline, and nothing was logged."""
     publisher.publish(failed(1))
     wait_for_count(slack, 1, 30)
-    wait_for_canary(stack, "")
+    wait_for_clock(stack, "canary_arrived")
     ask(stack, "FLUSHALL")
     last_sent = clock(stack, "canary_sent")
     for number in range(2, 102):
@@ -131,7 +124,7 @@ def test_everything_that_is_published_after_a_flush_is_applied(
         time.sleep(0.02)
 
     wait_for_count(slack, 101, 60)
-    wait_for_canary(stack, last_sent)
+    wait_for_clock(stack, "canary_arrived", last_sent)
     assert not [post.text for post in slack.posts if "publisher_lost" in post.text]
 
 

@@ -11,16 +11,16 @@ import pytest
 
 from alertworker.errors import INTERRUPTED
 from tests.acceptance.stack import Stack
-from tests.processes import running
+from tests.processes import lines_without_log, running
 
-#: What the process is about to import when the signal comes, or has started.
+#: For each command, the modules whose import the signal precedes.
 MOMENTS = {
     "worker": ("alertworker.cli", "celery.app", "alertworker.worker.tasks"),
     "beat": ("alertworker.cli", "celery.app", "alertworker.worker.beat"),
     "run": ("alertworker.cli", "alertworker.settings"),
 }
-#: A wrapper of the program, which waits at a moment for the signal. It waits in a callback that loses any exception, as
-#: callbacks of the garbage collector do.
+#: A wrapper of the program. Before an import, or beside the start of the pool, it waits for the signal. It waits in a
+#: callback that loses any exception, as callbacks of the garbage collector do.
 PROGRAM = """
 import sys, weakref
 from importlib.abc import MetaPathFinder
@@ -99,5 +99,4 @@ def _end(stack: Stack, command: str, moment: str, number: signal.Signals, folder
         process.send_signal(number)
         _, errors = process.communicate(timeout=30)
 
-    own = [text for text in errors.splitlines() if not text.startswith("2")]  # a log line begins with its time
-    return process.returncode, own
+    return process.returncode, lines_without_log(errors)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -13,10 +12,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from alertworker.errors import INTERRUPTED
 from alertworker.host.paths import socket_path
 from alertworker.store import AdminStore, make_engine
-from alertworker.worker.shutdown import BOUND
 from tests.acceptance.hostile import Hostile, call_of, good
 from tests.acceptance.stack import ROLES, Stack
 from tests.acceptance.test_hostile_messages import Queues, calls, wait_until
@@ -39,19 +36,6 @@ def test_a_worker_that_gets_sigterm_ends_cleanly(stack: Stack) -> None:
     stack.kill("ingest", signal.SIGTERM)
 
     assert process.returncode == 0
-
-
-def test_ctrl_c_in_a_worker_prints_one_line(stack: Stack) -> None:
-    """It says how long the worker may take. Celery's advice to press Ctrl-C again is not ours.
-
-    A terminal sends the signal to the whole group.
-    """
-    process, printed = stack.processes.pop("ingest"), stack.log("ingest")
-    os.killpg(process.pid, signal.SIGINT)
-
-    assert process.wait(BOUND + 5) == INTERRUPTED
-    line = f"Stopping. This takes up to {BOUND} s if tasks are running.\n"
-    assert stack.log("ingest").removeprefix(printed) == line
 
 
 def test_a_worker_that_ends_by_itself_ends_with_a_failure(tmp_path: Path) -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import redis
 from celery import Celery
 
 from alertworker.broker import CeleryBroker
-from alertworker.embedded import valkey
-from alertworker.embedded.supervisor import Supervisor
 from alertworker.errors import BrokerUnavailable
 from alertworker.events.batch import seal
-from alertworker.host.paths import default_broker_url, socket_path
+from alertworker.host.paths import socket_path
 from alertworker.publisher.topology import transport_options
+from tests.integration.broker import Broker
 
 
 def broker_at(url: str) -> CeleryBroker:
@@ -36,36 +34,25 @@ def counts(url: str) -> tuple[int, int]:
     return before, after
 
 
-def test_valkey_reports_the_number_of_waiting_batches(tmp_path: Path) -> None:
+def test_valkey_reports_the_number_of_waiting_batches(broker: Broker) -> None:
     """Without a list, none wait."""
-    supervisor = Supervisor({})
-    supervisor.start("broker", valkey.command(tmp_path))
-    valkey.wait_until_ready(tmp_path)
-    try:
-        assert counts(default_broker_url(tmp_path)) == (0, 3)
-    finally:
-        supervisor.stop()
+    assert counts(broker.url) == (0, 3)
+    broker.stop()
     with pytest.raises(BrokerUnavailable):
-        broker_at(default_broker_url(tmp_path)).ask()
+        broker_at(broker.url).ask()
 
 
-def test_a_broker_that_became_a_replica_is_named_as_one(tmp_path: Path) -> None:
+def test_a_broker_that_became_a_replica_is_named_as_one(broker: Broker) -> None:
     """It answers. "Cannot be reached" would send an operator to the network."""
-    supervisor = Supervisor({})
-    supervisor.start("broker", valkey.command(tmp_path))
-    valkey.wait_until_ready(tmp_path)
-    broker = broker_at(default_broker_url(tmp_path))
-    try:
-        with redis.Redis(unix_socket_path=str(socket_path(tmp_path))) as client:
-            client.execute_command("REPLICAOF", "127.0.0.1", "1")
-            with pytest.raises(BrokerUnavailable, match="it is a replica"):
-                broker.ask()
-            with pytest.raises(BrokerUnavailable, match="it is a replica"):
-                broker.wake(["slack"])
-            client.execute_command("REPLICAOF", "NO", "ONE")
-        assert broker.ask() == 0
-    finally:
-        supervisor.stop()
+    asked = broker_at(broker.url)
+    with redis.Redis(unix_socket_path=str(socket_path(broker.folder))) as client:
+        client.execute_command("REPLICAOF", "127.0.0.1", "1")
+        with pytest.raises(BrokerUnavailable, match="it is a replica"):
+            asked.ask()
+        with pytest.raises(BrokerUnavailable, match="it is a replica"):
+            asked.wake(["slack"])
+        client.execute_command("REPLICAOF", "NO", "ONE")
+    assert asked.ask() == 0
 
 
 @pytest.mark.rabbitmq

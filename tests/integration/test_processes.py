@@ -28,7 +28,7 @@ from tests.integration.harness import NOW
 from tests.integration.test_schema import _migrate
 
 SLACK = "https://hooks.slack.com/services/T0/B0/"
-#: Words that stand in no row: a secret, and a hash that a guess of it could be compared with.
+#: Variables with secrets. No row has a secret or a digest of one, because a guess could be compared with it.
 SECRETS = {"SLACK_WEBHOOK_URL": f"{SLACK}one", "ALERTWORKER_API_KEY": "hunter2", "SMTP_PASSWORD": "hunter2"}
 
 
@@ -117,7 +117,7 @@ def test_the_doctor_names_what_differs_and_what_is_absent(store: SqlStore) -> No
     assert "no longer configured" not in found["lane DISCORD_WEBHOOK_URL"][1]
 
 
-def test_nothing_that_runs_is_said(store: SqlStore) -> None:
+def test_the_doctor_notes_that_no_process_runs(store: SqlStore) -> None:
     assert "no running process" in checks(store, Settings())["processes"][1]
 
 

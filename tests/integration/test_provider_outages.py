@@ -34,7 +34,6 @@ def test_a_provider_that_is_down_is_one_message(runtime: Runtime, outbox: Outbox
     """It mutes its regions, models and deployments, and its end is the only other message."""
     ingest_at(runtime, *burst(0, *PLACES), at=7)
     pass_time(runtime, 30)
-    assert [one.headline for one in outbox.sent] == ["Major Service Outage: provider azure"]
     (message,) = outbox.sent
     assert (message.type, message.severity, message.step) == (AlertType.OUTAGE_ALERTS, Severity.MEDIUM, Step.FIRING)
     assert message.headline == "Major Service Outage: provider azure"

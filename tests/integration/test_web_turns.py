@@ -97,7 +97,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
 
 @pytest.mark.parametrize(("path", "body"), [(PATHS[0], EVENT), (PATHS[1], b'{"text": "hello"}')])
 def test_an_address_with_many_bodies_leaves_a_thread_to_others(clients: Clients, path: str, body: bytes) -> None:
-    """Also to the relay. Before, its bodies took both threads, and others waited for seconds or got 503."""
+    """This holds for the relay, too. The bodies took both threads, and others waited for seconds or got 503."""
     clients.turns.held = {BUSY}
     posts = clients.begin(BUSY, 6)
     assert clients.post(OTHER, body, path) in (200, 202)

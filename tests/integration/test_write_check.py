@@ -44,7 +44,7 @@ def test_beat_notifies_of_a_database_that_only_refuses_writes(
 
 @pytest.mark.parametrize("table", ["alerts", "spend"])
 def test_a_held_lock_is_noticed_within_seconds(store: SqlStore, table: str) -> None:
-    """Workers wait for a lock for 20 s at a time. Afterwards they do so again."""
+    """The check waits for a shorter time than a worker does. After the check the usual 20 s apply again."""
     health = HealthStore(store.engine)
     with closing(store.engine.connect()) as holder:
         if store.engine.dialect.name == "postgresql":

@@ -73,6 +73,7 @@ LOOSE_TESTS = {
     "test_bench",
     "test_demo",
     "test_examples",
+    "test_folding",
     "test_fuzz_targets",
     "test_hooks",
     "test_layout",

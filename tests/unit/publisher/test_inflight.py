@@ -56,7 +56,7 @@ def test_a_fast_call_is_never_announced(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(("threshold", "patience"), [(0.0001, 10), (0.99, 10), (1, 1), (3, 3)])
-def test_a_threshold_below_a_second_is_a_trial_of_slow_calls(clock: Clock, threshold: float, patience: float) -> None:
+def test_below_a_threshold_of_a_second_a_call_hangs_after_ten(clock: Clock, threshold: float, patience: float) -> None:
     """LiteLLM's alerting page sets 0.0001 s, and promises an alert about a slow call only."""
     inflight = InFlight(threshold, clock=clock)
     inflight.start("a", dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alertworker.events import BudgetReported, Event, FailedOn, RequestFailed
+from alertworker.events import BudgetReported, BudgetScope, FailedOn, RequestFailed
 from alertworker.integrations.litellm.outgoing import FIELDS as OUTGOING
 from alertworker.integrations.litellm.outgoing import Treatment
 from alertworker.ledger.cardinality import OTHER
@@ -73,10 +73,21 @@ def test_zero_bounds_nothing() -> None:
 
 
 def test_every_field_that_names_something_is_bounded() -> None:
-    """A new identity field of calls must be listed. Ids of calls are no label, and a budget keeps its entity."""
+    """A new identity field of calls must be listed. The ids of calls are not labels."""
     named = {name for name, one in OUTGOING.items() if one.treatment is Treatment.IDENTITY} | {"key_hash", "api_base"}
     no_label = {"call_id", "trace_id", "source_host", "original_model_group", "tags"}
     assert {name for name in RequestFailed.model_fields if name in named} - no_label | {"error_class"} == set(FIELDS)
     assert set(FailedOn.model_fields) <= set(FIELDS)
-    assert "entity_id" in BudgetReported.model_fields
-    assert issubclass(BudgetReported, Event)
+
+
+def test_a_reported_budget_keeps_its_entity() -> None:
+    """The sum of a budget belongs to one entity, so several entities cannot share it."""
+    bound = CardinalityBound(1)
+    events = [
+        BudgetReported(event="budget_crossed", scope=BudgetScope.TEAM, entity_id=f"t{number}", team_alias=f"a{number}")
+        for number in range(2)
+    ]
+    found, replaced = bound.bounded(events, ONE, now=0)
+
+    assert [(event.entity_id, event.team_alias) for event in found] == [("t0", "a0"), ("t1", OTHER)]
+    assert replaced == 1

@@ -1,4 +1,4 @@
-"""Days are cut by epoch seconds as by times."""
+"""The day of an epoch second is the day of its time in every zone."""
 
 from __future__ import annotations
 
