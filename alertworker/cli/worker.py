@@ -11,7 +11,7 @@ import click
 
 from alertworker.cli.params import LOG_LEVEL
 
-_log = logging.getLogger("alertworker.settings")
+_log = logging.getLogger(__name__)
 
 
 @click.command()

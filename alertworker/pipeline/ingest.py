@@ -44,7 +44,7 @@ from alertworker.ports import Clock, Transaction
 from alertworker.ports.batches import BatchClaim, CounterName
 from alertworker.text.ids import safe_id
 
-_log: Final = logging.getLogger("alertworker.budgets")
+_log: Final = logging.getLogger(__name__)
 #: How long batch ids are kept. An older batch may have been applied before, so it is parked.
 MAX_BATCH_AGE: Final = timedelta(days=35)
 #: The maximum number of bytes of rejected events that a batch may add to the database. It is 1 MiB, or 16 for each byte

@@ -29,7 +29,7 @@ from alertworker.store.schema.publishers import CALLS
 from alertworker.store.sums import fitted
 from alertworker.store.upsert import Statements
 
-_log: Final = logging.getLogger("alertworker.alerts")
+_log: Final = logging.getLogger(__name__)
 #: The statements that run for each alert of a batch are built once.
 _CHANGE: Final = update(ALERTS).where(ALERTS.c.id == bindparam("own_id"))
 _CHANGE_WITH_SUMMARY: Final = _CHANGE.values(summaries=ALERTS.c.summaries + 1)

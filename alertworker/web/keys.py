@@ -16,7 +16,7 @@ from alertworker.text.shorten import ELLIPSIS, shorten
 from alertworker.web.errors import Refusal
 from alertworker.web.throttle import Throttle
 
-_log = logging.getLogger("alertworker.web")
+_log = logging.getLogger(__name__)
 
 
 def _uncounted(_reason: str) -> None:

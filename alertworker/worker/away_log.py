@@ -14,7 +14,7 @@ from billiard.exceptions import RestartFreqExceeded
 from alertworker.errors import BrokerUnavailable, StoreUnavailable
 from alertworker.host.logs import ensure_formattable
 
-_log: Final = logging.getLogger("alertworker.tasks")
+_log: Final = logging.getLogger(__name__)
 #: The minimum time between two log lines about the same wait, in seconds.
 _EVERY: Final = 60.0
 #: The packages whose loggers `LibraryFilter` limits.

@@ -136,6 +136,13 @@ def test_the_store_and_its_ports_name_the_type_of_every_row() -> None:
     assert [path for path in files if re.search(r"import .*\bAny\b", path.read_text())] == []
 
 
+def test_every_logger_has_the_name_of_its_module() -> None:
+    """A log line then leads to the file that wrote it, and a level can be set for a package."""
+    own = re.compile(r"""getLogger\(\s*["']alertworker""")
+
+    assert [path for path in PACKAGE.rglob("*.py") if own.search(path.read_text())] == []
+
+
 def test_unit_tests_stand_in_the_folder_of_their_concept() -> None:
     """`tests/unit/<concept>/` tests `alertworker/<concept>/`."""
     unit = ROOT / "tests" / "unit"
