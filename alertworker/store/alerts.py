@@ -159,16 +159,11 @@ class AlertStatements(Statements, AlertPort):
 
     @override
     def closed_last_at(self, alert_id: str) -> datetime | None:
-        """Return when the last occurrence of a closed alert was, ``None`` if the alert is open or unknown."""
         statement = select(ALERTS.c.last_at).where(ALERTS.c.id == alert_id, ALERTS.c.closed_at.is_not(None))
         return self.connection.execute(statement).scalar()
 
     @override
     def count_as_notified(self, alert: OpenAlert, *, next_summary_at: datetime | None, now: datetime) -> None:
-        """Record that no message needs to count the occurrences until now, because they were suppressed.
-
-        An alert about which nothing was sent keeps an empty ``notified_at``.
-        """
         values: dict[str, object] = {"notified_count": alert.count, "suppressed_by": None}
         if alert.notified_at is not None:
             values["notified_at"] = now
@@ -213,7 +208,6 @@ class AlertStatements(Statements, AlertPort):
 
     @override
     def upcoming_summaries(self, *, until: datetime, limit: int, now: datetime) -> list[OpenAlert]:
-        """Return open notices of severity Low whose next summary is due after ``now`` and until then, locked."""
         low = (ALERTS.c.kind == AlertKind.NOTICE.value) & (ALERTS.c.severity == Severity.LOW.value)
         upcoming = (ALERTS.c.next_summary_at > now) & (ALERTS.c.next_summary_at <= until)
         statement = (

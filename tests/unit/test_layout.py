@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -141,6 +143,22 @@ def test_every_logger_has_the_name_of_its_module() -> None:
     own = re.compile(r"""getLogger\(\s*["']alertworker""")
 
     assert [path for path in PACKAGE.rglob("*.py") if own.search(path.read_text())] == []
+
+
+def test_a_docstring_of_a_port_stands_once() -> None:
+    """Its implementation is marked with `@override`, so that a reader finds it in the port."""
+    ports = {text for path in (PACKAGE / "ports").rglob("*.py") for text, _ in docstrings(path)}
+    implementations = [*(PACKAGE / "store").rglob("*.py"), PACKAGE / "broker.py"]
+
+    repeated = [text for path in implementations for text, overrides in docstrings(path) if overrides and text in ports]
+    assert repeated == []
+
+
+def docstrings(path: Path) -> Iterator[tuple[str, bool]]:
+    """Yield the docstring of each function of a module, and whether the function overrides another."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef) and (text := ast.get_docstring(node)):
+            yield text, "override" in map(ast.unparse, node.decorator_list)
 
 
 def test_unit_tests_stand_in_the_folder_of_their_concept() -> None:
