@@ -70,6 +70,9 @@ STORE = {
 #: Modules that the store's two folders hold beside what their concept's other floors name.
 LEDGER = {"contributors", "days", "months"}
 DELIVERY = {"changes", "delivered", "queue", "remainders"}
+#: Modules of outages whose names are plain words, or words for what they compute.
+PLAIN = {"alert", "callers", "counted_calls", "ending", "facts", "headline", "model", "model_alert", "rows"}
+PLAIN |= {"running_totals", "sums"}
 #: Tests of the whole, which belong to no concept.
 LOOSE_TESTS = {
     "test_bench",
@@ -136,6 +139,15 @@ def test_the_store_and_its_ports_name_the_type_of_every_row() -> None:
     files = [path for folder in ("store", "ports") for path in (PACKAGE / folder).rglob("*.py")]
 
     assert [path for path in files if re.search(r"import .*\bAny\b", path.read_text())] == []
+
+
+def test_the_terms_of_outages_are_in_the_glossary() -> None:
+    """Their rules have words of their own, which a newcomer cannot know."""
+    rows = re.findall(r"^\| ([^|]+) \| ", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    terms = set(rows) | {f"{term}s" for term in rows}
+    named = words(PACKAGE / "outages") - PLAIN | {"target", "stretch", "episode"}
+
+    assert sorted(named - terms) == []
 
 
 def test_every_logger_has_the_name_of_its_module() -> None:
