@@ -12,11 +12,13 @@ from amqp.exceptions import AMQPError, MessageNacked, NotFound
 from celery import Celery
 from kombu.exceptions import KombuError
 from redis.exceptions import NoPermissionError, RedisError
+from typing_extensions import override
 
 from alertworker.events import Event
 from alertworker.events.base import new_id
 from alertworker.events.batch import QUEUE, WORKER, SealedBatch, seal
 from alertworker.events.compression import compress
+from alertworker.ports import Broker
 from alertworker.publisher import BrokerTransport
 from alertworker.publisher.topology import events_queue, is_amqp
 from alertworker.publisher.transports import unavailable
@@ -28,7 +30,7 @@ _ERRORS: Final = (OSError, KombuError, AMQPError, MessageNacked, RedisError)
 _PROBE: Final = f"{QUEUE}.probe"
 
 
-class CeleryBroker:
+class CeleryBroker(Broker):
     """The broker that ``app`` is configured with. Threads may share it."""
 
     def __init__(self, app: Celery) -> None:
@@ -36,27 +38,23 @@ class CeleryBroker:
         self._transport = BrokerTransport(app.conf.broker_url)
         self._lock = Lock()
 
+    @override
     def publish(self, events: Sequence[Event]) -> None:
-        """Send events through the broker as a producer would."""
         encoded = [event.model_dump_json(exclude_none=True).encode() for event in events]
         self.send(seal(encoded, batch_id=str(new_id()), producer=WORKER, sealed_at=datetime.now(UTC)))
 
+    @override
     def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
-        """Send a batch's events as they are, under this id."""
         body = events if encoding == "zstd" else compress(events)
         self.send(SealedBatch(batch_id, "replay", datetime.now(UTC), count=0, body=body))
 
+    @override
     def resend_message(self, message_id: str, body: bytes) -> None:
-        """Send a message's body as it is to the queue of batches, under this id.
-
-        Raises:
-            BrokerUnavailable: it may or may not have arrived.
-        """
         with self._lock:
             self._transport.send_body(message_id, body)
 
+    @override
     def wake(self, channels: Sequence[str]) -> None:
-        """Have the lanes of these channels checked soon."""
         for channel in channels:
             self._send("alertworker.deliver", {"channel": channel}, expires=30)
 

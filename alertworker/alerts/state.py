@@ -12,7 +12,7 @@ class AlertState(StrEnum):
 
     FIRING = "firing"
     ACKNOWLEDGED = "acknowledged"  # firing, and a person handles it; no reminders are sent
-    SUPPRESSED = "muted"  # its first message is suppressed, so no channel is notified yet
+    SUPPRESSED = "suppressed"  # its first message is suppressed, so no channel is notified yet
     CLOSED = "closed"
 
 

@@ -27,6 +27,10 @@ class BaseChannel(ABC, Generic[Config]):
     for_programs: ClassVar[bool] = False
     #: Whether the receiver is elsewhere, so that it can be tested as a service.
     is_remote: ClassVar[bool] = True
+    #: Whether the receiver is a chat, see `ChatChannel`.
+    is_chat: ClassVar[bool] = False
+    #: Whether a message pages a person.
+    is_pager: ClassVar[bool] = False
     #: LiteLLM's name for a service that may be a channel of this kind, where it differs from the kind.
     litellm_service: str | None = None
     #: How fast the vendor takes messages. A configuration may set another pace.
@@ -71,3 +75,9 @@ class HttpChannel(BaseChannel[UrlConfigT]):
     def headers(self, _body: str, notification_id: str, /) -> dict[str, str]:
         """Return the headers of one attempt."""
         return {"Content-Type": self.content_type, "X-Alertworker-Notification": notification_id}
+
+
+class ChatChannel(HttpChannel[UrlConfigT]):
+    """A channel that posts to a chat, in the vendor's own form, which no other vendor takes."""
+
+    is_chat = True

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from pydantic import Field, SecretStr, field_validator
 
 from alertworker.alerts.message import Message
-from alertworker.channels.base import HttpChannel
+from alertworker.channels.base import ChatChannel
 from alertworker.channels.chat import Chat, Colours
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.markdown import escape_discord
@@ -47,7 +47,7 @@ class DiscordConfig(UrlConfig):
         return SecretStr(urlunsplit(parts._replace(path=parts.path.rstrip("/").removesuffix("/slack"), query=query)))
 
 
-class Discord(HttpChannel[DiscordConfig]):
+class Discord(ChatChannel[DiscordConfig]):
     """Sends one embed, in which mentions are forbidden."""
 
     config_class = DiscordConfig

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from alertworker.alerts.message import Message
 from alertworker.channels import http
 from alertworker.channels.adaptive_card import card_of, escaped_size, fact_set, tables_of, text_block
-from alertworker.channels.base import HttpChannel
+from alertworker.channels.base import ChatChannel
 from alertworker.channels.chat import CHAT_ROWS, Chat, Colours
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.markdown import escape_card
@@ -38,7 +38,7 @@ class TeamsConfig(UrlConfig):
     kind: Literal["ms_teams"] = "ms_teams"
 
 
-class Teams(HttpChannel[TeamsConfig]):
+class Teams(ChatChannel[TeamsConfig]):
     """Sends one card."""
 
     config_class = TeamsConfig

@@ -36,6 +36,7 @@ class PagerDuty(HttpChannel[PagerDutyConfig]):
     """Triggers, updates and resolves an incident under one key for each alert."""
 
     config_class = PagerDutyConfig
+    is_pager = True
     hosts = ("events.pagerduty.com", "events.eu.pagerduty.com")
     #: https://developer.pagerduty.com/docs/events-api-v2-limits: 120 events a minute for each key are safe.
     pace = Pace(interval=0.5, burst=10)

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from alertworker.alerts.message import Message
-from alertworker.channels.base import HttpChannel
+from alertworker.channels.base import ChatChannel
 from alertworker.channels.chat import Chat
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.litellm_text import METADATA, fact_line, litellm_text
@@ -38,7 +38,7 @@ class SlackConfig(UrlConfig):
     kind: Literal["slack"] = "slack"
 
 
-class Slack(HttpChannel[SlackConfig]):
+class Slack(ChatChannel[SlackConfig]):
     """Sends ``text``, which is complete by itself, and ``blocks``, which look better."""
 
     config_class = SlackConfig

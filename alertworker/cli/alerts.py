@@ -23,7 +23,7 @@ from alertworker.text.names import shorten_hashes
 _STATES: Final = {
     AlertState.FIRING: "open",
     AlertState.ACKNOWLEDGED: "acked",
-    AlertState.SUPPRESSED: "muted",
+    AlertState.SUPPRESSED: "suppressed",
     AlertState.CLOSED: "closed",
 }
 
@@ -35,7 +35,8 @@ def alerts() -> None:
 
 @alerts.command("list")
 @click.option("--open", "open_only", is_flag=True, help="Only open alerts.")
-@click.option("--muted", "muted_only", is_flag=True, help="Only alerts with a suppressed message.")
+@click.option("--suppressed", is_flag=True, help="Only alerts with a suppressed message.")
+@click.option("--muted", is_flag=True, hidden=True, help="The earlier name of --suppressed.")
 @click.option(
     "--type",
     "alert_type",
@@ -47,14 +48,21 @@ def alerts() -> None:
 @LIMIT
 @AS_JSON
 def list_(
-    *, limit: int, as_json: bool, open_only: bool, muted_only: bool, alert_type: str | None, since: datetime | None
+    *,
+    limit: int,
+    as_json: bool,
+    open_only: bool,
+    suppressed: bool,
+    muted: bool,
+    alert_type: str | None,
+    since: datetime | None,
 ) -> None:
     """List alerts, newest first."""
     from alertworker.app import build_admin_store
     from alertworker.ports.alert_search import AlertFilter, StateFilter
 
     wanted = AlertFilter(
-        state=StateFilter.OPEN if open_only else None, type=alert_type, since=since, suppressed=muted_only
+        state=StateFilter.OPEN if open_only else None, type=alert_type, since=since, suppressed=suppressed or muted
     )
     found = build_admin_store().alerts.search(wanted, limit=limit)
     rows = [

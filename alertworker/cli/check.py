@@ -24,8 +24,6 @@ _APART: Final = frozenset(
 
 #: The fewest characters of a key that cannot be guessed within the limit on wrong keys.
 MIN_KEY: Final = 16
-#: Kinds of channels that page a person.
-_PAGERS: Final = frozenset({"pagerduty"})
 
 
 @click.command()
@@ -100,10 +98,12 @@ def _conditions(channels: Mapping[str, Sequence[Condition]]) -> dict[str, list[l
 
 def _pages(settings: Settings) -> dict[str, dict[str, list[str]]]:
     """Return for each channel that pages which alert types it can get, each with the severities."""
+    from alertworker.channels import CHANNELS
+
     router, labels = settings.router(), settings.channel_labels
     pages: dict[str, dict[str, list[str]]] = {}
     for config in settings.channels:
-        if config.kind in _PAGERS:
+        if CHANNELS[config.kind].is_pager:
             found = {
                 alert_type.value: _severities(router, alert_type, config.name)
                 for alert_type in AlertType

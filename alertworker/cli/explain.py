@@ -124,7 +124,7 @@ def _suppressed(suppression: Suppression, silences: Mapping[str, Silence], zone:
     if suppression.reason in WAITING:
         until = spell_moment(datetime.fromisoformat(suppression.by), zone)
         return f"waits until {until} at most, because more calls may show a larger or more severe outage"
-    return f"muted: {suppression}"
+    return f"suppressed: {suppression}"
 
 
 def _print(event: DryRunEvent, alerts: list[dict[str, object]]) -> None:

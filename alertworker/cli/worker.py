@@ -15,7 +15,7 @@ from alertworker.cli.params import LOG_LEVEL
 if TYPE_CHECKING:
     from alertworker.settings import Settings
 
-_log = logging.getLogger("alertworker.settings")
+_log = logging.getLogger(__name__)
 
 
 @click.command()

@@ -18,7 +18,7 @@ from typing import IO, Final
 from alertworker.errors import AlertWorkerError
 from alertworker.host.paths import make_data_dir
 
-_log: Final = logging.getLogger("alertworker.supervisor")
+_log: Final = logging.getLogger(__name__)
 #: How long a child may take to end after SIGTERM before it is killed, in seconds.
 _PATIENCE: Final = 8.0
 #: The longest wait before a restart of a child that keeps ending, in seconds.

@@ -34,7 +34,7 @@ def _process_of(record: logging.LogRecord) -> str:
     return "/".join([*_program, *own])
 
 
-def settle_message(record: logging.LogRecord) -> None:
+def ensure_formattable(record: logging.LogRecord) -> None:
     """Make the message of a record safe to format, if its arguments do not fit or one of them has no text.
 
     `logging` would print a traceback with the arguments in place of the line, and a filter would raise to the caller.
@@ -51,7 +51,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and after it a traceback if there is one."""
-        settle_message(record)
+        ensure_formattable(record)
         return super().format(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
@@ -69,7 +69,7 @@ class _JsonFormatter(JsonFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the object."""
-        settle_message(record)
+        ensure_formattable(record)
         return super().format(record)
 
     def add_fields(

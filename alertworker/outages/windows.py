@@ -138,7 +138,7 @@ def targets_of(failed: FailedOn | AttemptFailed) -> Iterable[Target]:
         yield Target(provider=failed.provider, region=failed.region)
 
 
-class Stretch(NamedTuple):
+class Episode(NamedTuple):
     """One outage of a target, in epoch seconds of event time. While it lasts, ``end`` is its start."""
 
     start: int
@@ -156,12 +156,12 @@ class Outage:
 
     ``state`` is 0 without an outage, else the rank of its grade and a bit for each of `is_dead`, `is_flapping` and
     `is_up`. ``over_until`` is the epoch second before which every outage has ended for good: a late event from before
-    it opens none. ``stretches`` are the newest outages, the present one included, oldest first.
+    it opens none. ``episodes`` are the newest outages, the present one included, oldest first.
     """
 
     state: int = 0
     over_until: int = 0
-    stretches: tuple[Stretch, ...] = ()
+    episodes: tuple[Episode, ...] = ()
 
     @classmethod
     def of(
@@ -169,13 +169,13 @@ class Outage:
         rank: int,
         *,
         over_until: int,
-        stretches: tuple[Stretch, ...] = (),
+        episodes: tuple[Episode, ...] = (),
         is_dead: bool = False,
         is_flapping: bool = False,
         is_up: bool = False,
     ) -> Outage:
         """Return the state of a target with an outage."""
-        return cls(rank + _DEAD * is_dead + _FLAPPING * is_flapping + _UP * is_up, over_until, stretches)
+        return cls(rank + _DEAD * is_dead + _FLAPPING * is_flapping + _UP * is_up, over_until, episodes)
 
     @property
     def rank(self) -> int:

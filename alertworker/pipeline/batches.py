@@ -43,7 +43,7 @@ class BatchContext:
 
     ``policy`` is the runtime's, with the labels that routes and current silences match. ``refused`` are the credentials
     that providers refuse. ``detected`` are the alerts of the detectors and of LiteLLM's own alerting. They are found
-    before the steps, so that the bound can count them.
+    before the steps.
     """
 
     tx: Transaction
@@ -52,4 +52,4 @@ class BatchContext:
     policy: Policy
     now: datetime
     refused: RefusedCredentials
-    detected: Sequence[Alert] = ()
+    detected: Sequence[Alert]

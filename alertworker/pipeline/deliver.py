@@ -24,7 +24,7 @@ from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Due, Lease, Transaction, Turn
 
-_log: Final = logging.getLogger("alertworker.alerts")
+_log: Final = logging.getLogger(__name__)
 #: How long a lane is leased: longer than one whole HTTP exchange may take, so no second worker sends.
 LEASE: Final = timedelta(seconds=30)
 #: How many turns of a lane one call takes before it releases the lane. A turn is one message, or as many as the

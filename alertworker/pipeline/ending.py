@@ -150,7 +150,7 @@ def _closed(
 ) -> OpenAlert:
     """Return an outage with the totals until the target recovered."""
     if outage.is_up or ending is None:
-        ending = Ending(End.RECOVERED, after.stretches[-1].end)
+        ending = Ending(End.RECOVERED, after.episodes[-1].end)
     quiet = timedelta(seconds=NO_TRAFFIC_SECONDS)
     if ending.how is End.UNKNOWN and _never_answered(tx, alert, outage, limits):
         quiet = DEAD_LASTS

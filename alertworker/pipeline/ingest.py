@@ -20,7 +20,7 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.many import sum_up
 from alertworker.budgets.configured import CapExemptions
 from alertworker.delivery.dead_letters import DeadLetterKind
-from alertworker.detectors import DETECTORS, admin
+from alertworker.detectors import DETECTORS, Policy, admin
 from alertworker.events import CallEvent
 from alertworker.events.base import new_id
 from alertworker.events.batch import MAX_BATCH_BYTES, WORKER, BatchError, Decoded, decode
@@ -44,7 +44,7 @@ from alertworker.ports import Clock, Transaction
 from alertworker.ports.batches import BatchClaim, CounterName
 from alertworker.text.ids import safe_id
 
-_log: Final = logging.getLogger("alertworker.budgets")
+_log: Final = logging.getLogger(__name__)
 #: How long batch ids are kept. An older batch may have been applied before, so it is parked.
 MAX_BATCH_AGE: Final = timedelta(days=35)
 #: The maximum number of bytes of rejected events that a batch may add to the database. It is 1 MiB, or 16 for each byte
@@ -142,8 +142,8 @@ def apply(
     asked = {matcher.label for silence in tx.silences.current(now=now) for matcher in silence.matchers}
     names = tx.aliases.newest_names(admin.entities([*folded.changed, *folded.changed_relayed]))
     policy = replace(runtime.policy, group_by=runtime.router.labels | asked, names=names)
-    context = BatchContext(tx, folded, runtime, policy, now, RefusedCredentials(tx))
-    context = replace(context, detected=_detected(context))
+    detected = _detected(tx, folded, runtime, policy, now=now)
+    context = BatchContext(tx, folded, runtime, policy, now, RefusedCredentials(tx), detected)
     for step in STEPS:
         step(context)
     return True
@@ -196,13 +196,13 @@ def _judge_rest(batch: BatchMessage, folded: Fold, runtime: Runtime, *, now: dat
         _log.warning("a batch crosses limits of too many budgets; %d of them wait for their next report", -left)
 
 
-def _detected(context: BatchContext) -> list[Alert]:
+def _detected(tx: Transaction, folded: Fold, runtime: Runtime, policy: Policy, *, now: datetime) -> list[Alert]:
     """Return the alerts that detectors find in the batch, and those of LiteLLM's own alerting.
 
     Very many of one type are summed up.
     """
-    alerts = [alert for detect in DETECTORS.values() for alert in detect(context.folded, context.policy)]
-    return sum_up(alerts + relayed_alerts(context))
+    alerts = [alert for detect in DETECTORS.values() for alert in detect(folded, policy)]
+    return sum_up(alerts + relayed_alerts(tx, folded, policy, runtime.users, now=now))
 
 
 def _claim_detected(context: BatchContext) -> None:

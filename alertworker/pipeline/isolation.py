@@ -15,7 +15,7 @@ from alertworker.ports.batches import CounterName
 from alertworker.ports.clock import FAILING, failure_clock
 
 _T = TypeVar("_T")
-_log: Final = logging.getLogger("alertworker.steps")
+_log: Final = logging.getLogger(__name__)
 
 
 def run_each(steps: Mapping[str, Callable[[], _T]], runtime: Runtime, *, now: datetime) -> list[_T]:

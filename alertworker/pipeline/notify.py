@@ -101,7 +101,7 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
         tx.count(CounterName.NO_ROUTE, alert.type.value)
         tx.alerts.record_suppressed(alert.id, Suppression(SuppressionReason.NO_ROUTE))
     if suppression is not None and suppression != alert.suppression:
-        tx.count(CounterName.MUTED, suppression.reason.value)
+        tx.count(CounterName.SUPPRESSED, suppression.reason.value)
         tx.alerts.record_suppressed(alert.id, suppression)
     outcome = NotifyOutcome(alert, step, decision, suppression, channels)
     if suppression is not None and (step is Step.FIRING or is_waiting):
@@ -116,8 +116,8 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
         _remind_later(tx, alert, decision, now=now)
         return
     message, takers = enqueue(tx, alert, step, channels, runtime, now=now)
-    tx.count(CounterName.MUTED, SuppressionReason.TIME.value, len(decision.mute))
-    tx.count(CounterName.MUTED, SuppressionReason.ALERT.value, len(inhibited))
+    tx.count(CounterName.SUPPRESSED, SuppressionReason.TIME.value, len(decision.mute))
+    tx.count(CounterName.SUPPRESSED, SuppressionReason.ALERT.value, len(inhibited))
     runtime.watch(replace(outcome, channels=takers, message=message))
     deferred = (*decision.mute, *inhibited)
     if step is Step.FIRING and deferred != alert.deferred_channels:

@@ -234,7 +234,7 @@ def _outage_after(outage: Outage, verdict: WindowVerdict, worst: Grade | None) -
     return Outage.of(
         rank,
         over_until=outage.over_until,
-        stretches=outage.stretches,
+        episodes=outage.episodes,
         is_dead=dead,
         is_flapping=outage.is_flapping,
         is_up=outage.is_up,

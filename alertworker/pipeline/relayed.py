@@ -7,10 +7,11 @@ from typing import Final
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import REPORTS, AlertType
-from alertworker.detectors import DETECTORS, admin, relayed
-from alertworker.pipeline.batches import BatchContext
+from alertworker.budgets.user_thresholds import UserPolicy
+from alertworker.detectors import DETECTORS, Policy, admin, relayed
+from alertworker.folding import Fold
 from alertworker.pipeline.publishers import SILENCE
-from alertworker.ports import PublisherPort
+from alertworker.ports import PublisherPort, Transaction
 from alertworker.ports.clock import change_clock
 
 #: The integration that LiteLLM's callback names in its publisher's heartbeats.
@@ -34,13 +35,12 @@ def callback_is_live(publishers: PublisherPort, *, now: datetime) -> bool:
     return publishers.is_live(LITELLM, since=now - SILENCE)
 
 
-def relayed_alerts(context: BatchContext) -> list[Alert]:
+def relayed_alerts(tx: Transaction, folded: Fold, policy: Policy, users: UserPolicy, *, now: datetime) -> list[Alert]:
     """Return the alerts relayed from LiteLLM's own alerting.
 
     A running callback covers everything about calls. It publishes changes of keys, teams, users and models only if the
     proxy has audit logs enabled. So a published change covers the relayed changes of its type for `_LATE`.
     """
-    tx, folded, now = context.tx, context.folded, context.now
     for event in folded.changed:
         if (alert_type := admin.type_of(event)) is not None:
             tx.clock.advance(change_clock(alert_type), event.occurred_at)
@@ -52,5 +52,5 @@ def relayed_alerts(context: BatchContext) -> list[Alert]:
     }
     by_calls = {*DETECTORS, *WITHOUT_DETECTOR} - {*admin.TYPES.values()}
     covered = by_calls if folded.relayed and callback_is_live(tx.publishers, now=now) else set()
-    alerts = relayed.alerts(folded, covered | published, context.runtime.users)
-    return [*alerts, *admin.relayed(folded.changed_relayed, published, context.policy)]
+    alerts = relayed.alerts(folded, covered | published, users)
+    return [*alerts, *admin.relayed(folded.changed_relayed, published, policy)]

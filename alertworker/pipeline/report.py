@@ -83,7 +83,7 @@ class Reporter:
         present = period.until >= newest.until
         budgets = self.runtime.store.read(lambda tx: tx.budgets.live_budgets()) if present else {}
         dropped = {"Dropped": _dropped(self.ledger.dropped(period.days))}
-        late = late_note(period, zone, now=now, patience=self.patience)
+        late = late_note(period, self.calendar.zone, now=now, patience=self.patience)
         for team_id in (None, *(self.teams if spec.by_team else ())):
             report = spec.build(self.ledger, period, zone, team_id)
             if report is not None:

@@ -27,7 +27,7 @@ def track_spend(context: BatchContext) -> None:
     reported = any(isinstance(event, BudgetReported) for event in folded.tracked)
     covered = reported and callback_is_live(tx.publishers, now=context.now)
     events = [event for event in folded.tracked if not (covered and isinstance(event, BudgetReported))]
-    tx.count(CounterName.MUTED, SuppressionReason.COVERED.value, len(folded.tracked) - len(events))
+    tx.count(CounterName.SUPPRESSED, SuppressionReason.COVERED.value, len(folded.tracked) - len(events))
     messages: list[tuple[Message, tuple[str, ...]]] = []
     for call in tracked(events):
         decision = runtime.router.decide(call.type, call.routing_labels, now=context.now)
@@ -36,5 +36,5 @@ def track_spend(context: BatchContext) -> None:
         runtime.watch(NotifyOutcome(call, Step.TRACKED, decision, None, channels, message))
         if channels:
             messages.append((message, channels))
-        tx.count(CounterName.MUTED, SuppressionReason.TIME.value, sum(name in wanting for name in decision.mute))
+        tx.count(CounterName.SUPPRESSED, SuppressionReason.TIME.value, sum(name in wanting for name in decision.mute))
     tx.notifications.enqueue_tracked(messages, now=context.now)

@@ -18,7 +18,7 @@ from alertworker.ports import Marker, OutageMarker
 from alertworker.routing.router import Decision
 from alertworker.text.format import spell
 
-_log = logging.getLogger("alertworker.watch")
+_log = logging.getLogger(__name__)
 #: How long to wait before the next attempt on channels that did not accept the message.
 _AGAIN: Final = timedelta(seconds=60)
 

@@ -9,7 +9,7 @@ from typing import Final
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, Transaction
 
-_log: Final = logging.getLogger("alertworker.ledger")
+_log: Final = logging.getLogger(__name__)
 #: How often the zone is checked, so that workers with different zones do not fill the log.
 _EVERY: Final = timedelta(minutes=1)
 

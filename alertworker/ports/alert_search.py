@@ -91,10 +91,10 @@ class AlertRow:
     closed_at: datetime | None
 
     @property
-    def muted_by(self) -> str | None:
+    def still_suppressed_by(self) -> str | None:
         """The `Suppression` of the alert's first message, ``None`` once a message was written.
 
-        A notice has no message that waits, so it is muted while all messages about it were suppressed.
+        A notice has no message that waits, so it is suppressed while all messages about it were.
         """
         unannounced = self.kind == AlertKind.NOTICE.value and self.notified_at is None
         return self.suppressed_by or (self.last_suppressed_by if unannounced else None)
@@ -104,7 +104,7 @@ class AlertRow:
         """The state that the columns stand for."""
         return state_of(
             is_open=self.open_fingerprint is not None,
-            is_suppressed=self.muted_by is not None,
+            is_suppressed=self.still_suppressed_by is not None,
             is_acknowledged=self.acked_at is not None,
         )
 

@@ -93,6 +93,7 @@ class AlertPort(Protocol):
         """Record that no message needs to count the occurrences until now, because they were suppressed.
 
         ``next_summary_at`` of ``None`` leaves the time of the next check as it is.
+        An alert about which nothing was sent still counts as not notified.
         """
         ...
 

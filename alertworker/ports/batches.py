@@ -41,7 +41,7 @@ class BatchPort(Protocol):
 class CounterName(StrEnum):
     """The names of counters. Each is counted by a reason, a type or a kind."""
 
-    MUTED = "muted"  #: suppressed messages, by what suppresses them
+    SUPPRESSED = "muted"  #: suppressed messages, by reason; the value is the one that rows and metrics had before
     MERGED = "merged"  #: messages that another message contains
     DROPPED = "dropped"  #: messages, announcements and canaries that were out of date, withdrawn or forged
     NO_ROUTE = "no_route"  #: alerts without a route to a channel, by type
@@ -62,5 +62,5 @@ class CounterPort(Protocol):
     """Counters of what batches bring and of what becomes of it."""
 
     def count(self, name: CounterName, label: str, by: int = 1) -> None:
-        """Count something dropped, parked, clamped or muted, with its reason."""
+        """Count something dropped, parked, clamped or suppressed, with its reason."""
         ...

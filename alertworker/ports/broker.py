@@ -31,7 +31,7 @@ class Broker(Protocol):
         """Send a message's body as it is to the queue of batches, under this id.
 
         Raises:
-            BrokerUnavailable: The broker cannot be reached.
+            BrokerUnavailable: The broker cannot be reached. The message may have arrived.
         """
         ...
 

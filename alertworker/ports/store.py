@@ -34,114 +34,53 @@ T = TypeVar("T")
 class Transaction(CounterPort, DeadLetterPort, Protocol):
     """One SQL transaction with the operations of every concept. It changes everything or nothing."""
 
-    @property
-    def batches(self) -> BatchPort:
-        """The ids of batches."""
-        ...
-
-    @property
-    def ledger(self) -> PostingPort:
-        """The ledger's writing side."""
-        ...
-
-    @property
-    def aliases(self) -> AliasPort:
-        """The names of entities."""
-        ...
-
-    @property
-    def user_totals(self) -> UserTotalPort:
-        """The ledger's sums by user and by entity."""
-        ...
-
-    @property
-    def time_zone(self) -> TimeZonePort:
-        """The time zone that the ledger cuts days in."""
-        ...
-
-    @property
-    def publishers(self) -> PublisherPort:
-        """The processes that publish events."""
-        ...
-
-    @property
-    def hanging(self) -> HangingPort:
-        """The calls that are announced."""
-        ...
-
-    @property
-    def callers(self) -> CallerPort:
-        """The callers whose calls fail."""
-        ...
-
-    @property
-    def credentials(self) -> CredentialPort:
-        """The credentials that providers refuse."""
-        ...
-
-    @property
-    def outages(self) -> OutagePort:
-        """The windows, and the outages of deployments, regions and providers."""
-        ...
-
-    @property
-    def models(self) -> ModelOutagePort:
-        """The outages of model groups."""
-        ...
-
-    @property
-    def budgets(self) -> BudgetPort:
-        """The budgets."""
-        ...
-
-    @property
-    def alerts(self) -> AlertPort:
-        """The alerts."""
-        ...
-
-    @property
-    def occurrences(self) -> OccurrencePort:
-        """The occurrences of alerts."""
-        ...
-
-    @property
-    def silences(self) -> SilencePort:
-        """The silences."""
-        ...
-
-    @property
-    def inhibitions(self) -> InhibitionPort:
-        """The conditions that may suppress other alerts."""
-        ...
-
-    @property
-    def notifications(self) -> NotificationPort:
-        """The notifications."""
-        ...
-
-    @property
-    def retention(self) -> RetentionPort:
-        """The deletion of old rows."""
-        ...
-
-    @property
-    def clock(self) -> ClockPort:
-        """The pipeline's own moments."""
-        ...
+    #: The ids of batches.
+    batches: BatchPort
+    #: The ledger's writing side.
+    ledger: PostingPort
+    #: The names of entities.
+    aliases: AliasPort
+    #: The ledger's sums by user and by entity.
+    user_totals: UserTotalPort
+    #: The time zone that the ledger cuts days in.
+    time_zone: TimeZonePort
+    #: The processes that publish events.
+    publishers: PublisherPort
+    #: The calls that are announced.
+    hanging: HangingPort
+    #: The callers whose calls fail.
+    callers: CallerPort
+    #: The credentials that providers refuse.
+    credentials: CredentialPort
+    #: The windows, and the outages of deployments, regions and providers.
+    outages: OutagePort
+    #: The outages of model groups.
+    models: ModelOutagePort
+    #: The budgets.
+    budgets: BudgetPort
+    #: The alerts.
+    alerts: AlertPort
+    #: The occurrences of alerts.
+    occurrences: OccurrencePort
+    #: The silences.
+    silences: SilencePort
+    #: The conditions that may suppress other alerts.
+    inhibitions: InhibitionPort
+    #: The notifications.
+    notifications: NotificationPort
+    #: The deletion of old rows.
+    retention: RetentionPort
+    #: The pipeline's own moments.
+    clock: ClockPort
 
 
 class Store(Protocol):
     """The store. Every method raises `StoreUnavailable` if the database does not answer; that decides nothing."""
 
-    @property
-    def lanes(self) -> LanePort:
-        """The lanes of the channels."""
-        ...
-
-    @property
-    def queue(self) -> QueuePort:
-        """The messages that wait in the lanes."""
-        ...
+    #: The lanes of the channels.
+    lanes: LanePort
+    #: The messages that wait in the lanes.
+    queue: QueuePort
 
     def run(self, work: Callable[[Transaction], T]) -> T:
         """Return the result of the work, done in one transaction and from the start again after a deadlock."""

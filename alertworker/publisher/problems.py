@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-_log = logging.getLogger("alertworker.publisher")
+_log = logging.getLogger(__name__)
 
 
 class Problems:

@@ -169,11 +169,11 @@ def shorten_name(name: str) -> str:
     return shorten(name, MAX_NAME, ELLIPSIS)
 
 
-def late_note(period: Period, zone: str, *, now: datetime, patience: float) -> dict[str, str]:
+def late_note(period: Period, zone: ZoneInfo, *, now: datetime, patience: float) -> dict[str, str]:
     """Return a note that the report is late, if it is late by more than ``patience`` seconds."""
     if (now - period.due).total_seconds() <= patience:
         return {}
-    return {"Sent late": f"it was due at {spell_moment(period.due, ZoneInfo(zone))}"}
+    return {"Sent late": f"it was due at {spell_moment(period.due, zone)}"}
 
 
 def spell_days(first: date, last: date) -> str:

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Final, Union
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
-from alertworker.channels import CONFIGS, ChannelConfig, recognize
+from alertworker.channels import CHANNELS, CONFIGS, ChannelConfig, recognize
 from alertworker.channels.config import NetworkConfig
 from alertworker.settings.problems import key_error, nearest
 
 #: The path of our own relay. An alert that is sent there comes back as another alert.
 _RELAY: Final = "/integrations/litellm/"
-
-#: Kinds whose body only their own vendor takes, and receivers that copy it.
-_CHATS: Final = frozenset({"slack", "discord", "ms_teams"})
 
 
 def channel_name(kind: str, identity: str) -> str:
@@ -46,7 +43,7 @@ def complete(fields: Mapping[str, object], allowed: Mapping[str, object]) -> dic
         unknown = f"unknown kind {kind!r}{nearest(str(kind), CONFIGS)}"
         raise key_error("kind", unknown if kind else f"this key is required, because no URL shows the kind; {known}")
     vendor = recognize(str(fields.get("url", "")))
-    if kind in _CHATS and vendor is not None and vendor != kind:
+    if CHANNELS[str(kind)].is_chat and vendor is not None and vendor != kind:
         raise key_error("kind", f"the URL belongs to another vendor; write kind: {vendor}")
     name = fields.get("name") or channel_name(str(kind), _identity(fields))
     return {**(allowed if issubclass(config, NetworkConfig) else {}), **fields, "kind": kind, "name": name}

@@ -15,6 +15,7 @@ from alertworker.settings.destinations import Destinations
 from alertworker.settings.file_config import FileConfig
 from alertworker.settings.litellm import compile_litellm
 from alertworker.settings.model import Settings
+from alertworker.settings.place import Place
 from alertworker.settings.routing import compile_routing
 from alertworker.settings.sources import Sources, resolve
 from alertworker.settings.values import Values
@@ -37,20 +38,20 @@ def compile_settings(config: FileConfig, sources: Sources) -> Settings:
         publish_key=sources.keys.get("publish_key"),
         proxy_base_url=sources.environ.get("PROXY_BASE_URL"),
         channels=tuple(found.channels.values()),
-        places=found.places,
+        places={name: place.without_folder for name, place in found.places.items()},
         receivers=found.receivers,
         selectable=frozenset(found.selectable),
         tree=found.route,
         inhibitions=inhibitions,
         warnings=tuple(found.warnings),
-        origins={name: origin.at() for name, origin in sources.origins.items()},
+        origins={name: str(origin.at()) for name, origin in sources.origins.items()},
     )
 
 
 def _master_key(sources: Sources) -> str | None:
     """Return LiteLLM's master key. A reference to a variable that is not set here is not a problem."""
     key = sources.master_key
-    return resolve(key, "master_key", Sources(environ=sources.environ)) if isinstance(key, str) and key else None
+    return resolve(key, Place("master_key"), Sources(environ=sources.environ)) if isinstance(key, str) and key else None
 
 
 def _check_heartbeat(config: FileConfig, sources: Sources) -> None:

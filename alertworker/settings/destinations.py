@@ -9,6 +9,7 @@ from alertworker.channels import ChannelConfig
 from alertworker.channels.config import PacedConfig
 from alertworker.errors import AlertWorkerError
 from alertworker.routing.router import Route
+from alertworker.settings.place import Place
 
 #: The receiver of what no route takes.
 DEFAULT: Final = "default"
@@ -29,9 +30,9 @@ class Destinations:
     route: Route = field(default_factory=lambda: Route(receiver=DEFAULT))
     warnings: list[str] = field(default_factory=list)
     #: Where each channel is configured, by its name.
-    places: dict[str, str] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
 
-    def add(self, channel: ChannelConfig, place: str) -> str:
+    def add(self, channel: ChannelConfig, place: Place) -> str:
         """Add a channel, configured at this place, and return its name.
 
         Equal channels are one; a pace that is given once is the channel's.

@@ -57,7 +57,7 @@ class FileConfig(Values, LiteLLMConfig):
     receivers: tuple[ReceiverConfig, ...] = ()
     """Named lists of channels."""
     time_intervals: tuple[TimeIntervalConfig, ...] = ()
-    """Named stretches of the calendar, in which routes are active or muted."""
+    """Named periods of the calendar, in which routes are active or muted."""
     route: RootConfig | None = None
     """Root of the routing tree. If set, it replaces the tree of LiteLLM's keys."""
     inhibitions: tuple[InhibitionConfig, ...] = ()

@@ -17,6 +17,7 @@ from alertworker.settings.budget_aliases import budget_routes
 from alertworker.settings.channel_config import channel_name, complete, is_relay
 from alertworker.settings.destinations import DEFAULT, Destinations
 from alertworker.settings.file_config import FileConfig
+from alertworker.settings.place import Place, Problem
 from alertworker.settings.problems import nearest, read_errors
 from alertworker.settings.sources import Origin, Sources
 
@@ -82,7 +83,7 @@ class _Compiler:
         self.found.receivers |= typed
         pager = self._pager()
         if not chats and not routes and self._may_speak("slack"):
-            chats = self._add({"kind": "console", "name": "console"}, "the default")
+            chats = self._add({"kind": "console", "name": "console"}, Place("the default"))
             if self.config.alerting is not None and self.config.route is None:
                 self._warn(
                     "alerting names slack, but no webhook is set; set SLACK_WEBHOOK_URL. Alerts go to the terminal"
@@ -134,10 +135,10 @@ class _Compiler:
     def _warn(self, text: str) -> None:
         self.found.warnings.append(text)
 
-    def _read(self, variable: str) -> tuple[str | None, str]:
+    def _read(self, variable: str) -> tuple[str | None, Place]:
         return self.sources.read_variable(variable)
 
-    def _add(self, fields: dict[str, Any], origin: str, origins: Mapping[str, str] | None = None) -> list[str]:
+    def _add(self, fields: dict[str, Any], origin: Place, origins: Mapping[str, Place] | None = None) -> list[str]:
         """Add a channel and return its name in a list, which is empty after a problem; ``origins`` are by field."""
         whole = complete(fields, self.config.allowed())
         model = CONFIGS[str(whole["kind"])]
@@ -146,20 +147,22 @@ class _Compiler:
         except ValidationError as error:
             for path, text in read_errors(error, model, whole).items():
                 where = (origins or {}).get(str(path[0]), origin) if path else origin
-                self.sources.problems.append(f"{where}: {text}")
+                self.sources.problems.append(Problem(text, where))
             return []
 
-    def _add_chat(self, url: str, origin: str, *, kind: str = "slack", remedy: str) -> list[str]:
+    def _add_chat(self, url: str, origin: Place, *, kind: str = "slack", remedy: str) -> list[str]:
         """Add the chat of a URL; some vendors are known by it, whatever variable it stands in."""
         if is_relay(url):
             self.sources.problems.append(
-                f"{origin}: the URL is our own relay, so every alert would come back; {remedy}"
+                Problem(f"the URL is our own relay, so every alert would come back; {remedy}", origin)
             )
             return []
         vendor = recognize(url) or kind
         if vendor == "pagerduty":
             self.sources.problems.append(
-                f"{origin}: PagerDuty needs a routing key; add pagerduty to alerting and set PAGERDUTY_ROUTING_KEY"
+                Problem(
+                    "PagerDuty needs a routing key; add pagerduty to alerting and set PAGERDUTY_ROUTING_KEY", origin
+                )
             )
             return []
         return self._add({"kind": vendor, "url": url}, origin)
@@ -180,7 +183,7 @@ class _Compiler:
             if not url:
                 continue
             taken.add(name)
-            self.sources.origins[f"default_{name}"] = Origin(origin)
+            self.sources.origins[f"default_{name}"] = Origin(str(origin))
             others = _LEFT if name == "slack" else self._left_to_the_proxy(name)
             names += self._add_chat(url, origin, kind=kind, remedy=_DIRECT if variable == _OURS else others)
         return names
@@ -212,7 +215,7 @@ class _Compiler:
         if not url:
             self.lacking["webhook"] = "WEBHOOK_URL"
             return []
-        self.sources.origins["webhook"] = Origin(origin)
+        self.sources.origins["webhook"] = Origin(str(origin))
         name = channel_name("budget_webhook", url)  # also in another form it is the same channel
         fields = {"kind": "budget_webhook", "name": name, "url": url}
         if is_relay(url):
@@ -235,7 +238,7 @@ class _Compiler:
             fields["tls"] = "tls"
         elif (self._read("SMTP_TLS")[0] or "").lower() == "false":
             fields["tls"] = "none"
-        self.sources.origins["email"] = Origin(read["host"][1])
+        self.sources.origins["email"] = Origin(str(read["host"][1]))
         return self._add(
             {"kind": "email", **fields}, read["host"][1], {name: origin for name, (_, origin) in read.items()}
         )
@@ -246,7 +249,7 @@ class _Compiler:
         for variable in ("PAGERDUTY_ROUTING_KEY", "PAGERDUTY_API_KEY"):
             key, origin = self._read(variable)
             if key:
-                self.sources.origins["pagerduty"] = Origin(origin)
+                self.sources.origins["pagerduty"] = Origin(str(origin))
                 return self._add({"kind": "pagerduty", "routing_key": key}, origin)
         self.lacking["pagerduty"] = "PAGERDUTY_ROUTING_KEY"
         return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,7 @@ def load_settings(*, environ: Mapping[str, str] = os.environ, config: Path | Non
     """Read the file and the environment.
 
     Raises:
-        ConfigurationError: all problems at once, one a line; it never repeats a secret.
+        ConfigurationError: all problems at once, one a line, by file and line; it never repeats a secret.
     """
     sources = Sources()
     path = config or _file(environ)
@@ -39,7 +40,7 @@ def load_settings(*, environ: Mapping[str, str] = os.environ, config: Path | Non
     read_environ(environ, sources)
     settings = compile_settings(_read_config(sources), sources)
     if sources.problems:
-        raise ConfigurationError("\n".join(dict.fromkeys(sources.problems)))
+        raise ConfigurationError("\n".join(dict.fromkeys(map(str, sorted(sources.problems, key=attrgetter("order"))))))
     return settings
 
 

@@ -92,7 +92,7 @@ class TimesConfig(FileModel):
 
 
 class IntervalConfig(FileModel):
-    """A stretch of the calendar. All that it names must hold."""
+    """A period of the calendar. All that it names must hold."""
 
     times: tuple[TimesConfig, ...] = ()
     """Ranges of times of the day."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 from alertworker.host.secret_files import VariableError, is_service_variable, read_variable
 from alertworker.integrations.litellm.options import REFERENCE, flag, hides
 from alertworker.settings.file_config import FileConfig, LiteLLMConfig
+from alertworker.settings.place import Place, Problem
 from alertworker.settings.problems import KeyPath
 from alertworker.settings.top_level import misplaced
 from alertworker.settings.variables import KEYS, VARIABLES
@@ -31,9 +32,9 @@ class Origin:
     name: str
     section: Section | None = None
 
-    def at(self, *keys: str | int) -> str:
+    def at(self, *keys: str | int) -> Place:
         """Return the place of the value, or of a value in it, with file and line."""
-        return self.name if self.section is None else self.section.where(self.name, *keys)
+        return Place(self.name) if self.section is None else self.section.where(self.name, *keys)
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class Sources:
     keys: dict[str, str] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     #: The variables that the file sets, with their places.
     variables: dict[str, Origin] = field(default_factory=dict)
@@ -66,17 +67,17 @@ class Sources:
         self.values[name] = value
         self.origins[name] = origin
 
-    def where(self, *path: str | int) -> str:
+    def where(self, *path: str | int) -> Place:
         """Return the place of a value of the file, by its key and the keys below."""
         name, *rest = path
         origin = self.origins.get(str(name))
         if name == "alerting_args" and rest:
             origin = self.inherited.get(str(rest[0]), origin)
-        return str(name) if origin is None else origin.at(*rest)
+        return Place(str(name)) if origin is None else origin.at(*rest)
 
     def problem(self, path: KeyPath, text: str) -> None:
         """Add what is wrong with a value of the file."""
-        self.problems.append(f"{self.where(*path)}: {text}")
+        self.problems.append(Problem(text, self.where(*path)))
 
     def warn(self, path: KeyPath, text: str) -> None:
         """Add a warning about a value of the file."""
@@ -88,7 +89,7 @@ class Sources:
         section = origin.section if origin is not None and key in self.values else None
         return section is not None and section.name in _LITELLMS
 
-    def read_variable(self, name: str) -> tuple[str | None, str]:
+    def read_variable(self, name: str) -> tuple[str | None, Place]:
         """Return a variable that the file or the environment sets, and its origin.
 
         If the file sets it to a variable that is not set, ``None``, and this is added to the problems.
@@ -97,7 +98,7 @@ class Sources:
         place = self.variables.get(name)
         if name in self.unset and place is not None:
             self.problems.append(_unset(place.at(), self.unset[name]))
-        return value, place.at() if place is not None and value is not None else origin
+        return value, place.at() if place is not None and value is not None else Place(origin)
 
 
 def read_file(path: Path, sources: Sources, environ: Mapping[str, str]) -> None:
@@ -134,11 +135,11 @@ def _all_args(ours: object, sources: Sources) -> object:
     return {**theirs, **written}
 
 
-def _keys(section: Section | None, problems: list[str]) -> list[tuple[str, object, Origin]]:
+def _keys(section: Section | None, problems: list[Problem]) -> list[tuple[str, object, Origin]]:
     if section is None or section.value is None:
         return []
     if not isinstance(section.value, dict):
-        problems.append(f"{section.where()}: must be a mapping, not {type(section.value).__name__}")
+        problems.append(Problem(f"must be a mapping, not {type(section.value).__name__}", section.where()))
         return []
     return [(str(name), value, Origin(str(name), section)) for name, value in section.value.items()]
 
@@ -183,7 +184,7 @@ def _daily_reports(sources: Sources) -> None:
     args = sources.values.get("alerting_args") or {}
     if value is not None and isinstance(args, dict) and args.get("daily_report_frequency") is None:
         sources.values["alerting_args"] = {**args, "daily_report_frequency": value}
-        sources.origins.setdefault("alerting_args", Origin(origin))
+        sources.origins.setdefault("alerting_args", Origin(str(origin)))
 
 
 def _misspelt(environ: Mapping[str, str]) -> Iterator[str]:
@@ -225,7 +226,7 @@ def _merged(sources: Sources, environ: Mapping[str, str]) -> dict[str, str]:
     return merged
 
 
-def secret(variable: str, environ: Mapping[str, str], problems: list[str]) -> tuple[str | None, str]:
+def secret(variable: str, environ: Mapping[str, str], problems: list[Problem]) -> tuple[str | None, str]:
     """Return a variable, or the content of the file that ``<variable>_FILE`` names, and its origin.
 
     Errors of the variable are added to the problems.
@@ -233,11 +234,11 @@ def secret(variable: str, environ: Mapping[str, str], problems: list[str]) -> tu
     try:
         return read_variable(variable, environ)
     except VariableError as error:
-        problems.append(str(error))
+        problems.append(Problem(str(error)))
         return None, ""
 
 
-def resolve(text: str, where: str, sources: Sources) -> str | None:
+def resolve(text: str, where: Place, sources: Sources) -> str | None:
     """Return a string that may be ``os.environ/NAME``; ``None`` and a problem if that variable is not set."""
     if not text.startswith(REFERENCE):
         return text
@@ -249,5 +250,5 @@ def resolve(text: str, where: str, sources: Sources) -> str | None:
     return value
 
 
-def _unset(where: str, variable: str) -> str:
-    return f"{where}: the environment variable {variable} is not set; set it, or remove this line"
+def _unset(where: Place, variable: str) -> Problem:
+    return Problem(f"the environment variable {variable} is not set; set it, or remove this line", where)

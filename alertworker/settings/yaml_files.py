@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
 from alertworker.host.regular_files import FileError, read_text
+from alertworker.settings.place import Place, Problem
 from alertworker.settings.yaml_loader import BoundedLoader
 
 _INCLUDE: Final = "include"
@@ -34,12 +35,11 @@ class Section:
     path: Path
     line: int = 0
     node: yaml.Node | None = None
+    #: The number of files that were read before this one.
+    rank: int = 0
 
-    def where(self, *keys: str | int) -> str:
-        """Return where a nested value stands; if a key is missing there, the line is that of its mapping.
-
-        The form is ``config.yaml:7 alertworker.route.routes[0].receiver``.
-        """
+    def where(self, *keys: str | int) -> Place:
+        """Return where a nested value stands; if a key is missing there, the line is that of its mapping."""
         node, line = self.node, self.line
         for key in keys:
             found = _child(node, key)
@@ -47,53 +47,55 @@ class Section:
                 break
             line, node = found
         path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
-        return f"{self.path.name}:{line} {self.name}{path}"
+        return Place(f"{self.name}{path}", self.path, line, self.rank)
 
 
-def read_sections(root: Path, problems: list[str], warnings: list[str]) -> dict[str, Section]:
-    """Read a file and the files it includes, by top-level key; append what is wrong, with the file's name.
+def read_sections(root: Path, problems: list[Problem], warnings: list[str]) -> dict[str, Section]:
+    """Read a file and the files it includes, by top-level key; append what is wrong, with the file's path.
 
     A file that is included twice, or includes itself, is read once, as in LiteLLM.
     """
     found: dict[str, Section] = {}
     loaded: set[Path] = set()
-    pending = [(Path(os.path.normpath(root.absolute())), "check --config or ALERTWORKER_CONFIG")]
+    first = Path(os.path.normpath(root.absolute()))
+    pending = [(first, "check --config or ALERTWORKER_CONFIG")]
     while pending:
         path, remedy = pending.pop(0)
         if path in loaded:
             continue
         if len(loaded) == _MAX_FILES:
-            problems.append(f"{root}: includes more than {_MAX_FILES} files; merge some of them")
+            problems.append(Problem(f"includes more than {_MAX_FILES} files; merge some of them", Place(file=first)))
             break
+        sections = _read(path, len(loaded), remedy, problems, warnings)
         loaded.add(path)
-        sections = _read(path, remedy, problems, warnings)
         include = sections.pop(_INCLUDE, None)
         pending += [(_resolve(entry, path, root), f"correct {where}") for entry, where in _includes(include, problems)]
         found |= {name: _merged(found.get(name), section) for name, section in sections.items()}
     return found
 
 
-def _read(path: Path, remedy: str, problems: list[str], warnings: list[str]) -> dict[str, Section]:
+def _read(path: Path, rank: int, remedy: str, problems: list[Problem], warnings: list[str]) -> dict[str, Section]:
+    whole = Place(file=path, rank=rank)
     try:
         content, node, twice = _parse(read_text(path, limit=_MAX_BYTES))
     except FileError as error:
-        problems.append(f"{path}: {error}; {remedy}")
+        problems.append(Problem(f"{error}; {remedy}", whole))
     except yaml.YAMLError as error:
-        problems.append(_invalid(path, error))
+        problems.append(_invalid(whole, error))
     else:
-        warnings += [f"{path.name}:{line} {key}: {text}" for line, key, text in twice]
+        warnings += [f"{replace(whole, line=line, key=key)}: {text}" for line, key, text in twice]
         if isinstance(content, dict):
-            return {str(name): _section(name, value, path, node) for name, value in content.items()}
+            return {str(name): _section(str(name), value, path, rank, node) for name, value in content.items()}
         if content is not None:
-            problems.append(f"{path}: the file must be a mapping, not {type(content).__name__}")
+            problems.append(Problem(f"the file must be a mapping, not {type(content).__name__}", whole))
     return {}
 
 
-def _invalid(path: Path, error: yaml.YAMLError) -> str:
+def _invalid(whole: Place, error: yaml.YAMLError) -> Problem:
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "unreadable"
-    where, column = (f"{path}:{mark.line + 1}", f" in column {mark.column + 1}") if mark else (str(path), "")
+    line, column = (mark.line + 1, f" in column {mark.column + 1}") if mark else (0, "")
     remedy = "; put the text in quotes" if problem.endswith(_NEEDS_QUOTES) else ""
-    return f"{where}: invalid YAML{column}: {problem}{remedy}"
+    return Problem(f"invalid YAML{column}: {problem}{remedy}", replace(whole, line=line))
 
 
 def _parse(text: str) -> tuple[object, yaml.Node | None, list[tuple[int, str, str]]]:
@@ -130,9 +132,9 @@ def _duplicates(root: yaml.Node) -> Iterator[tuple[int, str, str]]:
             pending += reversed([value for _, value in node.value])
 
 
-def _section(name: object, value: object, path: Path, root: yaml.Node | None) -> Section:
-    line, node = _child(root, str(name)) or (0, None)
-    return Section(str(name), value, path, line, node)
+def _section(name: str, value: object, path: Path, rank: int, root: yaml.Node | None) -> Section:
+    line, node = _child(root, name) or (0, None)
+    return Section(name, value, path, line, node, rank)
 
 
 def _child(node: yaml.Node | None, key: str | int) -> tuple[int, yaml.Node] | None:
@@ -146,13 +148,13 @@ def _child(node: yaml.Node | None, key: str | int) -> tuple[int, yaml.Node] | No
     return None
 
 
-def _includes(section: Section | None, problems: list[str]) -> list[tuple[str, str]]:
+def _includes(section: Section | None, problems: list[Problem]) -> list[tuple[str, Place]]:
     """Return each path with the place where it stands."""
     if section is None:
         return []
     if isinstance(section.value, list) and all(isinstance(entry, str) for entry in section.value):
         return [(entry, section.where(place)) for place, entry in enumerate(section.value)]
-    problems.append(f"{section.where()}: must be a list of paths; expected, for example, [alerting.yaml]")
+    problems.append(Problem("must be a list of paths; expected, for example, [alerting.yaml]", section.where()))
     return []
 
 
@@ -168,4 +170,4 @@ def _resolve(entry: str, declared_in: Path, root: Path) -> Path:
 def _merged(before: Section | None, after: Section) -> Section:
     if before is None or not isinstance(before.value, list) or not isinstance(after.value, list):
         return after
-    return Section(after.name, [*before.value, *after.value], after.path, after.line)
+    return replace(after, value=[*before.value, *after.value], node=None)

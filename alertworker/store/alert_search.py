@@ -25,8 +25,8 @@ _MOST_ATTEMPTS: Final = 1_000
 #: More than the time by which an event's clock may be ahead.
 _AHEAD: Final = timedelta(hours=1)
 _ACKED: Final = ALERTS.c.acked_at.is_not(None)
-#: As `AlertRow.muted_by`.
-_MUTED: Final = ALERTS.c.suppressed_by.is_not(None) | (
+#: As `AlertRow.still_suppressed_by`.
+_STILL_SUPPRESSED: Final = ALERTS.c.suppressed_by.is_not(None) | (
     (ALERTS.c.kind == AlertKind.NOTICE.value)
     & ALERTS.c.notified_at.is_(None)
     & ALERTS.c.last_suppressed_by.is_not(None)
@@ -35,9 +35,9 @@ _SELECTED: Final = select(*columns_of(AlertRow, ALERTS))
 
 _STATES: Final[Mapping[StateFilter, ColumnElement[bool]]] = {
     StateFilter.OPEN: OPEN,
-    StateFilter.FIRING: OPEN & ~_ACKED & ~_MUTED,
-    StateFilter.ACKNOWLEDGED: OPEN & _ACKED & ~_MUTED,
-    StateFilter.SUPPRESSED: OPEN & _MUTED,
+    StateFilter.FIRING: OPEN & ~_ACKED & ~_STILL_SUPPRESSED,
+    StateFilter.ACKNOWLEDGED: OPEN & _ACKED & ~_STILL_SUPPRESSED,
+    StateFilter.SUPPRESSED: OPEN & _STILL_SUPPRESSED,
     # Inside an expression, because a database would otherwise read every closed alert by the fingerprint's index.
     StateFilter.CLOSED: ALERTS.c.open_fingerprint.concat("").is_(None),
 }
@@ -73,11 +73,14 @@ class AlertSearch(ConnectionRunner):
         return next(iter(self.rows(AlertRow, _SELECTED.where(ALERTS.c.id == alert_id))), None)
 
     def firing(self, *, limit: int) -> Sequence[AlertRow]:
-        """Return open alerts, the most severe first, then those that happened last. Muted ones follow all others."""
+        """Return open alerts, the most severe first, then those that happened last.
+
+        Suppressed ones follow all others.
+        """
         rank = case(*((ALERTS.c.severity == one.value, one.rank) for one in Severity), else_=0)
-        muted = case((_MUTED, 1), else_=0)
+        suppressed = case((_STILL_SUPPRESSED, 1), else_=0)
         statement = (
-            _SELECTED.where(OPEN).order_by(muted, rank.desc(), ALERTS.c.last_at.desc(), ALERTS.c.id).limit(limit)
+            _SELECTED.where(OPEN).order_by(suppressed, rank.desc(), ALERTS.c.last_at.desc(), ALERTS.c.id).limit(limit)
         )
         return self.rows(AlertRow, statement)
 
@@ -85,9 +88,9 @@ class AlertSearch(ConnectionRunner):
         """Return what matchers match on, of every open alert."""
         return self.rows(AlertLabels, select(*columns_of(AlertLabels, ALERTS)).where(OPEN))
 
-    def count_open(self, *, muted: bool = False) -> Counter[str]:
-        """Count open alerts by severity, either those that are muted or all others."""
-        wanted = _MUTED if muted else ~_MUTED
+    def count_open(self, *, suppressed: bool = False) -> Counter[str]:
+        """Count open alerts by severity, either those that are suppressed or all others."""
+        wanted = _STILL_SUPPRESSED if suppressed else ~_STILL_SUPPRESSED
         statement = select(ALERTS.c.severity, func.count()).where(OPEN, wanted).group_by(ALERTS.c.severity)
         return self.read_on_connection(
             lambda connection: Counter({row[0]: row[1] for row in connection.execute(statement)})

@@ -29,7 +29,7 @@ from alertworker.store.schema.publishers import CALLS
 from alertworker.store.sums import fitted
 from alertworker.store.upsert import Statements
 
-_log: Final = logging.getLogger("alertworker.alerts")
+_log: Final = logging.getLogger(__name__)
 #: The statements that run for each alert of a batch are built once.
 _CHANGE: Final = update(ALERTS).where(ALERTS.c.id == bindparam("own_id"))
 _CHANGE_WITH_SUMMARY: Final = _CHANGE.values(summaries=ALERTS.c.summaries + 1)
@@ -157,16 +157,11 @@ class AlertStatements(Statements, AlertPort):
 
     @override
     def closed_last_at(self, alert_id: str) -> datetime | None:
-        """Return when the last occurrence of a closed alert was, ``None`` if the alert is open or unknown."""
         statement = select(ALERTS.c.last_at).where(ALERTS.c.id == alert_id, ALERTS.c.closed_at.is_not(None))
         return self.connection.execute(statement).scalar()
 
     @override
     def count_as_notified(self, alert: OpenAlert, *, next_summary_at: datetime | None, now: datetime) -> None:
-        """Record that no message needs to count the occurrences until now, because they were suppressed.
-
-        An alert about which nothing was sent keeps an empty ``notified_at``.
-        """
         values: dict[str, object] = {"notified_count": alert.count, "suppressed_by": None}
         if alert.notified_at is not None:
             values["notified_at"] = now
@@ -211,7 +206,6 @@ class AlertStatements(Statements, AlertPort):
 
     @override
     def upcoming_summaries(self, *, until: datetime, limit: int, now: datetime) -> list[OpenAlert]:
-        """Return open notices of severity Low whose next summary is due after ``now`` and until then, locked."""
         low = (ALERTS.c.kind == AlertKind.NOTICE.value) & (ALERTS.c.severity == Severity.LOW.value)
         upcoming = (ALERTS.c.next_summary_at > now) & (ALERTS.c.next_summary_at <= until)
         statement = (

@@ -37,7 +37,6 @@ class HangingStatements(Statements, HangingPort):
 
     @override
     def oldest_hanging(self, alert_id: str) -> datetime | None:
-        """Return when the longest-running call of an alert was announced, ``None`` if all have ended."""
         running = (CALLS.c.alert_id == alert_id) & CALLS.c.outcome.is_(None)
         return self.connection.execute(select(func.min(CALLS.c.announced_at)).where(running)).scalar()
 

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from alertworker.ports import Marker, OutageMarker
 
-_log = logging.getLogger("alertworker.mark")
+_log = logging.getLogger(__name__)
 
 
 class FileOutageMarker(OutageMarker):

@@ -25,7 +25,7 @@ from typing_extensions import override
 
 from alertworker.outages.rows import BY_GROUP
 from alertworker.outages.sums import OutageSums
-from alertworker.outages.windows import Bucket, Calls, Outage, Stretch, Target
+from alertworker.outages.windows import Bucket, Calls, Episode, Outage, Target
 from alertworker.ports import OutagePort
 from alertworker.store.callers import CallerStatements
 from alertworker.store.connection import columns_of, read_rows
@@ -63,7 +63,7 @@ class _OutageRow:
     region: str
     level: int
     over_until: int
-    stretches: Sequence[tuple[int, int]] | None
+    episodes: Sequence[tuple[int, int]] | None
 
 
 _ROW = columns_of(_OutageRow, OUTAGES)
@@ -147,7 +147,7 @@ class OutageStatements(Statements, OutagePort):
                 **_named(key),
                 "level": -outages[key].state if key.is_provider else outages[key].state,
                 "over_until": outages[key].over_until,
-                "stretches": [list(one) for one in outages[key].stretches] or None,
+                "episodes": [list(one) for one in outages[key].episodes] or None,
             }
             for key in sorted(outages)
         ]
@@ -243,7 +243,7 @@ def _named(target: Target) -> dict[str, object]:
 
 
 def _outage(row: _OutageRow) -> Outage:
-    return Outage(abs(row.level), row.over_until, tuple(Stretch(*one) for one in row.stretches or ()))
+    return Outage(abs(row.level), row.over_until, tuple(Episode(*one) for one in row.episodes or ()))
 
 
 def bucket_from(row: RowMapping, failed: Mapping[str, RowMapping]) -> Bucket:

@@ -16,7 +16,7 @@ from alertworker.routing.silences import Silence
 from alertworker.store.schema.alerts import SILENCES
 from alertworker.store.upsert import Statements
 
-_log: Final = logging.getLogger("alertworker.alerts")
+_log: Final = logging.getLogger(__name__)
 #: The number of silences whose matchers a process keeps. Each batch reads all silences in its transaction.
 _KEPT: Final = 32_768
 

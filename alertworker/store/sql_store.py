@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
+from typing_extensions import override
 
+from alertworker.ports import Store
 from alertworker.store.connection import ConnectionRunner, WritesInRead
 from alertworker.store.delivery.lanes import SqlLanes
 from alertworker.store.delivery.queue import SqlQueue
@@ -17,7 +19,7 @@ from alertworker.store.write_check import check_writes
 _T = TypeVar("_T")
 
 
-class SqlStore(ConnectionRunner):
+class SqlStore(ConnectionRunner, Store):
     """The pipeline's store: transactions, the lanes and the messages in them."""
 
     def __init__(self, engine: Engine) -> None:
@@ -25,27 +27,23 @@ class SqlStore(ConnectionRunner):
         self.lanes = SqlLanes(self)
         self.queue = SqlQueue(self)
 
+    @override
     def run(self, work: Callable[[SqlTransaction], _T]) -> _T:
-        """Return the result of the work, done in one transaction and from the start again after a deadlock."""
         return self.on_connection(lambda connection: work(SqlTransaction(connection)))
 
+    @override
     def read(self, work: Callable[[SqlTransaction], _T]) -> _T:
-        """Return the result of the work, which only reads."""
         return self.read_on_connection(lambda connection: work(SqlTransaction(connection)))
 
+    @override
     def read_first(self, work: Callable[[SqlTransaction], _T]) -> _T:
-        """Return the result of the work as `run` does. It is expected to have nothing to write.
-
-        On SQLite, work that writes is done again from the start, with the write lock.
-        """
         try:
             return self.read(work)
-        except WritesInRead:
+        except WritesInRead:  # on SQLite: the work is done again, with the write lock
             return self.run(work)
 
+    @override
     def dry_run(self, work: Callable[[SqlTransaction], _T]) -> _T:
-        """Return the result of the work and roll back everything that it did."""
-
         def undone(connection: Connection) -> _T:
             result = work(SqlTransaction(connection))
             connection.rollback()
@@ -53,14 +51,14 @@ class SqlStore(ConnectionRunner):
 
         return self.on_connection(undone)
 
+    @override
     def check_writes(self) -> None:
-        """Write one row and roll it back. Wait only briefly for a lock."""
         check_writes(self.engine)
 
+    @override
     def count_redelivery(self, message_id: str, *, now: datetime) -> int:
-        """Count that a message came again; return how often it did by now."""
         return self.run(lambda tx: tx.batches.count_redelivery(message_id, now=now))
 
+    @override
     def forget_redeliveries(self, message_id: str) -> None:
-        """Forget how often a message came again, because it was applied."""
         self.run(lambda tx: tx.batches.forget_redeliveries(message_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from alertworker.ports import Transaction
 from alertworker.store.alerts import AlertStatements
 from alertworker.store.batches import BatchStatements
 from alertworker.store.budgets import BudgetStatements
@@ -26,7 +27,7 @@ from alertworker.store.silences import SilenceStatements
 from alertworker.store.upsert import Statements
 
 
-class SqlTransaction(Statements):
+class SqlTransaction(Statements, Transaction):
     """One open transaction on SQLite or PostgreSQL. It holds the statements of each concept."""
 
     def __init__(self, connection: Connection) -> None:

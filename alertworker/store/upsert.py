@@ -25,7 +25,7 @@ from alertworker.store.sums import fitted_rows
 from alertworker.text.ids import safe_id, storable
 from alertworker.text.shorten import shorten
 
-_log: Final = logging.getLogger("alertworker.alerts")
+_log: Final = logging.getLogger(__name__)
 #: The largest payload that a dead letter stores whole, in bytes. Every message that can be read fits.
 _MAX_PAYLOAD: Final = 64 * 1024 * 1024
 #: The largest payload that is parsed for its type, in bytes: a parser may need a hundred times as much memory.

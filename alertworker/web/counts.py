@@ -12,7 +12,7 @@ from alertworker.errors import AlertWorkerError
 
 #: How long counts are collected before they are written, in seconds.
 EVERY: Final = 5.0
-_log: Final = logging.getLogger("alertworker.web")
+_log: Final = logging.getLogger(__name__)
 
 
 class Counts:

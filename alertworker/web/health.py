@@ -19,7 +19,7 @@ from alertworker.web.context import context_of
 from alertworker.web.errors import Refusal
 from alertworker.web.metrics import SnapshotCollector
 
-_log = logging.getLogger("alertworker.web")
+_log = logging.getLogger(__name__)
 
 
 async def liveliness(_request: Request) -> Response:

@@ -17,7 +17,7 @@ from alertworker.web.addresses import address_of
 from alertworker.web.errors import Refusal
 from alertworker.web.throttle import Throttle
 
-_log = logging.getLogger("alertworker.web")
+_log = logging.getLogger(__name__)
 
 
 def _uncounted(_reason: str) -> None:

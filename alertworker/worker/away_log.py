@@ -12,9 +12,9 @@ from typing import Final
 from billiard.exceptions import RestartFreqExceeded
 
 from alertworker.errors import BrokerUnavailable, StoreUnavailable
-from alertworker.host.logs import settle_message
+from alertworker.host.logs import ensure_formattable
 
-_log: Final = logging.getLogger("alertworker.tasks")
+_log: Final = logging.getLogger(__name__)
 #: The minimum time between two log lines about the same wait, in seconds.
 _EVERY: Final = 60.0
 #: The packages whose loggers `LibraryFilter` limits.
@@ -91,7 +91,7 @@ class LibraryFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether to log a record; shorten it if so."""
         task = _task_of(record)
-        settle_message(record)
+        ensure_formattable(record)
         if record.name == "py.warnings" and "CPendingDeprecationWarning" in record.getMessage():
             return False  # it advises a setting that we have, in eight lines for each lost connection
         if record.name.partition(".")[0] not in _LOGGERS or record.levelno <= logging.DEBUG:

@@ -15,7 +15,7 @@ from celery.signals import beat_init
 from alertworker.app import publish_process, store_watchdog
 from alertworker.worker.away_log import AwayLog
 
-_log = logging.getLogger("alertworker.tasks")
+_log = logging.getLogger(__name__)
 #: How often beat checks whether the database is reachable, in seconds.
 _WATCH_PERIOD = 5.0
 

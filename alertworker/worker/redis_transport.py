@@ -30,7 +30,7 @@ from alertworker.worker import from_redis, redis_scripts
 from alertworker.worker.from_redis import envelope_of
 from alertworker.worker.redis_notes import Note, QoS
 
-_log: Final = logging.getLogger("alertworker.broker")
+_log: Final = logging.getLogger(__name__)
 #: The list that holds a batch from its queue until it is noted: milliseconds, unless its worker dies.
 TAKING: Final = f"{QUEUE}.taking"
 #: After how many seconds in `TAKING` an entry counts as lost.

@@ -38,7 +38,7 @@ from alertworker.worker.queues import DELIVERIES
 from alertworker.worker.shutdown import is_stopping
 
 _T = TypeVar("_T")
-_log = logging.getLogger("alertworker.tasks")
+_log = logging.getLogger(__name__)
 _library_filter = LibraryFilter()
 #: The maximum wait between two attempts to reach the database, in seconds.
 _MAX_WAIT = 5.0

@@ -73,7 +73,8 @@ def test_alerts_and_notifications_are_shown_whole(stack: Stack, slack: Receiver)
         return found
 
     [alert] = listed("alerts", "list", "--type", "llm_exceptions", "--since", "2026-11-01")
-    assert listed("alerts", "list", "--type", "daily_reports") == listed("alerts", "list", "--muted") == []
+    assert listed("alerts", "list", "--type", "daily_reports") == listed("alerts", "list", "--suppressed") == []
+    assert listed("alerts", "list", "--muted") == []  # the earlier name of --suppressed
     whole = shown("alerts", "show", alert["id"])
     assert (whole["count"], whole["labels"]["team"]) == (1, "search")
     assert whole["members"] == ["call-1 · search"]

@@ -35,7 +35,7 @@ def report_of(
     period = spec.ending(BERLIN, day)
     report = spec.build(ledger, period, "Europe/Berlin", team_id)
     assert report is not None
-    late = late_note(period, "Europe/Berlin", now=period.due + timedelta(hours=30), patience=3_600) if notes else {}
+    late = late_note(period, BERLIN.zone, now=period.due + timedelta(hours=30), patience=3_600) if notes else {}
     return replace(report, notes={**report.notes, **(notes or {}), **late})
 
 

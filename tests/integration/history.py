@@ -92,7 +92,7 @@ _OWN: Final[Mapping[str, Mapping[str, Callable[[int], Any]]]] = {
     },
     "budgets": {"closed": lambda n: True, "scope": lambda n: "team", "level": lambda n: 0},
     "silences": {"matchers": lambda n: ['team="nobody"']},
-    "outages": {"level": lambda n: 0, "stretches": lambda n: []},
+    "outages": {"level": lambda n: 0, "episodes": lambda n: []},
     "model_outages": {"state": lambda n: 0},
     "credentials": {"level": lambda n: 0, "provider": lambda n: "openai"},
 }

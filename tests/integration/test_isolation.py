@@ -74,7 +74,7 @@ def test_the_canary_is_sent_whatever_else_fails(
     assert set(snapshot.failing.values()) == {2.0}
     counted = {label: value for (name, label), value in snapshot.counters.items() if name == "failed_steps"}
     assert counted == dict.fromkeys(snapshot.failing, 3)
-    logged = [record.getMessage() for record in caplog.records if record.name == "alertworker.steps"]
+    logged = [record.getMessage() for record in caplog.records if record.name == "alertworker.pipeline.isolation"]
     assert len(logged) == len(FUNCTIONS)
     assert all(f"the step {name} failed: ValueError" in "".join(logged) for name in snapshot.failing)
     assert SECRET not in caplog.text

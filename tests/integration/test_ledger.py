@@ -309,7 +309,7 @@ def test_a_change_of_the_time_zone_is_logged_once(
         at = NOW + timedelta(minutes=minute)
         sweep(replace(runtime, zone=ZoneInfo(name)), now=at)
 
-    (said,) = [record.message for record in caplog.records if record.name == "alertworker.ledger"]
+    (said,) = [record.message for record in caplog.records if record.name == "alertworker.pipeline.time_zone"]
     assert said.startswith("time_zone changed from UTC to Asia/Tokyo at 2026-11-23 23:04:11 JST")
     assert AdminStore(store.engine).ledger_zone() == (
         "Asia/Tokyo",

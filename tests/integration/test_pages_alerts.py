@@ -87,7 +87,7 @@ def shown_with_health(store: SqlStore, runtime: Runtime, state: CheckState) -> B
 
 
 def test_the_first_page_is_not_all_clear_above_open_alerts(store: SqlStore, runtime: Runtime) -> None:
-    """A healthy pipeline says nothing about the model that is down. A muted alert needs no person now."""
+    """A healthy pipeline says nothing about the model that is down. A suppressed alert needs no person now."""
     browser = shown_with_health(store, runtime, CheckState.OK)
     assert "All systems operational" in browser.get("/").text
 
@@ -118,8 +118,8 @@ def test_a_list_shows_the_start_of_a_generated_id(store: SqlStore, runtime: Runt
     assert name in browser.get(f"/alerts/{number}").text
 
 
-def test_muted_alerts_are_not_counted_as_open(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
-    """A notice has no firing message that waits: it is muted while all its messages were suppressed."""
+def test_suppressed_alerts_are_not_counted_as_open(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
+    """A notice has no firing message that waits: it is suppressed while all its messages were."""
     AdminStore(store.engine).add_silence(
         Silence("s1", (parse('team="team-1"'),), NOW, NOW + HOUR, "Ada", "load"), now=NOW
     )
@@ -127,12 +127,13 @@ def test_muted_alerts_are_not_counted_as_open(store: SqlStore, runtime: Runtime,
         store, runtime, alert(1), alert(1, type=AlertType.BUDGET_ALERTS), alert(2, severity=Severity.MEDIUM)
     )
     page = browser.get("/").text
-    for expected in ("0 ▲ High, open", "1 ◆ Medium, open", "2 muted"):
+    for expected in ("0 ▲ High, open", "1 ◆ Medium, open", "2 suppressed"):
         assert expected in " ".join(page.split())
     assert page.index("Trouble 2") < page.index("Trouble 1")
-    assert "muted by a silence" in " ".join(browser.get(f"/alerts/{notice}").text.split())
-    listed = browser.get("/alerts?state=muted").links("/alerts/")
-    assert set(listed) == {f"/alerts/{notice}", f"/alerts/{condition}"}
+    assert "suppressed by a silence" in " ".join(browser.get(f"/alerts/{notice}").text.split())
+    for state in ("suppressed", "muted"):  # the second is its name in older bookmarks
+        listed = browser.get(f"/alerts?state={state}").links("/alerts/")
+        assert set(listed) == {f"/alerts/{notice}", f"/alerts/{condition}"}
     assert "Trouble 1" not in browser.get("/alerts?state=firing").text
 
 

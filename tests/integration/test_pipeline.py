@@ -397,7 +397,7 @@ def test_bodies_are_logged_where_that_is_wanted(
 
     ingest(batch(failed("b").model_copy(update={"model_group": "x"})), runtime, now=NOW + timedelta(seconds=1))
     run_until_quiet(replace(runtime, log_payloads=True), NOW + timedelta(seconds=1))
-    [record] = [record for record in caplog.records if record.name == "alertworker.alerts"]
+    [record] = [record for record in caplog.records if record.name == "alertworker.pipeline.deliver"]
     assert record.levelname == "WARNING"
     assert "LLM API call failed: x" in record.getMessage()
     fields = {name: getattr(record, name) for name in ("alert_id", "channel", "notification_id")}

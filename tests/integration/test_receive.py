@@ -143,7 +143,7 @@ def test_a_batch_that_fails_is_logged_by_its_id_unless_that_is_a_producers_text(
     with pytest.raises(Reject):
         tasks.ingest.run(message=message)
 
-    [record] = [record for record in caplog.records if record.name == "alertworker.tasks"]
+    [record] = [record for record in caplog.records if record.name == "alertworker.worker.tasks"]
     assert {name: value for name, value in vars(record).items() if name == "batch_id"} == ids
     assert message.letter_id in record.getMessage()
     assert "canary" not in record.getMessage()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,9 @@ STORE = {
 #: Modules that the store's two folders hold beside what their concept's other floors name.
 LEDGER = {"contributors", "days", "months"}
 DELIVERY = {"changes", "delivered", "queue", "remainders"}
+#: Modules of outages whose names are plain words, or words for what they compute.
+PLAIN = {"alert", "callers", "counted_calls", "ending", "facts", "headline", "model", "model_alert", "rows"}
+PLAIN |= {"running_totals", "sums"}
 #: Tests of the whole, which belong to no concept.
 LOOSE_TESTS = {
     "test_bench",
@@ -135,6 +140,38 @@ def test_the_store_and_its_ports_name_the_type_of_every_row() -> None:
     files = [path for folder in ("store", "ports") for path in (PACKAGE / folder).rglob("*.py")]
 
     assert [path for path in files if re.search(r"import .*\bAny\b", path.read_text())] == []
+
+
+def test_the_terms_of_outages_are_in_the_glossary() -> None:
+    """Their rules have words of their own, which a newcomer cannot know."""
+    rows = re.findall(r"^\| ([^|]+) \| ", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    terms = set(rows) | {f"{term}s" for term in rows}
+    named = words(PACKAGE / "outages") - PLAIN | {"target", "stretch", "episode"}
+
+    assert sorted(named - terms) == []
+
+
+def test_every_logger_has_the_name_of_its_module() -> None:
+    """A log line then leads to the file that wrote it, and a level can be set for a package."""
+    own = re.compile(r"""getLogger\(\s*["']alertworker""")
+
+    assert [path for path in PACKAGE.rglob("*.py") if own.search(path.read_text())] == []
+
+
+def test_a_docstring_of_a_port_stands_once() -> None:
+    """Its implementation is marked with `@override`, so that a reader finds it in the port."""
+    ports = {text for path in (PACKAGE / "ports").rglob("*.py") for text, _ in docstrings(path)}
+    implementations = [*(PACKAGE / "store").rglob("*.py"), PACKAGE / "broker.py"]
+
+    repeated = [text for path in implementations for text, overrides in docstrings(path) if overrides and text in ports]
+    assert repeated == []
+
+
+def docstrings(path: Path) -> Iterator[tuple[str, bool]]:
+    """Yield the docstring of each function of a module, and whether the function overrides another."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef) and (text := ast.get_docstring(node)):
+            yield text, "override" in map(ast.unparse, node.decorator_list)
 
 
 def test_unit_tests_stand_in_the_folder_of_their_concept() -> None:

@@ -9,15 +9,18 @@ from typing import Final, get_args
 
 import click
 import pytest
+from pydantic_core import PydanticCustomError
 
 from alertworker.alerts.catalogue import CATALOGUE, AlertType
 from alertworker.alerts.labels import CLOSED, LABELS
 from alertworker.app import celery
 from alertworker.channels import CHANNELS
-from alertworker.cli import COMMANDS
+from alertworker.cli import COMMANDS, check
 from alertworker.detectors import DETECTORS
 from alertworker.events import AnyEvent
 from alertworker.reports import ReportKind
+from alertworker.settings import load_settings
+from alertworker.settings.channel_config import complete
 from alertworker.settings.file_config import FileConfig
 from alertworker.settings.variables import VARIABLES
 from alertworker.worker import celery_config, tasks
@@ -66,6 +69,17 @@ def test_a_channel_is_one_short_file(kind: str) -> None:
     source = Path(importlib.import_module(CHANNELS[kind].__module__).__file__ or "").read_text(encoding="utf-8")
 
     assert len(source.splitlines()) <= 90
+
+
+def test_only_its_own_file_says_that_a_channel_is_a_chat_or_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`check` and the reader of the file then treat a new channel as one, without a second file."""
+    for attribute in ("is_chat", "is_pager"):
+        monkeypatch.setattr(CHANNELS["webhook"], attribute, True)
+    with pytest.raises(PydanticCustomError, match="the URL belongs to another vendor; write kind: slack"):
+        complete({"kind": "webhook", "url": "https://hooks.slack.com/services/T0/B0/x"}, {})
+
+    hook = CHANNELS["webhook"].config_class(name="ops", url="https://alerts.example/hook")
+    assert list(check._pages(load_settings(environ={}).model_copy(update={"channels": (hook,)}))) == ["ops"]
 
 
 def test_every_event_has_a_type_of_its_own() -> None:

@@ -22,7 +22,7 @@ from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder
 from alertworker.publisher import Publisher, get_publisher
 
-_log: Final = logging.getLogger("alertworker.litellm")
+_log: Final = logging.getLogger(__name__)
 _P = ParamSpec("_P")
 #: The attribute that holds the only callback of this process: LiteLLM may load a module twice under two names.
 _REGISTRY: Final = "_alertworker_litellm_callback"

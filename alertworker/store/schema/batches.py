@@ -29,7 +29,7 @@ REDELIVERIES = Table(
     Column("at", UtcDateTime, nullable=False, index=True),
 )
 
-#: Counts of everything that was dropped, muted, merged or parked, by reason.
+#: Counts of everything that was dropped, suppressed, merged or parked, by reason.
 COUNTERS = Table(
     "counters",
     METADATA,

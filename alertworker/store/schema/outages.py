@@ -106,7 +106,7 @@ OUTAGES = Table(
     #: The epoch second before which every outage has ended for good.
     Column("over_until", BigInteger, nullable=False),
     #: Pairs of start and end of the newest outages, in epoch seconds. The previous version leaves it empty.
-    Column("stretches", JSON(none_as_null=True)),
+    Column("stretches", JSON(none_as_null=True), key="episodes"),
 )
 
 #: The callers' keys whose calls a deployment failed: about `MAX_KEYS` for each bucket, the smallest ones.

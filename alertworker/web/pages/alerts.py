@@ -23,12 +23,15 @@ _SINCE: Final = {
     "7d": timedelta(days=7),
     "30d": timedelta(days=30),
 }
+#: Earlier names of states, which bookmarks may have.
+_RENAMED: Final = {"muted": StateFilter.SUPPRESSED.value}
 _FIELDS: Final = ("state", "severity", "type", "labels", "since")
 
 
 def alerts(visit: Visit) -> Response:
     """List alerts, newest first."""
     asked = {name: visit.parameter(name) for name in _FIELDS}
+    asked["state"] = _RENAMED.get(asked["state"], asked["state"])
     wrong = None
     matchers: tuple[Matcher, ...] = ()
     try:

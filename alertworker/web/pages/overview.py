@@ -19,7 +19,7 @@ _MOST: Final = 20
 _SEVERITIES: Final = tuple(severity.value for severity in reversed(Severity))
 #: A label for each counter. A counter without a label is shown by its name.
 COUNTERS: Final[Mapping[str, str]] = {
-    CounterName.MUTED: "Suppressed messages, by reason",
+    CounterName.SUPPRESSED: "Suppressed messages, by reason",
     CounterName.MERGED: "Messages merged into another message",
     CounterName.DROPPED: "Dropped messages and events, by reason",
     CounterName.NO_ROUTE: "Alerts without a route to a channel, by type",
@@ -49,7 +49,7 @@ def overview(visit: Visit) -> Response:
         found=found,
         firing=context.admin.alerts.firing(limit=_MOST),
         open=counted.total(),
-        muted=context.admin.alerts.count_open(muted=True).total(),
+        suppressed=context.admin.alerts.count_open(suppressed=True).total(),
         verdict=_verdict(found.state, counted),
         counted={severity: counted[severity] for severity in _SEVERITIES},
         spent=context.ledger.total(Days(today, today)),
@@ -62,7 +62,7 @@ def overview(visit: Visit) -> Response:
 def _verdict(state: CheckState, counted: Counter[str]) -> tuple[str, CheckState]:
     """Return the headline of the page, and the state whose look it has.
 
-    ``counted`` are the open alerts that are not muted, by severity.
+    ``counted`` are the open alerts that are not suppressed, by severity.
     """
     high, others = counted[Severity.HIGH.value], counted.total()
     if state is CheckState.PROBLEM:

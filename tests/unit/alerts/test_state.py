@@ -10,21 +10,21 @@ import pytest
 from alertworker.alerts.state import TRANSITIONS, AlertChange, AlertState, state_after, state_of
 
 ARCHITECTURE = Path(__file__).parents[3] / "docs" / "architecture.md"
-FIRING, ACKNOWLEDGED, MUTED, CLOSED = (
+FIRING, ACKNOWLEDGED, SUPPRESSED, CLOSED = (
     AlertState.FIRING,
     AlertState.ACKNOWLEDGED,
     AlertState.SUPPRESSED,
     AlertState.CLOSED,
 )
 #: The state after each change of no alert, and of a firing, an acknowledged, a suppressed and a closed one.
-BEFORE = (None, FIRING, ACKNOWLEDGED, MUTED, CLOSED)
+BEFORE = (None, FIRING, ACKNOWLEDGED, SUPPRESSED, CLOSED)
 AFTER = {
     AlertChange.RAISED: (FIRING, None, None, None, None),
-    AlertChange.COUNTED: (None, FIRING, ACKNOWLEDGED, MUTED, None),
-    AlertChange.ROSE: (None, FIRING, FIRING, MUTED, None),
-    AlertChange.SUPPRESSED: (None, MUTED, None, MUTED, None),
+    AlertChange.COUNTED: (None, FIRING, ACKNOWLEDGED, SUPPRESSED, None),
+    AlertChange.ROSE: (None, FIRING, FIRING, SUPPRESSED, None),
+    AlertChange.SUPPRESSED: (None, SUPPRESSED, None, SUPPRESSED, None),
     AlertChange.NOTIFIED: (None, FIRING, ACKNOWLEDGED, FIRING, None),
-    AlertChange.ACKNOWLEDGED: (None, ACKNOWLEDGED, ACKNOWLEDGED, MUTED, None),
+    AlertChange.ACKNOWLEDGED: (None, ACKNOWLEDGED, ACKNOWLEDGED, SUPPRESSED, None),
     AlertChange.CLOSED: (None, CLOSED, CLOSED, CLOSED, None),
 }
 
@@ -39,8 +39,8 @@ def test_each_change_in_each_state_leads_to_one_state_or_does_not_happen(
 
 def test_an_acknowledgement_outlasts_a_suppression() -> None:
     """A person acknowledged the alert on its page, before anybody was notified."""
-    assert state_after(MUTED, AlertChange.NOTIFIED, acknowledged=True) is ACKNOWLEDGED
-    assert state_after(MUTED, AlertChange.COUNTED, acknowledged=True) is MUTED
+    assert state_after(SUPPRESSED, AlertChange.NOTIFIED, acknowledged=True) is ACKNOWLEDGED
+    assert state_after(SUPPRESSED, AlertChange.COUNTED, acknowledged=True) is SUPPRESSED
     assert state_after(FIRING, AlertChange.CLOSED, acknowledged=True) is CLOSED
 
 
@@ -49,8 +49,8 @@ def test_an_acknowledgement_outlasts_a_suppression() -> None:
     [
         (True, False, False, FIRING),
         (True, False, True, ACKNOWLEDGED),
-        (True, True, False, MUTED),
-        (True, True, True, MUTED),
+        (True, True, False, SUPPRESSED),
+        (True, True, True, SUPPRESSED),
         (False, False, True, CLOSED),
     ],
 )

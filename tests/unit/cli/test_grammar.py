@@ -83,7 +83,8 @@ def test_a_noun_alone_or_with_options_lists(name: str, called: list[tuple[tuple[
         invoke(name, *arguments)
         path, parameters = called.pop()
         assert (path, as_json(parameters)) == ((name, "list"), "--json" in arguments), arguments
-    options = [param.opts[0] for param in command(name, "list").params]
+    params = command(name, "list").params
+    options = [param.opts[0] for param in params if not (isinstance(param, click.Option) and param.hidden)]
     assert [option for option in options if option not in invoke(name, "--help")] == []
 
 

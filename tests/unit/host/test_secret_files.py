@@ -12,6 +12,7 @@ from alertworker import settings as package
 from alertworker.host.secret_files import VariableError, read_variable
 from alertworker.publisher import registry
 from alertworker.settings import ConfigurationError, Settings, load_settings, sources, variables
+from alertworker.settings.place import Problem
 
 HOOK = "https://receiver.example/canary"
 #: Every variable that has a form in a file, with a value that makes a difference.
@@ -91,7 +92,7 @@ def test_the_list_names_the_variables_that_the_settings_read(config: Path, monke
     """Each variable can be in a file, and each one in the list is read."""
     read: set[str] = set()
 
-    def recorded(variable: str, environ: Mapping[str, str], problems: list[str]) -> tuple[str | None, str]:
+    def recorded(variable: str, environ: Mapping[str, str], problems: list[Problem]) -> tuple[str | None, str]:
         read.add(variable)
         return secret(variable, environ, problems)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from alertworker.outages import flapping
-from alertworker.outages.windows import Outage, Stretch
+from alertworker.outages.windows import Episode, Outage
 
 
 def fail(outage: Outage, since: int, seconds: int = 60) -> Outage:
@@ -33,14 +33,14 @@ def test_a_flapping_target_counts_earlier_outages() -> None:
     state = Outage()
     for start in range(0, 6_000, 600):
         state = fail(state, start)
-    assert (len(state.stretches), state.stretches[0]) == (10, Stretch(0, 60))
+    assert (len(state.episodes), state.episodes[0]) == (10, Episode(0, 60))
     assert (flapping.has_ended(state, 6_359), flapping.has_ended(state, 6_360)) == (False, True)
 
     closed = flapping.closed(state, 0, over_until=6_360)
-    assert (closed.state, closed.stretches) == (0, state.stretches)
+    assert (closed.state, closed.episodes) == (0, state.episodes)
     again = flapping.opened(closed, 2, is_dead=True, since=6_500)
     assert (again.rank, again.is_dead, again.is_flapping, again.is_up) == (2, True, True, False)
-    assert again.stretches[0] == Stretch(3_000, 3_060)
+    assert again.episodes[0] == Episode(3_000, 3_060)
 
 
 def test_the_number_of_stored_outages_is_bounded() -> None:
@@ -48,8 +48,8 @@ def test_the_number_of_stored_outages_is_bounded() -> None:
     state = Outage()
     for start in range(0, 60_000, 200):
         state = fail(state, start)
-    assert (len(state.stretches), state.stretches[-1]) == (100, Stretch(59_800, 59_860))
-    text = flapping.spell_stretches(state.stretches, until=60_000, is_up=True)
+    assert (len(state.episodes), state.episodes[-1]) == (100, Episode(59_800, 59_860))
+    text = flapping.spell_episodes(state.episodes, until=60_000, is_up=True)
     assert text == "at least 100 outages in 5 h 31 min; down for at least 1 h 40 min in all"
 
 
@@ -57,5 +57,5 @@ def test_a_row_of_the_previous_version_has_no_outages() -> None:
     """Its present one counts from its end."""
     old = Outage(2, 70)
     assert (old.rank, old.is_dead, old.is_flapping, old.is_up) == (2, False, False, False)
-    assert flapping.closed(old, 500, over_until=600).stretches == (Stretch(500, 500),)
+    assert flapping.closed(old, 500, over_until=600).episodes == (Episode(500, 500),)
     assert replace(old, state=9).is_dead

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from alertworker.settings import ConfigurationError, Settings, load_settings
+from alertworker.settings.place import Problem
 from alertworker.settings.yaml_files import read_sections
 
 
@@ -54,7 +55,7 @@ def test_files_are_read_in_litellms_order(tmp_path: Path) -> None:
         b="model_list: [2]\nwho: b\n",
         c="include: [b.yaml]\nmodel_list: [3]\nwho: c\n",
     )
-    reported: list[str] = []
+    reported: list[Problem] = []
     found = read_sections(path, reported, [])
 
     assert (found["model_list"].value, found["who"].value, reported) == ([0, 1, 2, 3], "c", [])
@@ -95,18 +96,67 @@ def test_an_error_names_its_file(tmp_path: Path, include: str, more: str, words:
     assert all(word in reported for word in words), reported
 
 
+def test_a_file_is_named_by_its_path_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two files of one name are told apart. A file outside of the working directory has its absolute path."""
+    wrong = "alertworker: {shadwo: true}\n"
+    files = {"config": "include: [team/config.yaml]\n", "team__config": wrong}
+
+    monkeypatch.chdir(tmp_path)
+    assert problems(tmp_path, **files).startswith("team/config.yaml:1 alertworker.shadwo: unknown key")
+    monkeypatch.chdir(tmp_path / "team")
+    assert problems(tmp_path, **files).startswith("config.yaml:1 alertworker.shadwo: unknown key")
+    assert problems(tmp_path, config=wrong).startswith(f"{tmp_path}/config.yaml:1 alertworker.shadwo: unknown key")
+
+
+def test_errors_are_in_the_order_of_files_and_lines(tmp_path: Path) -> None:
+    """A person corrects a file from its beginning to its end. Those of the environment follow."""
+    path = write(
+        tmp_path,
+        config="general_settings: {alerting_threshold: soon}\ninclude:\n- a.yaml\n- none.yaml\n- b.yaml\n",
+        a="environment_variables:\n  SLACK_WEBHOOK_URL: os.environ/NOWHERE\n",
+        b="alertworker:\n  route: {receiver: x}\n  retry:\n    frist: 3\n  http_port: many\n",
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(environ={"ALERTWORKER_DATABASE_URL": "\0"}, config=path)
+
+    assert [line.split()[0] for line in str(caught.value).splitlines()] == [
+        "config.yaml:1",
+        "a.yaml:2",
+        "none.yaml:",
+        "b.yaml:2",
+        "b.yaml:4",
+        "b.yaml:5",
+        "ALERTWORKER_DATABASE_URL:",
+    ]
+
+
+def test_a_channels_label_is_the_same_in_every_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Matchers name it, and processes compare it."""
+    url = "https://hooks.slack.com/services/T0/B0/canary"
+    for folder in (tmp_path, Path("/")):
+        monkeypatch.chdir(folder)
+        (channel,) = load(
+            tmp_path, config=f"general_settings: {{alert_to_webhook_url: {{llm_exceptions: '{url}'}}}}"
+        ).channel_labels.by_name.values()
+        assert channel == "config.yaml:1"
+
+
 def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path: Path) -> None:
     """Before it is read whole."""
     path = write(tmp_path, config="include: [more.yaml, large.yaml]\n")
     (tmp_path / "more.yaml").write_bytes(b"\xff\xfe\x00")
     with (tmp_path / "large.yaml").open("wb") as large:
         large.truncate(17 * 1024 * 1024)
-    reported: list[str] = []
+    reported: list[Problem] = []
     read_sections(path, reported, [])
 
     assert [
-        "more.yaml: the file is not UTF-8 text" in reported[0],
-        "large.yaml: the file is larger than 16 MiB" in reported[1],
+        "more.yaml: the file is not UTF-8 text" in str(reported[0]),
+        "large.yaml: the file is larger than 16 MiB" in str(reported[1]),
     ] == [True, True]
 
 

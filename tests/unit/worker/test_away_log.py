@@ -118,7 +118,7 @@ def test_other_errors_keep_theirs(limit: LibraryFilter) -> None:
 
 def test_our_own_lines_are_left_alone(limit: LibraryFilter) -> None:
     """So are the lines of libraries that do not use the broker."""
-    for name in ("alertworker.tasks", "celery_exporter", "root"):
+    for name in ("alertworker.worker.tasks", "celery_exporter", "root"):
         for _ in range(2):
             line = record(name, "failed\n%s", "x", error=ConnectionRefusedError())
             assert limit.filter(line)
