@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import click
 
@@ -26,6 +26,24 @@ _APART: Final = frozenset(
 MIN_KEY: Final = 16
 #: Kinds of channels that page a person.
 _PAGERS: Final = frozenset({"pagerduty"})
+
+
+class _Document(TypedDict):
+    """What the command prints. Channels stand under their labels, alert types under their names."""
+
+    values: Mapping[str, object]
+    origins: Mapping[str, str]
+    channels: Mapping[str, str]
+    places: Mapping[str, str]
+    owner_mail: str | None
+    receivers: Mapping[str, Sequence[str]]
+    selectable: Sequence[str]
+    routes: Mapping[str, Sequence[str]]
+    conditions: Mapping[str, Mapping[str, Sequence[Sequence[str]]]]
+    pages: Mapping[str, Mapping[str, Sequence[str]]]
+    off: Sequence[str]
+    warnings: Sequence[str]
+    processes: Sequence[str]
 
 
 @click.command()
@@ -49,7 +67,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         if alert_type in settings.alert_types
     }
     routes = {alert_type: list(channels) for alert_type, channels in reachable.items()}
-    document = {
+    document: _Document = {
         "values": values,
         "origins": settings.origins,
         "channels": {label(config.name): config.kind for config in settings.channels},
@@ -66,8 +84,8 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
             *(_unreached(routes) if settings.channels else ()),  # without a channel there is a warning already
             *_short_keys(settings),
         ],
+        "processes": _running(settings, now=datetime.now(UTC)),
     }
-    document["processes"] = _running(settings, now=datetime.now(UTC))
     if as_json:
         click.echo(json.dumps(document))
     else:
@@ -138,7 +156,7 @@ def _short_keys(settings: Settings) -> Iterator[str]:
             yield f"{place}: the key has fewer than {MIN_KEY} characters, so it can be guessed; use a random one"
 
 
-def _shown(settings: Settings, name: str) -> Any:
+def _shown(settings: Settings, name: str) -> object:
     """Return a value for printing, or "set" for a secret."""
     from pydantic import SecretStr
 
@@ -150,7 +168,7 @@ def _shown(settings: Settings, name: str) -> Any:
     return settings.model_dump(mode="json", include={name})[name]
 
 
-def _print(document: dict[str, Any]) -> None:
+def _print(document: _Document) -> None:
     settings = [
         (setting, document["origins"].get(setting, "default"), _value(value))
         for setting, value in document["values"].items()

@@ -81,7 +81,7 @@ class SealedBatch:
     count: int
     body: bytes
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, object]:
         """Return the task's keyword arguments, ready for msgpack."""
         return {
             "batch_id": self.batch_id,

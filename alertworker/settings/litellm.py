@@ -137,7 +137,7 @@ class _Compiler:
     def _read(self, variable: str) -> tuple[str | None, str]:
         return self.sources.read_variable(variable)
 
-    def _add(self, fields: dict[str, Any], origin: str, origins: Mapping[str, str] | None = None) -> list[str]:
+    def _add(self, fields: Mapping[str, object], origin: str, origins: Mapping[str, str] | None = None) -> list[str]:
         """Add a channel and return its name in a list, which is empty after a problem; ``origins`` are by field."""
         whole = complete(fields, self.config.allowed())
         model = CONFIGS[str(whole["kind"])]
