@@ -29,7 +29,7 @@ _PAGERS: Final = frozenset({"pagerduty"})
 
 
 class _Document(TypedDict):
-    """What the command prints. Channels stand under their labels, alert types under their names."""
+    """The document that the command prints. Channels stand under their labels, alert types under their names."""
 
     values: Mapping[str, object]
     origins: Mapping[str, str]
