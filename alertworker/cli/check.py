@@ -170,8 +170,9 @@ def _shown(settings: Settings, name: str) -> object:
 
 def _print(document: _Document) -> None:
     settings = [
-        (setting, document["origins"].get(setting, "default"), _value(value))
+        (name, document["origins"].get(setting, "default"), shown)
         for setting, value in document["values"].items()
+        for name, shown in _values(setting, value)
     ]
     print_table([fixed("setting"), fixed("from"), free("value")], settings, title="In force")
     click.echo()
@@ -217,15 +218,17 @@ def _routed(name: str, conditions: Sequence[Sequence[str]] | None) -> str:
     return f"{name} if {', or '.join(' and '.join(condition) for condition in conditions)}"
 
 
-def _value(value: object) -> str:
-    """Return a setting as in the configuration file. A mapping has one line for each key.
+def _values(setting: str, value: object) -> Iterator[tuple[str, str]]:
+    """Yield a setting with its value as in the configuration file, or each key of a mapping with its own.
 
-    >>> _value({"digest": True, "types": ["a"]}).splitlines(), _value(None)
-    (['digest: true', 'types: ["a"]'], '')
+    >>> list(_values("retry", {"first": 1.0})), list(_values("types", ["a"])), list(_values("budgets", {}))
+    ([('retry.first', '1.0')], [('types', '["a"]')], [('budgets', '')])
     """
     if isinstance(value, dict):
-        return "\n".join(
-            cell(f"{key}: {_value(item) if not isinstance(item, dict) else json.dumps(item)}")
-            for key, item in value.items()
-        )
+        yield from ((f"{setting}.{key}", _value(item)) for key, item in value.items()) if value else ((setting, ""),)
+    else:
+        yield setting, _value(value)
+
+
+def _value(value: object) -> str:
     return cell(value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False))
