@@ -22,7 +22,8 @@ _TEAMS: Final = ("search", "billing", "support")
 _DEPLOYMENTS: Final = (("gpt-4o", "azure-eastus-2"), ("gpt-4o", "openai"), ("claude-sonnet", "bedrock-us-east-1"))
 #: The second of the minute at which each problem begins.
 _SLOW, _OUTAGE, _HANG, _HANG_ENDS = 4, 8, 12, 35
-#: The deployment that fails, for how many seconds, and in every which minute: the outage resolves in between.
+#: The deployment that fails, the seconds of its outage, and the minutes from one outage to the next. Each outage
+#: resolves before the next one.
 _FAILING: Final = _DEPLOYMENTS[0]
 _OUTAGE_SECONDS, _OUTAGE_EVERY = 12, 4
 #: A team's budget in nano-dollars, the share of it that is used at the start, how much each minute adds, and the second
@@ -64,7 +65,7 @@ def _minute(publisher: Publisher, minute: int) -> None:
 
 
 def _traffic(publisher: Publisher, *, fails: bool) -> None:
-    """Publish the calls of one second. With ``fails`` a deployment fails, and answers none."""
+    """Publish the calls of one second. With ``fails`` one deployment fails all its calls."""
     for _ in range(_random.randint(2, 6)):
         deployment = _random.choice(_DEPLOYMENTS[1:] if fails else _DEPLOYMENTS)
         publisher.publish(_answered(_call(*deployment), _random.uniform(0.3, 2.0)))

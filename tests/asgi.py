@@ -25,7 +25,7 @@ async def ask(
     headers: dict[str, str] | list[tuple[bytes, bytes]] | None = None,
     client: str = "203.0.113.7",
 ) -> Answer:
-    """Send a request, its body as it comes, and give the answer; a JSON body is read. A list may repeat a header."""
+    """Send a request with its body as it is, and return the answer, JSON parsed. A list may repeat a header."""
     if not isinstance(headers, list):
         headers = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
     pieces = body if isinstance(body, AsyncIterator) else _whole(body)

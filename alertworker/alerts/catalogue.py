@@ -96,8 +96,8 @@ RELAYED: Final = "relayed_from"
 class AlertSpec:
     """The properties that all alerts of a type share, if we raise them ourselves.
 
-    ``severity`` is the initial one. ``identity`` names the identifying labels. An alert that is sent without the
-    store has none, and is sent once a host. An alert of LiteLLM's own alerting is identified by the labels in
+    ``severity`` is the initial one. ``identity`` names the identifying labels. It is empty for an alert that is sent
+    without the store: each host sends its own. An alert of LiteLLM's own alerting is identified by the labels in
     `_RELAYED` and its host instead, whatever its type. ``window`` is the setting for the time over which an alert of
     this type is judged, or after which a notice without another occurrence is over. It is ``None`` if there is no
     such setting.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -55,9 +55,10 @@ class StoredReader:
         """Return a budget's figures, or ``None`` if there are none that this version can read."""
         return self._part(BudgetFigures, stored) if stored else None
 
-    def tables(self, stored: Any) -> tuple[Table, ...]:
+    def tables(self, stored: object) -> tuple[Table, ...]:
         """Return the tables of a report that this version can read."""
-        return tuple(table for one in stored or () if (table := self._part(Table, one)) is not None)
+        tables = stored if isinstance(stored, list | tuple) else ()
+        return tuple(table for one in tables if (table := self._part(Table, one)) is not None)
 
     def chart(self, stored: object) -> Chart | None:
         """Return a report's chart, or ``None`` if there is none that this version can read."""

@@ -16,6 +16,7 @@ from alertworker.events import Attribution
 from alertworker.events.attribution import UNATTRIBUTED
 from alertworker.ledger.cardinality import OTHER
 from alertworker.money import nanos_from_dollars
+from alertworker.text.format import read_duration
 
 Share = Annotated[int, Field(ge=1, le=99)]
 _DURATIONS: Final = {"day": "1d", "week": "7d", "month": "1mo"}
@@ -58,7 +59,7 @@ class OwnBudget(BaseModel):
         if self.period == "month":
             first = day.replace(day=1)
             return first, (first + timedelta(days=32)).replace(day=1)
-        length = {"day": 1, "week": 7}.get(self.period) or int(self.period[:-1])
+        length = {"day": 1, "week": 7}.get(self.period) or read_duration(self.period).days
         anchor = date(2024, 1, 1) if self.period == "week" else self.anchor  # a Monday
         first = day - timedelta(days=(day - anchor).days % length)
         return first, first + timedelta(days=length)

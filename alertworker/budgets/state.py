@@ -15,8 +15,8 @@ from typing import Final
 from alertworker.alerts.budget_payload import BudgetEvent
 from alertworker.budgets.readings import Reading
 
-#: After this time without a report of a limit, or of a period's end, a lower or earlier one is accepted. Until then it
-#: counts as another process's old copy.
+#: How long after the last report of a limit a lower limit counts as another process's old copy. The same holds for an
+#: earlier end of the period.
 STALE: Final = timedelta(minutes=5)
 #: How long a proxy may keep reporting an old figure: of a period that has ended, or from before a reset.
 _LATE: Final = timedelta(hours=1)

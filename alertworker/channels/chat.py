@@ -44,7 +44,10 @@ class Chat:
         return title(message, self.escape(message.headline, self.headline))
 
     def facts(self, message: Message) -> list[tuple[str, str]]:
-        """Return the facts that no table shows, the metadata and what to do, as name and value. None is empty."""
+        """Return the facts that no table shows, the metadata and what to do, as name and value. None is empty.
+
+        A chat that shows these facts does not need `advice_lines`.
+        """
         shown = fact_rows(message, message.facts_beside_tables)
         facts = [(self.escape(name, self.name) or "–", self.escape(value, self.value) or "–") for name, value in shown]
         runbook = self.link(RUNBOOK, message.runbook_url) if self.link and message.runbook_url else ""
@@ -52,7 +55,7 @@ class Chat:
         return [*facts, (WHAT_TO_DO, advice)] if advice else facts
 
     def advice_lines(self, message: Message) -> list[str]:
-        """Return the lines with the advice and with the URL of the runbook."""
+        """Return the lines with the advice and with the URL of the runbook, for a chat that does not use `facts`."""
         return advice_lines(message, lambda text: self.escape(text, self.advice))
 
     def entries(self, message: Message) -> list[str]:

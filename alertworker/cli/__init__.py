@@ -12,7 +12,9 @@ from typing_extensions import override
 
 from alertworker import __version__
 from alertworker.cli.grammar import Group, Interrupted
+from alertworker.cli.log import ConfiguredFormatter
 from alertworker.errors import AlertWorkerError
+from alertworker.host.logs import name_program, write_log
 from alertworker.host.starting import end_as_usual
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ class Commands(Group):
         from alertworker.cli.params import check_strings  # loads what only commands need
 
         check_strings(command)
+        name_program(cmd_name)
         if cmd_name not in _HANDLE_SIGNALS:
             end_as_usual()
         return command
@@ -114,7 +117,11 @@ def cli(config: str | None) -> None:
 
 
 def main() -> None:
-    """Run the command line. Our own errors are printed as one line without a traceback."""
+    """Run the command line. Our own errors are printed as one line without a traceback.
+
+    A command that starts a process sets its own level of the log.
+    """
+    write_log(ConfiguredFormatter(), "WARNING")
     try:
         cli()
     except AlertWorkerError as error:

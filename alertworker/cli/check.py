@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import click
 
@@ -24,6 +24,24 @@ _APART: Final = frozenset(
 
 #: The fewest characters of a key that cannot be guessed within the limit on wrong keys.
 MIN_KEY: Final = 16
+
+
+class _Document(TypedDict):
+    """The document that the command prints. Channels stand under their labels, alert types under their names."""
+
+    values: Mapping[str, object]
+    origins: Mapping[str, str]
+    channels: Mapping[str, str]
+    places: Mapping[str, str]
+    owner_mail: str | None
+    receivers: Mapping[str, Sequence[str]]
+    selectable: Sequence[str]
+    routes: Mapping[str, Sequence[str]]
+    conditions: Mapping[str, Mapping[str, Sequence[Sequence[str]]]]
+    pages: Mapping[str, Mapping[str, Sequence[str]]]
+    off: Sequence[str]
+    warnings: Sequence[str]
+    processes: Sequence[str]
 
 
 @click.command()
@@ -47,7 +65,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         if alert_type in settings.alert_types
     }
     routes = {alert_type: list(channels) for alert_type, channels in reachable.items()}
-    document = {
+    document: _Document = {
         "values": values,
         "origins": settings.origins,
         "channels": {label(config.name): config.kind for config in settings.channels},
@@ -138,7 +156,7 @@ def _short_keys(settings: Settings) -> Iterator[str]:
             yield f"{place}: the key has fewer than {MIN_KEY} characters, so it can be guessed; use a random one"
 
 
-def _shown(settings: Settings, name: str) -> Any:
+def _shown(settings: Settings, name: str) -> object:
     """Return a value for printing, or "set" for a secret."""
     from pydantic import SecretStr
 
@@ -150,10 +168,11 @@ def _shown(settings: Settings, name: str) -> Any:
     return settings.model_dump(mode="json", include={name})[name]
 
 
-def _print(document: dict[str, Any]) -> None:
+def _print(document: _Document) -> None:
     settings = [
-        (setting, document["origins"].get(setting, "default"), _value(value))
+        (name, document["origins"].get(setting, "default"), shown)
         for setting, value in document["values"].items()
+        for name, shown in _values(setting, value)
     ]
     print_table([fixed("setting"), fixed("from"), free("value")], settings, title="In force")
     click.echo()
@@ -199,15 +218,17 @@ def _routed(name: str, conditions: Sequence[Sequence[str]] | None) -> str:
     return f"{name} if {', or '.join(' and '.join(condition) for condition in conditions)}"
 
 
-def _value(value: object) -> str:
-    """Return a setting as in the configuration file. A mapping has one line for each key.
+def _values(setting: str, value: object) -> Iterator[tuple[str, str]]:
+    """Yield a setting with its value as in the configuration file, or each key of a mapping with its own.
 
-    >>> _value({"digest": True, "types": ["a"]}).splitlines(), _value(None)
-    (['digest: true', 'types: ["a"]'], '')
+    >>> list(_values("retry", {"first": 1.0})), list(_values("types", ["a"])), list(_values("budgets", {}))
+    ([('retry.first', '1.0')], [('types', '["a"]')], [('budgets', '')])
     """
     if isinstance(value, dict):
-        return "\n".join(
-            cell(f"{key}: {_value(item) if not isinstance(item, dict) else json.dumps(item)}")
-            for key, item in value.items()
-        )
+        yield from ((f"{setting}.{key}", _value(item)) for key, item in value.items()) if value else ((setting, ""),)
+    else:
+        yield setting, _value(value)
+
+
+def _value(value: object) -> str:
     return cell(value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False))

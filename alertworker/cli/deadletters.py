@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 import click
 
@@ -22,9 +22,20 @@ if TYPE_CHECKING:
     from alertworker.ports import DeadLetter
     from alertworker.store import AdminStore
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+_F = TypeVar("_F", bound=Callable[..., object])
 #: The largest number of dead letters that one command replays or discards.
 _MOST = 10_000
+
+
+class _Filters(TypedDict):
+    """The values of the options that select dead letters."""
+
+    kind: DeadLetterKind | None
+    reason: str | None
+    channel: str | None
+    type: str | None
+    since: datetime | None
+    until: datetime | None
 
 
 def _filters(command: _F) -> _F:
@@ -63,7 +74,7 @@ def deadletters() -> None:
 @_filters
 @LIMIT
 @AS_JSON
-def list_(limit: int, as_json: bool, **filters: Any) -> None:  # noqa: FBT001 - click passes flags so
+def list_(limit: int, as_json: bool, **filters: Unpack[_Filters]) -> None:  # noqa: FBT001 - click passes flags so
     """List dead letters, newest first."""
     from alertworker.app import build_admin_store
     from alertworker.ports.dead_letters import LetterFilter
@@ -117,7 +128,7 @@ def _facts(letter: DeadLetter, admin: AdminStore) -> dict[str, object]:
 @click.argument("letter_ids", nargs=-1)
 @_filters
 @ONE_AS_JSON
-def replay(letter_ids: tuple[str, ...], *, as_json: bool, **filters: object) -> None:
+def replay(letter_ids: tuple[str, ...], *, as_json: bool, **filters: Unpack[_Filters]) -> None:
     """Replay these dead letters, or all that match the filters. The beginning of an id is enough.
 
     Notifications and batches keep their ids, so a repeated replay applies or sends nothing twice.
@@ -140,7 +151,7 @@ def replay(letter_ids: tuple[str, ...], *, as_json: bool, **filters: object) -> 
 @click.argument("letter_ids", nargs=-1)
 @_filters
 @ONE_AS_JSON
-def discard(letter_ids: tuple[str, ...], *, as_json: bool, **filters: object) -> None:
+def discard(letter_ids: tuple[str, ...], *, as_json: bool, **filters: Unpack[_Filters]) -> None:
     """Delete these dead letters, or all that match the filters. The beginning of an id is enough."""
     from alertworker.app import build_admin_store
 
@@ -151,7 +162,7 @@ def discard(letter_ids: tuple[str, ...], *, as_json: bool, **filters: object) ->
 def _each(
     admin: AdminStore,
     letter_ids: tuple[str, ...],
-    filters: dict[str, Any],
+    filters: _Filters,
     act: Callable[[str], bool],
     done: str,
     *,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypedDict
 from zoneinfo import ZoneInfo
 
 import click
@@ -18,6 +18,32 @@ if TYPE_CHECKING:
     from alertworker.alerts.suppression import Suppression
     from alertworker.pipeline import DryRunEvent, NotifyOutcome, Runtime
     from alertworker.routing.silences import Silence
+
+
+class _Channel(TypedDict):
+    """The message of an alert to one channel. ``kind`` and ``body`` are ``None`` if it is no longer configured."""
+
+    channel: str
+    kind: str | None
+    lane: str
+    body: str | None
+
+
+class _Alert(TypedDict):
+    """An alert as the command prints it."""
+
+    detector: str
+    severity: str
+    headline: str
+    fingerprint: str
+    labels: Mapping[str, str]
+    count: int
+    step: str | None
+    outcome: str
+    suppressed_by: str | None
+    receivers: list[str]
+    muted_now: list[str]
+    channels: list[_Channel]
 
 
 @click.command()
@@ -63,7 +89,7 @@ def explain(file: BinaryIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001
 
 def _described(
     outcome: NotifyOutcome, runtime: Runtime, silences: Mapping[str, Silence], lane: Callable[[str], str]
-) -> dict[str, object]:
+) -> _Alert:
     alert, decision = outcome.alert, outcome.decision
     return {
         "detector": alert.type.value,
@@ -81,7 +107,7 @@ def _described(
     }
 
 
-def _channel(name: str, outcome: NotifyOutcome, runtime: Runtime, lane: Callable[[str], str]) -> dict[str, object]:
+def _channel(name: str, outcome: NotifyOutcome, runtime: Runtime, lane: Callable[[str], str]) -> _Channel:
     from alertworker.alerts.advice import annotate
 
     channel, message, decision = runtime.channels.get(name), outcome.message, outcome.decision
@@ -127,22 +153,22 @@ def _suppressed(suppression: Suppression, silences: Mapping[str, Silence], zone:
     return f"suppressed: {suppression}"
 
 
-def _print(event: DryRunEvent, alerts: list[dict[str, object]]) -> None:
+def _print(event: DryRunEvent, alerts: Sequence[_Alert]) -> None:
     click.echo(f"event {event.index}: {event.type or 'refused'}")
-    lines = [event.refused] if event.refused else [line for verdict in alerts for line in _lines(verdict)]
+    lines = [event.refused] if event.refused else [line for alert in alerts for line in _lines(alert)]
     for line in lines or ["no alert"]:
         click.echo(f"  {line}")
 
 
-def _lines(verdict: Mapping[str, Any]) -> Iterator[str]:
-    yield one_line(f"{verdict['detector']} [{verdict['severity']}] {verdict['headline']}")
-    yield f"  {verdict['step'] or 'no new message'}: {one_line(verdict['outcome'])}"
-    labels = ", ".join(f'{name}="{value}"' for name, value in verdict["labels"].items())
+def _lines(alert: _Alert) -> Iterator[str]:
+    yield one_line(f"{alert['detector']} [{alert['severity']}] {alert['headline']}")
+    yield f"  {alert['step'] or 'no new message'}: {one_line(alert['outcome'])}"
+    labels = ", ".join(f'{name}="{value}"' for name, value in alert["labels"].items())
     yield f"  labels: {one_line(labels)}"
-    if verdict["receivers"]:
-        yield f"  receivers: {one_line(', '.join(verdict['receivers']))}"
-    if verdict["muted_now"]:
-        yield f"  muted by a time interval: {', '.join(verdict['muted_now'])}"
-    for channel in verdict["channels"]:
+    if alert["receivers"]:
+        yield f"  receivers: {one_line(', '.join(alert['receivers']))}"
+    if alert["muted_now"]:
+        yield f"  muted by a time interval: {', '.join(alert['muted_now'])}"
+    for channel in alert["channels"]:
         yield f"  channel {channel['channel']} ({channel['kind'] or 'not configured'}), lane: {channel['lane']}"
         yield from (f"    {clean(line)}" for line in (channel["body"] or "").splitlines())

@@ -35,7 +35,7 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
         update={"http_host": host or settings.http_host, "http_port": port or settings.http_port}
     )
     most = max_connections()
-    # uvicorn's own variable counts as before, but no proxy is trusted by default, also none on this machine.
+    # uvicorn's own variable counts, too. Without it no proxy is trusted, not even one on this machine.
     proxies = list(map(str, settings.trusted_proxies)) or os.environ.get("FORWARDED_ALLOW_IPS", "")
     name_program("web")
     set_up_logs(settings.log_format, loglevel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from math import ceil
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.call_description import (
@@ -17,7 +18,7 @@ from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.detectors.policy import Policy
 from alertworker.events import DeploymentCooledDown
 from alertworker.folding import Fold
-from alertworker.text.format import spell_moment
+from alertworker.text.format import spell, spell_moment
 from alertworker.text.names import deployment_title
 
 
@@ -34,6 +35,7 @@ def cooled_down(fold: Fold, policy: Policy) -> Iterable[Alert]:
         failure, model = last.failure, last.model_group or last.model or UNKNOWN_MODEL
         status = f" {failure.status_code}" if failure.status_code else ""
         title = deployment_title(deployment_id, last.model or last.model_group, last.provider, last.region)
+        seconds = spell(timedelta(seconds=ceil(last.seconds)))
         labels = {"model": model, "provider": last.provider, "region": last.region, "deployment": deployment_id}
         facts = {
             "Request Model": last.model_group,
@@ -46,7 +48,7 @@ def cooled_down(fold: Fold, policy: Policy) -> Iterable[Alert]:
             type=AlertType.COOLDOWN_DEPLOYMENT,
             severity=Severity.LOW,
             identity={"deployment": deployment_id},
-            headline=f"Deployment cools down for {last.seconds:g} s: {title} · {failure.error_class}{status}",
+            headline=f"Deployment cools down for {seconds}: {title} · {failure.error_class}{status}",
             first_at=min(event.occurred_at for event in events),
             last_at=last.occurred_at,
             count=len(events),

@@ -82,11 +82,12 @@ def _shared_labels(events: Sequence[RequestFailed]) -> dict[str, str]:
 
 
 def _severity(event: RequestFailed) -> Severity:
-    """Return Low for a failure that a deployment answers for: whether it hurts is for outages to judge, by all calls.
+    """Return the severity of a failed call.
 
-    So is a call for which the router found no deployment, because all of them failed before. Nothing else judges the
-    proxy's own failures, so they are High. A provider's failure without a deployment is Medium: no outage judges it,
-    but a single call must not page.
+    * A deployment's failure is Low: an outage judges by all calls whether users are hurt.
+    * A call is Low if the router found no deployment for it: all of them had failed before.
+    * Another failure of the proxy itself is High: nothing else judges it.
+    * A provider's failure without a deployment is Medium: no outage judges it, but a single call must not page.
     """
     failure = event.failure
     if failure.error_class.startswith(NO_DEPLOYMENTS):

@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from alertworker.money import NANOS_PER_DOLLAR
 from alertworker.text.ids import storable
 from alertworker.text.shorten import shorten_id
 
@@ -41,9 +42,9 @@ MAX_COUNT: Final = 1_000_000_000
 #: The longest duration or age, in seconds: 30 days.
 MAX_SECONDS: Final = 30 * 86_400.0
 #: The largest limit or spend of a budget, in nano-dollars: $1,000,000,000. Such figures are stored and never summed.
-MAX_NANOS: Final = 1_000_000_000 * 1_000_000_000
+MAX_NANOS: Final = 1_000_000_000 * NANOS_PER_DOLLAR
 #: The maximum cost of one call, in nano-dollars: $100,000. An SQL bigint can sum 92,000 of these.
-MAX_COST: Final = 100_000 * 1_000_000_000
+MAX_COST: Final = 100_000 * NANOS_PER_DOLLAR
 #: Times are in this century. Others are a producer's mistake, and near the years 1 and 9999 a conversion to another
 #: time zone fails.
 MIN_MOMENT: Final = datetime(2000, 1, 1, tzinfo=UTC)

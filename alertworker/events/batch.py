@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json
@@ -81,7 +81,7 @@ class SealedBatch:
     count: int
     body: bytes
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, object]:
         """Return the task's keyword arguments, ready for msgpack."""
         return {
             "batch_id": self.batch_id,
@@ -261,4 +261,4 @@ def display_payload(payload: bytes) -> object:
 
 
 #: NaN is written as NaN, so that its event is rejected.
-_ANY: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="constants"))
+_ANY: TypeAdapter[object] = TypeAdapter(object, config=ConfigDict(ser_json_inf_nan="constants"))

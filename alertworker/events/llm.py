@@ -89,7 +89,7 @@ class CallEvent(Event):
     key_metadata: Metadata = Field(default_factory=dict)
 
     def choosing(self, receivers: Collection[str]) -> Self:
-        """Return the event with no other ``alert_receiver`` in its metadata than one of these.
+        """Return the event without the ``alert_receiver`` in its metadata, unless it is one of these.
 
         Tenants may edit the metadata. A made-up value would split an alert, or go to somebody else's receiver.
         """

@@ -13,8 +13,8 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 from alertworker.errors import AlertWorkerError
 from alertworker.events.compression import ZSTD, CompressionError, OversizeError, decompress
@@ -46,10 +46,11 @@ class MessageError(AlertWorkerError):
 class Call:
     """The call of a task in a message. ``task`` and ``id`` are in the body of protocol 1 only.
 
-    ``arguments`` holds only the keyword arguments of our own tasks. The events among them are bytes.
+    ``arguments`` holds only the keyword arguments of our own tasks. ``events`` is the one with the events, as bytes.
     """
 
-    arguments: dict[str, Any]
+    arguments: dict[str, object]
+    events: bytes | None = None
     task: object = None
     id: object = None
 
@@ -102,43 +103,47 @@ def _call(cursor: _Cursor) -> Call:
 
 def _protocol_2(cursor: _Cursor) -> Call:
     """Read ``[args, kwargs, embed]``; the last may be missing."""
-    arguments, count = None, 0
+    call, count = None, 0
     for _ in cursor.items():
         count += 1
         if count == 1:
             _refuse_positional(cursor)
         elif count == 2:
-            arguments = _arguments(cursor)
+            call = _arguments(cursor)
         elif count == 3:
             cursor.skip()
         else:
             break
-    if arguments is None or count > 3:
+    if call is None or count > 3:
         raise MessageError("the message is not [args, kwargs, embed]; see docs/events.md")
-    return Call(arguments)
+    return call
 
 
 def _protocol_1(cursor: _Cursor) -> Call:
-    found: dict[str, Any] = {}
+    call, found = None, dict[str, object]()
     for key in _unique(cursor, {"args", "kwargs", "task", "id"}):
         if key == "args":
             _refuse_positional(cursor)
         elif key == "kwargs":
-            found[key] = _arguments(cursor)
+            call = _arguments(cursor)
         else:
             found[key] = cursor.scalar()
-    if "kwargs" not in found:
+    if call is None:
         raise MessageError("the message's keyword arguments must be an object")
-    return Call(found["kwargs"], found.get("task"), found.get("id"))
+    return replace(call, task=found.get("task"), id=found.get("id"))
 
 
-def _arguments(cursor: _Cursor) -> dict[str, Any]:
+def _arguments(cursor: _Cursor) -> Call:
+    """Return the call with its keyword arguments alone."""
     if not cursor.is_map():
         raise MessageError("the message's keyword arguments must be an object")
-    found: dict[str, Any] = {}
+    events, found = None, dict[str, object]()
     for key in _unique(cursor, {"events", *_KEYWORDS}):
-        found[key] = cursor.events() if key == "events" else cursor.scalar()
-    return found
+        if key == "events":
+            events = cursor.events()
+        else:
+            found[key] = cursor.scalar()
+    return Call(found, events)
 
 
 def _unique(cursor: _Cursor, wanted: set[str]) -> Iterator[str]:
@@ -165,8 +170,21 @@ def _refuse_positional(cursor: _Cursor) -> None:
         raise MessageError("the message has positional arguments; send keyword arguments only")
 
 
+class _Decompressor(Protocol):
+    """A decompressor of the standard library. It returns at most ``limit`` bytes."""
+
+    @property
+    def eof(self) -> bool:
+        """Return whether the end of the compressed data was read."""
+        ...
+
+    def decompress(self, data: bytes, limit: int, /) -> bytes:
+        """Return the decompressed bytes."""
+        ...
+
+
 #: The magic numbers of compressed bodies, and their decompressors. No call in JSON or msgpack begins with one of them.
-_COMPRESSED: Final[tuple[tuple[bytes, Callable[[], Any]], ...]] = (
+_COMPRESSED: Final[tuple[tuple[bytes, Callable[[], _Decompressor]], ...]] = (
     (b"\x1f\x8b", lambda: zlib.decompressobj(wbits=31)),
     (b"x", zlib.decompressobj),
     (b"BZh", bz2.BZ2Decompressor),
@@ -181,7 +199,7 @@ def _decompressed(body: bytes, limit: int) -> bytes:
         for magic, make in _COMPRESSED:
             if body.startswith(magic):
                 decompressor = make()
-                found: bytes = decompressor.decompress(body, limit + 1)
+                found = decompressor.decompress(body, limit + 1)
                 if len(found) > limit:
                     raise OversizeError(f"over the limit of {limit} bytes when it is decompressed")
                 if not decompressor.eof:

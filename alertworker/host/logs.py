@@ -92,8 +92,13 @@ def set_up_logs(log_format: str, level: str) -> None:
 
     A level that `logging` does not know counts as INFO. The program reports the error.
     """
+    write_log(formatter(log_format), level)
+
+
+def write_log(shown: logging.Formatter, level: str) -> None:
+    """Write this process's log to standard error, in the format of ``shown``."""
     handler = logging.StreamHandler()
-    handler.setFormatter(formatter(log_format))
+    handler.setFormatter(shown)
     known = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     logging.basicConfig(level=known, handlers=[handler], force=True)
     # Alembic writes a line for each of its plugins when it is imported.

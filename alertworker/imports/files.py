@@ -153,7 +153,8 @@ class _Lines:
     def __iter__(self) -> Iterator[str]:
         while line := self._file.readline(MAX_LINE + 1):
             if len(line) > MAX_LINE:
-                raise AlertWorkerError(f"{self._path}: a line is over {MAX_LINE} characters")
+                problem = f"a line is over {MAX_LINE} characters; end each row with a line break"
+                raise AlertWorkerError(f"{self._path}: {problem}")
             if line.strip():
                 self._read.update(line.rstrip("\r\n").encode() + b"\n")
             yield line

@@ -42,7 +42,7 @@ def targets(blamed: Iterable[AttemptFailed]) -> dict[Target, list[AttemptFailed]
 
 
 def lost_buckets(calls: Mapping[CallKey, CallSums]) -> dict[Target, list[int]]:
-    """Return the buckets in which calls that a target had failed ended without an answer."""
+    """Return for each target the buckets of lost calls: the target failed them, and no retry was answered."""
     found: dict[Target, list[int]] = {}
     for key, sums in calls.items():
         if sums.lost:

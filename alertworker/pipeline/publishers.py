@@ -20,8 +20,8 @@ from alertworker.text.format import spell, spell_moment
 SILENCE: Final = timedelta(seconds=45)
 #: How long a host publishes nothing, while another host publishes without a pause, before an alert is raised.
 PATIENCE: Final = timedelta(minutes=30)
-#: How long a host must run without another loss before its loss is over. The longer one applies if it was over before
-#: within `_RECENTLY`.
+#: How long a host must run without another loss before its loss is over. The longer time applies if an earlier loss
+#: was over within `_RECENTLY`.
 _STABLE: Final = timedelta(minutes=5)
 _STABLE_AGAIN: Final = timedelta(minutes=30)
 #: After this time a lost host counts as replaced if other hosts of its integration run: names of pods never return.

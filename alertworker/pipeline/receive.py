@@ -152,13 +152,13 @@ def _batch(message: BrokerMessage) -> BatchMessage:
     call = read_message(_whole(message))
     if (message.task or call.task) not in (None, TASK):
         raise MessageError(f"the queue takes messages of the task {TASK} only")
-    if "events" not in call.arguments:
+    if call.events is None:
         raise MessageError("the message has no events")
     given = call.arguments
     encoding, producer = given.get("encoding"), given.get("producer")
     return BatchMessage(
         batch_id=_batch_id(message, call),
-        events=given["events"],
+        events=call.events,
         encoding=encoding if encoding is None or isinstance(encoding, str) else "unknown",
         producer=safe_id(producer) if isinstance(producer, (str, float, int)) else "",
         sealed_at=parse_moment(given.get("sealed_at")),  # an unreadable time does not give the age

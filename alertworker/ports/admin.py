@@ -50,7 +50,7 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class IdRow:
-    """An id, and the text that tells it from others for a person."""
+    """An id, and the text by which a person distinguishes it from others."""
 
     id: str
     text: str

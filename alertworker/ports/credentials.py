@@ -54,5 +54,5 @@ class CredentialPort(Protocol):
     def calls_failed_by_each(
         self, deployments: Mapping[CredentialKey, Collection[str]], *, starts: Mapping[CredentialKey, int]
     ) -> dict[CredentialKey, dict[str, Calls]]:
-        """Return how calls ended that each deployment of a credential failed, from the credential's epoch second on."""
+        """Return for each deployment of a credential how its failed calls ended, from the credential's second on."""
         ...

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 #: How many calls are watched at once. Of a proxy with more calls in flight, the oldest are watched.
 MAX_CALLS: Final = 50_000
@@ -80,7 +80,7 @@ class InFlight:
         self._calls.clear()
         self._due.clear()
 
-    def announcements(self) -> Iterator[dict[str, Any]]:
+    def announcements(self) -> Iterator[dict[str, object]]:
         """Return the fields of each announcement that is due, as mappings to publish."""
         now = self._clock()
         while self._due and self._due[0][0] <= now:

@@ -138,7 +138,9 @@ class _Compiler:
     def _read(self, variable: str) -> tuple[str | None, Place]:
         return self.sources.read_variable(variable)
 
-    def _add(self, fields: dict[str, Any], origin: Place, origins: Mapping[str, Place] | None = None) -> list[str]:
+    def _add(
+        self, fields: Mapping[str, object], origin: Place, origins: Mapping[str, Place] | None = None
+    ) -> list[str]:
         """Add a channel and return its name in a list, which is empty after a problem; ``origins`` are by field."""
         whole = complete(fields, self.config.allowed())
         model = CONFIGS[str(whole["kind"])]

@@ -25,6 +25,7 @@ from alertworker.routing.inhibitions import DEFAULTS, Inhibition
 from alertworker.routing.router import Route, Router
 from alertworker.routing.time_intervals import DAYS
 from alertworker.settings.values import ENVIRONMENT, Values
+from alertworker.text.format import read_duration
 
 
 class Settings(Values):
@@ -82,7 +83,7 @@ class Settings(Values):
         """Return the calendar that reports are due by."""
         return Calendar(
             zone=self.zone,
-            every_days=int(self.spend_report_frequency.removesuffix("d")),
+            every_days=read_duration(self.spend_report_frequency).days,
             weekday=DAYS.index(self.reports.weekday),
             hour=self.reports.hour,
             daily_seconds=max(1, round(self.alerting_args.daily_report_frequency)),

@@ -40,7 +40,7 @@ class BoundedLoader(yaml.SafeLoader):
         before = self._values
         self._depth += 1
         if self._depth > _MAX_DEPTH:
-            raise _refused(f"nested more than {_MAX_DEPTH} deep", event)
+            raise _refused(f"nested more than {_MAX_DEPTH} deep; remove levels", event)
         node = super().compose_node(parent, index)
         self._depth -= 1
         if event.anchor is not None:
@@ -58,7 +58,7 @@ class BoundedLoader(yaml.SafeLoader):
     def _count(self, values: int, event: yaml.Event) -> None:
         self._values += values
         if self._values > _MAX_VALUES:
-            raise _refused(f"more than {_MAX_VALUES:,} values, aliases counted where they stand", event)
+            raise _refused(f"more than {_MAX_VALUES:,} values, aliases counted where they stand; remove aliases", event)
 
 
 def _refused(problem: str, event: Any) -> ComposerError:

@@ -199,7 +199,7 @@ def _report(event: PublisherEvent, now: datetime) -> dict[str, object]:
         "interval_seconds": max(1, round(beat.interval_seconds)) if beat else 10,
         "integration": event.integration,
         "backlog": beat.backlog if beat else 0,
-        # A clock that was set back since the start does not give the start.
+        # If the clock was set back after the start, the start is not known.
         "started_at": event.started_at if event.started_at <= event.occurred_at else None,
         "inflight": beat.inflight if beat else 0,
         "counters": event.counters.model_dump(),

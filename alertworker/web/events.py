@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final, TypedDict
 from uuid import UUID
 
 from starlette.requests import Request
@@ -44,12 +44,19 @@ MAX_REDACTING: Final = 2.5
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
+class EventError(TypedDict):
+    """Why an event is invalid, and its index in the body."""
+
+    index: int
+    error: str
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """The contents of a body: its valid events as a sealed batch, and an error with an index for each invalid event."""
 
     batch: SealedBatch | None
-    errors: list[dict[str, Any]]
+    errors: list[EventError]
     #: How many names were above the bound of their address.
     other_names: int = 0
 
@@ -111,7 +118,7 @@ def receive(
         raise Refusal(
             422, "the body has no events; expected one JSON object, an array of objects, or one object a line"
         )
-    errors = [{"index": bad.index, "error": bad.reason} for bad in decoded.rejected]
+    errors: list[EventError] = [{"index": bad.index, "error": bad.reason} for bad in decoded.rejected]
     if not decoded.events:
         return Received(None, errors)
     events, other_names = bound(decoded.events)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from alertworker.errors import AlertWorkerError
+from alertworker.text.format import spell
 from alertworker.web.context import context_of
 from alertworker.web.errors import Refusal
 from alertworker.web.metrics import SnapshotCollector
@@ -41,7 +42,8 @@ async def readiness(request: Request) -> Response:
         if lag is None:
             reasons.append("no canary has returned yet; start a worker and beat")
         elif snapshot.is_stalled:
-            reasons.append(f"no canary has returned for {lag:.0f} s; check that a worker and beat are running")
+            waited = spell(timedelta(seconds=lag))
+            reasons.append(f"no canary has returned for {waited}; check that a worker and beat are running")
         if not isinstance(queued, BaseException):
             oldest = snapshot.oldest_seconds(queued)
     answer = {

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -41,7 +41,7 @@ async def services(request: Request) -> Response:
     return JSONResponse(answer, 502 if answer["status"] == "error" else 200)
 
 
-def explain(service: str, tests: Sequence[ChannelTest]) -> dict[str, Any]:
+def explain(service: str, tests: Sequence[ChannelTest]) -> dict[str, object]:
     """Return LiteLLM's response with the result of each message added.
 
     The result of a webhook has the posted JSON in ``sent``. The response also includes the fields of the budget

@@ -40,7 +40,7 @@ def is_stopping() -> bool:
 class Consumer(CeleryConsumer):
     """Celery's consumer, which cancels tasks at shutdown only where that is possible.
 
-    A thread cannot be cancelled. Celery tries to cancel it all the same, and then stops with a traceback (celery 5.6,
+    A thread cannot be cancelled. Celery tries to cancel it nevertheless, and then stops with a traceback (celery 5.6,
     ``BasePool.terminate_job``). A thread ends its attempt, which has a time limit of its own.
     """
 

@@ -160,6 +160,8 @@ def test_a_list_is_whole_in_a_pipe(tmp_path: Path) -> None:
     ).stdout.splitlines()[1:]
     assert header.split() == ["setting", "from", "value"]
     assert [row.split()[-1] for row in settings if row.startswith("public_url ")] == [f"https://{'a' * 200}.example"]
+    assert [row.split() for row in settings if row.startswith("retry.factor ")] == [["retry.factor", "default", "2.0"]]
+    assert [row for row in settings if row.startswith(" ")] == []
 
 
 def examined(folder: Path, environ: dict[str, str]) -> tuple[int, dict[str, dict[str, str]]]:

@@ -106,10 +106,15 @@ def shown(kind: str, data: Sent) -> str:
 
 
 def _all_strings(data: Sent) -> str:
+    return "\n".join(strings_of(data.body))
+
+
+def strings_of(body: str) -> list[str]:
+    """Return every string of a JSON body, or the body itself."""
     try:
-        return "\n".join(strings(json.loads(data.body)))
+        return list(strings(json.loads(body)))
     except ValueError:
-        return data.body
+        return [body]
 
 
 def lookalikes(kind: str, text: str) -> str:

@@ -95,7 +95,7 @@ def server(mailbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def attempt(config: EmailConfig, body: str) -> DeliveryError:
-    """Send, and give the error that there must be."""
+    """Send, and return the error that is expected."""
     with pytest.raises(DeliveryError) as caught:
         build_channel(config).send(body, notification_id="n-1")
     assert PASSWORD not in str(caught.value)

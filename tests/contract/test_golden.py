@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from alertworker.reports import ReportKind
 from tests.contract import golden
 from tests.contract.cases import CASES
 from tests.contract.kinds import (
@@ -16,7 +17,9 @@ from tests.contract.kinds import (
     not_sent,
     problem_of,
     sent,
+    strings_of,
 )
+from tests.contract.report_cases import REPORT_CASES
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,6 +38,14 @@ def _renewed(request: pytest.FixtureRequest) -> None:
 def test_a_kind_gets_every_case_but_those_that_are_written_down(kind: str) -> None:
     """A message that a channel silently stops taking is a mistake."""
     assert CASES.keys() - cases_of(kind) == not_sent(kind)
+
+
+def test_every_report_has_a_case() -> None:
+    """Otherwise nobody reads its message before its receivers do."""
+    shown = {made.labels["report"] for made in REPORT_CASES.values()}
+
+    lacks = sorted({kind.value for kind in ReportKind} - shown)
+    assert lacks == [], "add a case for each of these reports to `REPORT_CASES` in tests/contract/report_cases.py"
 
 
 @every_kind
@@ -77,8 +88,11 @@ def test_every_alert_is_named(kind: str) -> None:
 def test_every_kind_shows_the_next_steps_and_the_runbook(kind: str) -> None:
     """Beside every fact. The end of a condition has neither."""
     made = cases_of(kind)["annotated"]
-    body = channel_of(kind).render(made).replace("\\", "").replace("%28", "(").replace("%29", ")")
+    rendered = channel_of(kind).render(made)
+    body = rendered.replace("\\", "").replace("%28", "(").replace("%29", ")")
     assert "They can switch" in body, "the body lacks `Message.what_to_do`"
+    repeats = max(text.count("They can switch") for text in strings_of(rendered))
+    assert repeats == 1, "a string of the body repeats `Message.what_to_do`: `Chat.facts` has it, too"
     assert made.runbook_url is not None
     assert made.runbook_url.partition("&")[0] in body, "the body lacks `Message.runbook_url`"
     assert "What to do" not in channel_of(kind).render(cases_of(kind)["resolved"])

@@ -136,7 +136,7 @@ def test_a_broken_channel_recovers_although_its_line_moved(
     moved.store.run(lambda tx: claim(tx, other, moved, now=later))
     while deliver(NAME, moved, now=later):
         pass
-    while deliver("outbox", moved, now=later):
+    while deliver("outbox", moved, now=later + timedelta(seconds=30)):  # the message was written after `later`
         pass
 
     assert not any(message.type is AlertType.CHANNEL_BROKEN for message in slack.sent)

@@ -95,7 +95,7 @@ def test_a_lost_call_waits_for_the_outage_of_its_deployment(runtime: Runtime, ou
 
 
 def test_a_lost_call_is_sent_if_the_outage_is_not(runtime: Runtime, outbox: Outbox) -> None:
-    """The deployment recovers while its outage waits. The call was lost all the same."""
+    """The deployment recovers while its outage waits. The call was lost nevertheless."""
     ingest_at(runtime, *one_after_the_other(), at=6)
     ingest_at(runtime, lost_call("c5", 7, "d1"), at=7)
     ingest_at(runtime, *[answered(f"g{n}", 12 + n, "d1") for n in range(20)], at=32)

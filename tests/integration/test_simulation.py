@@ -1,4 +1,4 @@
-"""The simulator: its short form gives the committed scores, its world behaves as said, and its scores can fail.
+"""The simulator: its short form gives the committed scores, its world behaves as described, and its scores can fail.
 
 `pytest --golden-update` writes the scores anew; a change of them is a change of what people are sent.
 """

@@ -376,7 +376,7 @@ def answering(*statuses: int, tls: ssl.SSLContext | None = None) -> Iterator[tup
 
 
 def test_names_above_the_bound_of_an_address_become_one(broker: Broker, web: Web) -> None:
-    """The events are accepted all the same."""
+    """The events are accepted nevertheless."""
     web.kill()
     web.environ["ALERTWORKER_HTTP_NAMES_PER_HOUR"] = "2"
     web.start()

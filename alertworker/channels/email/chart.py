@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import io
 from itertools import pairwise
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from alertworker.alerts.tables import Chart
 from alertworker.money import spell_dollars
+
+if TYPE_CHECKING:
+    from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 #: The picture's Content-ID, by which the page names it.
 CONTENT_ID: Final = "chart@alertworker"
@@ -57,7 +61,7 @@ def draw(chart: Chart) -> bytes:
     return file.getvalue()
 
 
-def _bars(chart: Chart, pen: Any, ceiling: int, start: int) -> None:
+def _bars(chart: Chart, pen: ImageDraw, ceiling: int, start: int) -> None:
     slot = (WIDTH - start) / len(chart.days)
     for number in range(len(chart.days)):
         left = round(start + slot * (number + 0.15))
@@ -71,7 +75,7 @@ def _bars(chart: Chart, pen: Any, ceiling: int, start: int) -> None:
                 pen.rectangle((left, top, right, bottom), fill=colour(chart, index))
 
 
-def _dates(chart: Chart, pen: Any, font: Any, start: int) -> None:
+def _dates(chart: Chart, pen: ImageDraw, font: FreeTypeFont | ImageFont, start: int) -> None:
     slot, every = (WIDTH - start) / len(chart.days), -(-len(chart.days) // _DATES)
     for number, day in enumerate(chart.days):
         if number % every == 0:

@@ -20,7 +20,7 @@ from alertworker.events.base import (
     MAX_URL,
     MIN_MOMENT,
 )
-from alertworker.money import nanos_from_dollars
+from alertworker.money import NANOS_PER_DOLLAR, nanos_from_dollars
 from alertworker.text.ids import storable
 from alertworker.text.redact import pseudonymous, within
 from alertworker.text.shorten import CUT, DIGITS, ELLIPSIS, fingerprint, shorten
@@ -108,7 +108,7 @@ def nanos(dollars: object) -> int | None:
     """Return the nano-dollars of an amount in USD, or ``None`` if it is not a number in range."""
     if isinstance(dollars, bool) or not isinstance(dollars, (int, float, Decimal)):
         return None
-    if not -MAX_NANOS <= dollars * 1_000_000_000 <= MAX_NANOS:  # also false for NaN
+    if not -MAX_NANOS <= dollars * NANOS_PER_DOLLAR <= MAX_NANOS:  # also false for NaN
         return None
     return nanos_from_dollars(dollars)
 

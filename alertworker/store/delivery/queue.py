@@ -120,7 +120,7 @@ def _behind(channel: str, *, attempted: bool = False) -> Exists:
     in_a_digest = and_(
         earlier.c.status == NotificationStatus.MERGED, earlier.c.merged_into != NOTIFICATIONS.c.id, unsent
     )
-    # Not by equality: the only index for this is the alert's, and a planner without statistics would use the lane's.
+    # With `==`, a planner without statistics would use the lane's index. The alert's index is the right one.
     pending = earlier.c.status.not_in(SETTLED)
     return (
         select(earlier.c.id)

@@ -73,8 +73,8 @@ OUTAGE_CALLS = Table(
     *_ends(),
 )
 
-#: How calls for a model group ended that none of its deployments answered at once, by team. ``deployment_id`` is the
-#: first deployment that failed the call; it is empty if no deployment was available.
+#: The calls for a model group that were not answered at the first attempt, by how they ended and by team.
+#: ``deployment_id`` is the first deployment that failed the call. It is empty if no deployment was available.
 MODEL_CALLS = Table(
     "model_calls",
     METADATA,

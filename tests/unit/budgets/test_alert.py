@@ -51,7 +51,7 @@ def reading(spend: float, limit: float | None = 100, *, at: datetime = NOW, **mo
 
 
 def headlines(readings: list[Reading], key: BudgetKey = TEAM, now: datetime = NOW) -> list[str]:
-    """Judge readings one after the other; gives the headlines, and "over" where something was over."""
+    """Judge readings one after the other. Return the headlines, and "over" where something was over."""
     notified, state = [], None
     for new in readings:
         judgement = judge(key, state, advance(state, new), now=now, zone=ZONE)

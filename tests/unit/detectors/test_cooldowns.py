@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from alertworker.alerts.catalogue import TRACE
 from alertworker.detectors import Policy
 from alertworker.detectors.cooldowns import cooled_down
@@ -79,6 +81,14 @@ def test_an_error_of_the_router_reaches_no_request() -> None:
 
     asyncio.run(proxy())
     assert events == []
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.2, "1 s"), (60, "1 min"), (5_400, "1 h 30 min")])
+def test_the_length_of_a_cooldown_is_written_like_every_duration(seconds: float, shown: str) -> None:
+    event = DeploymentCooledDown.model_validate({**FIELDS, "occurred_at": NOW, "seconds": seconds, "failure": FAILURE})
+    (alert,) = cooled_down(fold([event], slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW), Policy())
+
+    assert alert.headline.startswith(f"Deployment cools down for {shown}: ")
 
 
 def test_one_notice_for_a_deployment_has_reason_and_end() -> None:

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from kombu.utils.json import dumps
 
 from alertworker.events import json_cursor, message
-from alertworker.events.message import MessageError, read_message, read_task
+from alertworker.events.message import Call, MessageError, read_message, read_task
 
 EVENTS = [{"type": "x", "text": '[}"\\{', "deep": [[{"events": [1]}]]}]
 CALL = [[], {"batch_id": "b", "events": EVENTS, "producer": "p"}, {"chain": None}]
@@ -38,8 +38,9 @@ PROTOCOL_1 = {"task": "t", "id": "i", "args": [], "kwargs": CALL[1], "eta": None
 def test_every_form_has_the_same_content(pack: Callable[[Any], bytes], squeeze: Callable[[bytes], bytes]) -> None:
     """Protocol 1 or 2, JSON or msgpack, plain or compressed: the bytes alone decide."""
     second, first = read_message(squeeze(pack(CALL))), read_message(squeeze(pack(PROTOCOL_1)))
-    assert {**second.arguments, "events": json.loads(second.arguments["events"])} == CALL[1]
-    assert first.arguments == second.arguments
+    assert second.events is not None
+    assert {**second.arguments, "events": json.loads(second.events)} == CALL[1]
+    assert (first.arguments, first.events) == (second.arguments, second.events)
     assert ((first.task, first.id), (second.task, second.id)) == (("t", "i"), (None, None))
 
 
@@ -47,16 +48,17 @@ def test_events_in_json_stay_as_they_came() -> None:
     """However deep, or broken: whether an event can be read is the batch's question, event by event."""
     for events in (b"[" * 50_000 + b"]" * 50_000, b'["\\ud800", NaN, 1e999]', b'[ {"a" : "\xff"} ]'):
         body = b'[[], {"batch_id": "b", "events": ' + events + b', "producer": null}, {}]'
-        assert read_message(body).arguments == {"batch_id": "b", "events": events, "producer": None}
+        assert read_message(body) == Call({"batch_id": "b", "producer": None}, events)
 
 
 def test_values_that_only_kombu_writes_are_read() -> None:
     """A Python producer puts datetimes, UUIDs and bytes into its events."""
     when, uuid = datetime(2026, 11, 24, 12, tzinfo=UTC), UUID(int=7)
     event = {"at": when, "id": uuid, "cost": Decimal("1.5"), "nested": {"at": when, "text": '{"__type__": "date"}'}}
-    found = read_message(dumps([[], {"events": [event], "sealed_at": when}, {}]).encode()).arguments
-    assert found["sealed_at"] == when.isoformat()
-    assert json.loads(found["events"]) == [
+    found = read_message(dumps([[], {"events": [event], "sealed_at": when}, {}]).encode())
+    assert found.arguments["sealed_at"] == when.isoformat()
+    assert found.events is not None
+    assert json.loads(found.events) == [
         {
             "at": when.isoformat(),
             "id": uuid.hex,
@@ -65,7 +67,7 @@ def test_values_that_only_kombu_writes_are_read() -> None:
         }
     ]
     for raw in (b"\x28\xb5\x2f\xfd\x00", b"plain"):
-        assert read_message(dumps([[], {"events": raw}, {}]).encode()).arguments == {"events": raw}
+        assert read_message(dumps([[], {"events": raw}, {}]).encode()).events == raw
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ def test_unknown_arguments_are_skipped() -> None:
         b'[[], {"a": ' + deep + b', "producer": {"a": 1}, "events": [1]}, {"events": ' + deep + b"}]",
         msgpack.packb([[], {"a": [{}], "producer": {"a": 1}, "events": [1]}, {"events": [2]}]),
     ):
-        assert read_message(body).arguments == {"producer": (), "events": b"[1]"}
+        assert read_message(body) == Call({"producer": ()}, b"[1]")
     with pytest.raises(MessageError, match="deeper than 200"):
         read_message(b'[[], {"a": [[' + deep + b']], "events": []}, {}]')
     with pytest.raises(MessageError, match="events twice"):
@@ -195,7 +197,7 @@ def test_a_text_is_read_in_pieces_as_it_is_whole(text: str) -> None:
         patch.setattr(json_cursor, "_PIECE", 100)
         for ascii_only in (True, False):
             body = json.dumps([[], {"events": text}, {}], ensure_ascii=ascii_only).encode()
-            assert read_message(body).arguments == {"events": text.encode()}
+            assert read_message(body).events == text.encode()
 
 
 @pytest.mark.parametrize(
@@ -211,7 +213,7 @@ def test_a_text_is_read_in_pieces_as_it_is_whole(text: str) -> None:
 def test_a_text_keeps_the_bytes_that_are_no_text(sent: bytes, kept: bytes) -> None:
     """Only the event that contains them is rejected, by the batch."""
     body = b'[[], {"events": "[{\\"a\\": \\"' + sent + b'\\"}]"}, {}]'
-    assert read_message(body).arguments == {"events": b'[{"a": "' + kept + b'"}]'}
+    assert read_message(body).events == b'[{"a": "' + kept + b'"}]'
 
 
 @pytest.mark.parametrize("piece", [b"\xff", b"\xff ", b"\\ud800 ", b"\\ud800\xff,", b"\\u4e00,\xff", b"\\n\xff "])
@@ -225,7 +227,7 @@ def test_a_damaged_text_takes_time_in_proportion(piece: bytes) -> None:
 
 def test_the_size_of_a_text_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_cursor, "_MAX_TEXT", 1_000)
-    assert read_message(b'[[], {"events": "' + b" " * 1_000 + b'"}, {}]').arguments == {"events": b" " * 1_000}
+    assert read_message(b'[[], {"events": "' + b" " * 1_000 + b'"}, {}]').events == b" " * 1_000
     with pytest.raises(MessageError, match="more than 1000 bytes of JSON"):
         read_message(b'[[], {"events": "' + b" " * 1_001 + b'"}, {}]')
 

@@ -48,7 +48,9 @@ def message_of(*events: bytes) -> bytes:
 
 def read(body: bytes) -> Decoded:
     """Return the events of a message."""
-    return decode(read_message(body).arguments["events"], None)
+    events = read_message(body).events
+    assert events is not None
+    return decode(events, None)
 
 
 def test_bad_events_are_rejected_alone_with_their_bytes() -> None:

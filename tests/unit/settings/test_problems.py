@@ -239,7 +239,7 @@ def bomb(levels: int) -> str:
         (f"alertworker: {'[' * 5_000}{']' * 5_000}", "config.yaml:1: invalid YAML in column 63: nested more than 50"),
         (
             "alertworker:\n" + "\n".join(" " * n + "- " for n in range(1, 3_000)),
-            "config.yaml:51: invalid YAML in column 51: nested more than 50 deep",
+            "config.yaml:51: invalid YAML in column 51: nested more than 50 deep; remove levels",
         ),
         (f"alertworker: {{alerting_threshold: {'9' * 5_000}}}", "not a valid value of its type, int"),
         ("general_settings:\n  since: 2026-13-45", "config.yaml:2: invalid YAML in column 10: not a valid value"),

@@ -167,7 +167,7 @@ def test_the_relay_takes_or_refuses_any_body(path: str, body: bytes) -> None:
 
 
 async def raw(app: Any, path: str, body: bytes) -> int:
-    """Post a body with the key; gives the status. The relay's answer is not JSON."""
+    """Post a body with the key and return the status. The relay's answer is not JSON."""
     try:
         return (await ask(app, "POST", path, body, KEY)).status
     except json.JSONDecodeError:
