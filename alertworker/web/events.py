@@ -28,6 +28,9 @@ from alertworker.events.batch import (
     SealedBatch,
     seal,
 )
+from alertworker.events.compression import CompressionError
+from alertworker.events.compression import decompress as decompress_zstd
+from alertworker.events.json_items import JsonShapeError, TooManyItemsError, split_array
 from alertworker.events.plain_body import decode_body
 from alertworker.integrations.litellm.outgoing import outgoing_json
 from alertworker.web.addresses import address_of
@@ -161,9 +164,22 @@ async def _take_sealed(request: Request, context: Context) -> Response:
     async with context.room.read(request, MAX_BATCH_BYTES) as body:
         if not body:
             raise Refusal(422, "the sealed batch is empty")
-        _take(request, context, count, len(body))
+        charge = _take(request, context, count, len(body))
+        real = await context.decoders.run(lambda _stopped: count_events(body), address_of(request))
+        charge.at_least(real, len(body))
         await context.broker_queue.put(SealedBatch(batch_id, producer, sealed_at, count, body))
     return JSONResponse({"batch_id": batch_id, "accepted": count, "errors": []}, 202)
+
+
+def count_events(body: bytes) -> int:
+    """Return how many events a sealed batch holds. A batch that the worker will park counts as the largest one.
+
+    13 KB may hold 5,000 events, so neither its size nor the number that it states shows what it costs the worker.
+    """
+    try:
+        return len(split_array(decompress_zstd(body, MAX_BATCH_BYTES), MAX_EVENTS))
+    except (CompressionError, JsonShapeError, TooManyItemsError):
+        return MAX_EVENTS
 
 
 def _take(request: Request, context: Context, count: int, size: int) -> Charge:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from amqp import serialization
+from amqp import serialization, spec
 from kombu.transport import pyamqp
 
 from alertworker.publisher import amqps
 from alertworker.worker.opaque import TASKS, OpaqueMessage
+
+#: The arguments of a delivery: consumer tag, delivery tag, redelivered, exchange and routing key.
+_DELIVERY: Final = "sLbss"
+#: The bytes of a method's number, and those of a delivery tag and the flag `redelivered`.
+_METHOD: Final = 4
+_TAG_AND_FLAG: Final = 9
 
 
 class Message(OpaqueMessage, pyamqp.Message):
@@ -42,6 +48,12 @@ class Channel(pyamqp.Channel):
         #: The queue that each consumer reads.
         self.queues: dict[str, str] = {}
 
+    def dispatch_method(self, method_sig: Any, payload: bytes, content: Any) -> Any:
+        """Pass on what the broker sent, with a delivery that can always be read."""
+        if method_sig == spec.Basic.Deliver:
+            payload = _readable_delivery(payload)
+        return super().dispatch_method(method_sig, payload, content)
+
     def basic_consume(self, queue: str = "", consumer_tag: str = "", *args: Any, **kwargs: Any) -> Any:
         """Start a consumer, and record its queue."""
         self.queues[consumer_tag] = queue
@@ -64,6 +76,21 @@ class SSLTransport(amqps.SSLTransport):
     """The same transport over TLS."""
 
     Connection = Connection
+
+
+def _readable_delivery(payload: bytes) -> bytes:
+    """Return the arguments of a delivery, without exchange and routing key if these are not UTF-8.
+
+    A producer chooses the routing key: with a header ``CC`` a message reaches a queue under any key. py-amqp raises for
+    such a key before a consumer has the message, so the broker redelivers it, and it ends every worker that receives
+    it. Our queues need neither of the two.
+    """
+    try:
+        serialization.loads(_DELIVERY, payload, _METHOD)
+    except UnicodeDecodeError:
+        tag_ends = _METHOD + 1 + payload[_METHOD]
+        return payload[: tag_ends + _TAG_AND_FLAG] + b"\0\0"
+    return payload
 
 
 def _decode_properties(buffer: bytes, offset: int) -> tuple[dict[str, object], int]:

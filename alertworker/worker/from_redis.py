@@ -6,6 +6,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty
 from time import monotonic
 from typing import Any, Final
@@ -16,7 +17,7 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps, loads
 from pydantic_core import from_json
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError, ResponseError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from alertworker.events.message import KEPT_BYTES, MAX_MESSAGE_BYTES
 from alertworker.text.ids import safe_id
@@ -171,6 +172,8 @@ class Channel(redis.Channel):
     _flush_brpop_reauth: Callable[[], None]
     _q_for_pri: Callable[[str, int], str]
     _queue_cycle: Any
+    conn_or_acquire: Any
+    priority_steps: list[int]
     #: The monotonic time from which Redis may be asked for a message again.
     _ask_at = 0.0
 
@@ -186,6 +189,22 @@ class Channel(redis.Channel):
             self.connection.cycle.discard(self)  # type: ignore[union-attr]
             self._disconnect_pools()
             raise RedisConnectionError("READONLY the broker is a read-only replica") from None
+
+    def _size(self, queue: str) -> int:
+        """Return the number of messages in a queue, which its declaration asks for.
+
+        kombu asks in a transaction, which a Redis whose memory is full refuses. A worker that starts then, or that
+        reconnects, would never empty the queue that fills the memory.
+        """
+        with self.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
+            for priority in self.priority_steps:
+                pipe.llen(self._q_for_pri(queue, priority))
+            return sum(pipe.execute())
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        """Write a binding, unless Redis has no memory for it. `Poller` writes it later."""
+        with suppress(OutOfMemoryError):
+            super()._queue_bind(exchange, routing_key, pattern, queue)  # type: ignore[misc]
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         """Ask for the next message, unless Redis refused less than `_WAIT` ago."""

@@ -9,11 +9,13 @@ as the clock was ahead, or a live worker's batch would go to another one.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from kombu.transport import redis, virtual
 from kombu.utils.json import dumps
 from pydantic_core import from_json
+from redis.exceptions import OutOfMemoryError
 
 from alertworker.worker.opaque import TASKS
 
@@ -52,14 +54,21 @@ class QoS(_QoS):  # type: ignore[misc]
         self._foreign: set[bytes] = set()
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Record an unacknowledged message. A batch has a note already."""
+        """Record an unacknowledged message. A batch has a note already.
+
+        If Redis has no memory for a note, the message is delivered without one: the sweep or beat repeats lost tasks.
+        """
         if not self.channel.takes:
-            delivery = message.delivery_info
-            note = dumps([message._raw, delivery["exchange"], delivery["routing_key"]])  # noqa: SLF001 - as in kombu
-            with self.channel.conn_or_acquire() as client, client.pipeline() as pipe:
-                pipe.zadd(self.unacked_index_key, {delivery_tag: _time(client)})
-                pipe.hset(self.unacked_key, delivery_tag, note).execute()
+            with suppress(OutOfMemoryError):
+                self._write_note(message, delivery_tag)
         virtual.QoS.append(self, message, delivery_tag)
+
+    def _write_note(self, message: Any, delivery_tag: str) -> None:
+        delivery = message.delivery_info
+        note = dumps([message._raw, delivery["exchange"], delivery["routing_key"]])  # noqa: SLF001 - as in kombu
+        with self.channel.conn_or_acquire() as client, client.pipeline() as pipe:
+            pipe.zadd(self.unacked_index_key, {delivery_tag: _time(client)})
+            pipe.hset(self.unacked_key, delivery_tag, note).execute()
 
     def ack(self, delivery_tag: str) -> None:
         """Acknowledge a message.

@@ -27,10 +27,12 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from alertworker.events.batch import QUEUE
 from alertworker.worker import from_redis, redis_scripts
+from alertworker.worker.away_log import AwayLog
 from alertworker.worker.from_redis import envelope_of
 from alertworker.worker.redis_notes import Note, QoS
 
 _log: Final = logging.getLogger(__name__)
+_restoring: Final = AwayLog("the broker")
 #: The list that holds a batch from its queue until it is noted: milliseconds, unless its worker dies.
 TAKING: Final = f"{QUEUE}.taking"
 #: After how many seconds in `TAKING` an entry counts as lost.
@@ -100,12 +102,15 @@ class Channel(_Channel):  # type: ignore[misc]
                     client.eval(redis_scripts.RETURN, 2, self._key(TAKING), self._key(QUEUE), mark, redis_scripts.CUT)
                     first.pop(mark, None)
             for priority in _PRIORITIES:
-                source = self._key(f"{QUEUE}{self.sep}{priority}")
-                for _ in range(_AT_ONCE):
-                    if client.lmove(source, self._key(QUEUE), "RIGHT", "LEFT") is None:
-                        break
+                with suppress(ResponseError):  # memory is full, or a key of another type: the next check tries again
+                    self._move_to_queue(f"{QUEUE}{self.sep}{priority}", client)
         seen.clear()
         seen.update(first)
+
+    def _move_to_queue(self, source: str, client: Any) -> None:
+        for _ in range(_AT_ONCE):
+            if client.lmove(self._key(source), self._key(QUEUE), "RIGHT", "LEFT") is None:
+                return
 
     def bind_again(self) -> None:
         """Restore the bindings of the consumed queues, which FLUSHALL removes.
@@ -204,6 +209,11 @@ class Poller(_Poller):  # type: ignore[misc]
         super().__init__()
         self._seen: dict[bytes, float] = {}
 
+    def on_poll_init(self, poller: Any) -> None:
+        """Begin to poll. A Redis whose memory is full refuses the first restore. The next check tries again."""
+        with suppress(OutOfMemoryError):
+            super().on_poll_init(poller)
+
     def maybe_restore_messages(self) -> None:
         """Renew the notes of messages in progress, restore the messages of dead workers, and restore bindings."""
         consuming = [channel for channel in list(self._channels) if channel.active_queues]
@@ -219,7 +229,9 @@ class Poller(_Poller):  # type: ignore[misc]
         try:
             super().maybe_restore_messages()
         except ResponseError as error:
-            _log.warning("batches of dead workers cannot be restored: %s", type(error).__name__)
+            _restoring.away("the restore of the batches of dead workers", error)
+        else:
+            _restoring.back()
         with suppress(ResponseError, *_Transport.connection_errors):  # the next check tries again
             for channel in consuming:
                 channel.bind_again()

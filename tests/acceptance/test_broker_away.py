@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from alertworker.events.batch import QUEUE
 from alertworker.host.paths import database_path, socket_path
 from alertworker.publisher import BrokerTransport, Publisher
 from tests.acceptance.conftest import CONFIG, WEBHOOK_SECRET
@@ -105,6 +106,29 @@ def test_an_unavailable_broker_is_logged_in_few_lines(slack: Receiver, tmp_path:
                 wait_for_count(slack, number, 60)
         publisher.close()
         assert "beat waits: " in stack.log("beat")
+    finally:
+        stack.down()
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_that_starts_while_the_broker_is_full_applies_what_waits(tmp_path: Path) -> None:
+    """A backlog that filled the memory while no worker ran would otherwise never end."""
+    stack = Stack(tmp_path / "s", "")
+    try:
+        stack.start_broker()
+        stack.migrate()
+        publisher = Publisher(BrokerTransport(stack.broker_url), tmp_path / "spool")
+        publisher.publish(failed(1))
+        publisher.close()
+        out_of_memory(stack)
+        with redis.Redis(unix_socket_path=str(socket_path(stack.folder))) as client:
+            assert client.llen(QUEUE)
+            stack.start("ingest")
+            ends = time.monotonic() + 30
+            while client.llen(QUEUE) or client.hlen("unacked"):
+                assert time.monotonic() < ends, stack.log("ingest")
+                time.sleep(0.1)
+        assert "Traceback" not in stack.log("ingest")
     finally:
         stack.down()
 

@@ -18,6 +18,7 @@ import amqp
 import celery
 import pytest
 import redis
+from amqp import spec
 from sqlalchemy import text
 
 from alertworker.events.batch import QUEUE, TASK
@@ -30,6 +31,8 @@ from tests.acceptance.hostile import CANARY, DEEP_EVENTS, ITEMS, PROPERTIES, SUR
 from tests.acceptance.stack import Stack
 
 CONFIG = ""
+#: Batches that reach the queue by a header of their producer, under a routing key that is not UTF-8.
+ROUTED = "routing key not UTF-8"
 #: Messages with unreadable events in a readable batch. Lists and queues do not decide about them.
 SPLIT = [*DEEP_EVENTS, SURROGATE]
 ELSEWHERE = [
@@ -95,7 +98,11 @@ class Queues:
                 raw = amqp.Message(json.dumps(call_of([good(name)])).encode())
                 raw._serialize_properties = partial(bytes, properties)  # type: ignore[attr-defined]
                 channel.basic_publish(raw, exchange="", routing_key=QUEUE)
-        return list(PROPERTIES)
+            for exchange in ("", QUEUE):
+                body = json.dumps(call_of([good(f"{ROUTED} {exchange}")])).encode()
+                copied = amqp.Message(body, application_headers={"task": TASK, "CC": [QUEUE]})
+                publish_under(channel, copied, exchange=exchange.encode(), key=b"\xff\xfe")
+        return [*PROPERTIES, f"{ROUTED} ", f"{ROUTED} {QUEUE}"]
 
     def waiting(self) -> int:
         """Return how many messages wait or are in progress."""
@@ -111,6 +118,14 @@ class Queues:
         vhost = self._stack.broker_url.rsplit("/", 1)[1]
         with amqp.Connection("127.0.0.1:5672", virtual_host=vhost, confirm_publish=True) as connection:
             yield connection.channel()
+
+
+def publish_under(channel: Any, message: amqp.Message, *, exchange: bytes, key: bytes) -> None:
+    """Publish a message under a routing key that py-amqp does not encode, and wait for the broker's confirmation."""
+    arguments = b"\0\0" + bytes([len(exchange)]) + exchange + bytes([len(key)]) + key + b"\0"
+    channel.confirm_select()
+    channel.connection.frame_writer(1, channel.channel_id, spec.Basic.Publish, arguments, message)
+    channel.wait(spec.Basic.Ack)
 
 
 def wait_until(condition: Callable[[], bool], stack: Stack, seconds: float = 60) -> None:

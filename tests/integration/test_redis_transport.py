@@ -428,6 +428,40 @@ def test_a_full_redis_can_be_emptied(broker: redis.Redis, tmp_path: Path, start:
     assert worker.work_off(4)[3] == "b4"
 
 
+def test_a_worker_that_starts_while_redis_is_full_empties_it(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """A backlog that filled the memory would otherwise never end. Its bindings are written when there is memory."""
+    url = default_broker_url(tmp_path)
+    publish(tmp_path, "b1", "b2")
+    with Connection(url) as connection, connection.Producer() as producer:
+        task_queue(url, "tasks")(connection.channel()).declare()
+        producer.publish({}, exchange="tasks", routing_key="tasks", headers={"id": "t1"})
+    broker.delete("_kombu.binding.tasks")
+    broker.config_set("maxmemory", "1")
+    worker = start(prefetch=2, queues=[events_queue(url), task_queue(url, "tasks")])
+    worker.connection.transport.cycle.on_poll_init(worker.connection.transport.cycle.poller)
+
+    assert sorted(worker.work_off(3)) == ["b1", "b2", "t1"]
+    assert left(broker) == (0, 0, 0, 0)
+    broker.config_set("maxmemory", "0")
+    worker.connection.transport.cycle.maybe_restore_messages()
+    assert broker.scard("_kombu.binding.tasks") == 1
+
+
+def test_a_list_of_a_priority_of_another_type_delays_no_batch_of_a_dead_worker(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """The lists of priorities are looked at before the notes of dead workers."""
+    publish(tmp_path, "b1")
+    dead = start()
+    assert dead.work(1) == ["b1"]
+    dead.die()
+    broker.set(f"{QUEUE}\x06\x163", "no list")
+
+    assert start().work_off(1) == ["b1"]
+
+
 def test_a_redis_that_became_a_replica_is_a_lost_connection(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:

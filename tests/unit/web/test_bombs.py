@@ -8,6 +8,7 @@ import json
 import threading
 import tracemalloc
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,9 +18,12 @@ import zstandard
 from alertworker.events import batch as batch_module
 from alertworker.events.base import MAX_EVENTS
 from alertworker.events.batch import MAX_REJECTED, SealedBatch, decode
+from alertworker.events.compression import compress
 from alertworker.web import decoders
 from alertworker.web import events as events_module
+from alertworker.web.app import build_app
 from alertworker.web.errors import Refusal
+from alertworker.web.event_rate import BURST, EventRate
 from alertworker.web.events import MAX_BYTES, receive
 from alertworker.web.request_body import MAX_MEMBERS, decompress
 from tests.asgi import ask
@@ -190,4 +194,30 @@ def test_a_sealed_batch_over_http_is_never_one_of_the_workers() -> None:
     answer = asyncio.run(ask(app, "POST", PATHS[0], b"x", SEALED | {"Alertworker-Producer": "worker"}))
 
     assert answer.status == 422
+    context.broker_queue.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "events"),
+    [
+        (compress(b"[" + b",".join([EVENT] * 700) + b"]"), 700),
+        (compress(b"[" + b"1," * MAX_EVENTS + b"1]"), MAX_EVENTS),
+        (compress(b"[" * 9_000_000), MAX_EVENTS),
+        (compress(b" " * 40_000_000), MAX_EVENTS),
+        (b"not zstd", MAX_EVENTS),
+    ],
+)
+def test_a_sealed_batch_is_charged_by_the_events_that_it_holds(body: bytes, events: int) -> None:
+    """Its size does not show them: 13 KB may hold 5,000, which cost the worker seconds. Nor does what it states."""
+    sent: list[SealedBatch] = []
+    _, context = web(sent.append)
+    app = build_app(replace(context, event_rate=EventRate(1)))
+    stated = SEALED | {"Alertworker-Count": "2"}
+    statuses = [asyncio.run(ask(app, "POST", PATHS[0], body, stated)).status]
+    refused = asyncio.run(ask(app, "POST", PATHS[0], body, stated))
+
+    assert [*statuses, refused.status] == [202, 429]
+    assert events - BURST - 10 < int(refused.headers["retry-after"]) <= events - BURST
+    assert [batch.body for batch in sent] == [body]
+    context.decoders.close()
     context.broker_queue.close()

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from amqp import serialization
 from celery.worker import strategy
 from celery.worker.request import Request
 from hypothesis import given
@@ -23,7 +24,7 @@ from alertworker.events.message import MAX_MESSAGE_BYTES
 from alertworker.publisher.topology import DEAD_QUEUE
 from alertworker.text.ids import safe_id
 from alertworker.worker import tasks
-from alertworker.worker.from_rabbitmq import _decode_properties
+from alertworker.worker.from_rabbitmq import _decode_properties, _readable_delivery
 from alertworker.worker.from_redis import Channel, envelope_of
 from alertworker.worker.from_redis import Message as RedisMessage
 from alertworker.worker.opaque import OVERSIZE, PARK, TASKS, OpaqueMessage
@@ -246,3 +247,21 @@ def test_celery_makes_a_request_of_a_sealed_message() -> None:
 def test_properties_that_cannot_be_read_are_none(buffer: bytes) -> None:
     """The message is taken without them."""
     assert _decode_properties(buffer, 0) == ({}, len(buffer))
+
+
+@pytest.mark.parametrize(
+    ("exchange", "key", "read"),
+    [
+        (QUEUE, QUEUE.encode(), [QUEUE, QUEUE]),
+        ("", "é".encode(), ["", "é"]),
+        (QUEUE, b"\xff\xfe", ["", ""]),
+        (QUEUE, b"\xff" * 255, ["", ""]),
+    ],
+)
+@pytest.mark.parametrize("tag", ["t", "t" * 255])
+def test_a_delivery_with_any_routing_key_is_read(exchange: str, key: bytes, read: list[str], tag: str) -> None:
+    """A producer chooses the key of a message that reaches the queue by its header ``CC``."""
+    head = b"\0\x3c\0\x3c" + bytes([len(tag)]) + tag.encode() + (7).to_bytes(8, "big") + b"\x01"
+    payload = head + bytes([len(exchange)]) + exchange.encode() + bytes([len(key)]) + key
+    found, _ = serialization.loads("sLbss", _readable_delivery(payload), 4)
+    assert found == [tag, 7, True, *read]
