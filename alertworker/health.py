@@ -90,7 +90,7 @@ class Doctor:
         broker, queued = self._broker()
         found.append(broker)
         try:
-            snapshot = self.health.read(now=now)
+            snapshot, problem = self.health.read(now=now), self.health.find_write_problem()
             lanes = self.store.lanes.states(now=now)
             dropped = self._dropped()
             zone, change = self.admin.ledger_zone()
@@ -99,7 +99,7 @@ class Doctor:
         except AlertWorkerError as error:
             return HealthReport((*found, Check("database", CheckState.PROBLEM, str(error))))
         found += [
-            _database(snapshot),
+            _database(problem),
             _pipeline(snapshot),
             *_steps(snapshot),
             *_queue(queued, snapshot),
@@ -137,9 +137,9 @@ def _counters(snapshot: HealthSnapshot, dropped: Mapping[str, int]) -> dict[str,
     return counters
 
 
-def _database(snapshot: HealthSnapshot) -> Check:
-    if snapshot.write_problem is not None:
-        return Check("database", CheckState.PROBLEM, snapshot.write_problem)
+def _database(problem: str | None) -> Check:
+    if problem is not None:
+        return Check("database", CheckState.PROBLEM, problem)
     return Check("database", CheckState.OK, "answers")
 
 

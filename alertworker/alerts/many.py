@@ -16,8 +16,8 @@ _T = TypeVar("_T")
 MOST: Final = 500
 #: Stands for what is summed up. No model, deployment, key or credential has a name with parentheses.
 MANY: Final = "(many)"
-#: The maximum number of alerts that the summary names.
-_MAX_MEMBERS: Final = 50
+#: The maximum number of alerts, hosts or processes that one alert lists.
+MAX_LISTED: Final = 50
 
 
 def sum_up(alerts: Iterable[Alert]) -> list[Alert]:
@@ -61,7 +61,7 @@ def _summary(rest: Sequence[Alert], headline: Callable[[int], str] | None) -> Al
     for alert in rest:
         shared &= alert.labels.items()
         parts.update(alert.parts)
-    named = [alert.headline for alert in rest[:_MAX_MEMBERS]]
+    named = [alert.headline for alert in rest[:MAX_LISTED]]
     many = headline(len(rest)) if headline else f"{len(rest):,} more like this at once: {first.headline}"
     return Alert(
         type=first.type,

@@ -1,4 +1,8 @@
-"""The states of an alert, and every transition between them."""
+"""The states of an alert, and every transition between them.
+
+The statements of `alertworker.store.alerts` make the changes. A test compares every sequence of four changes in the
+store with this table, so the table has to change with them.
+"""
 
 from __future__ import annotations
 

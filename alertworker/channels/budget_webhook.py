@@ -71,6 +71,8 @@ class BudgetWebhook(HttpChannel[BudgetWebhookConfig]):
         """
         figures = _SAMPLE if message.step is Step.TEST else message.figures
         if figures is None:
-            raise DeliveryError("takes only budget events", Reason.CLIENT_ERROR)
+            raise DeliveryError(
+                "the message must have the figures of a budget, as budget_alerts do", Reason.CLIENT_ERROR
+            )
         form = page_form if self._config.format == "page" else litellm_form
         return json.dumps(form(figures), ensure_ascii=False).encode(errors="replace").decode()

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from alertworker.events.attribution import OWN_RECEIVER, Attribution
 from alertworker.events.base import (
@@ -153,6 +153,11 @@ class FailedOn(BaseModel):
     region: PlaceName | None = None
 
 
+def _named(failed_on: tuple[FailedOn, ...]) -> tuple[FailedOn, ...]:
+    """Return the entries with an id. As in other fields, an empty id means that the deployment is unknown."""
+    return tuple(one for one in failed_on if one.deployment_id)
+
+
 class EndEvent(CallEvent):
     """A call ended.
 
@@ -167,7 +172,7 @@ class EndEvent(CallEvent):
     #: The requested model group, if a fallback answered instead.
     original_model_group: Name | None = None
     fallbacks: Count = 0
-    failed_on: Annotated[tuple[FailedOn, ...], FIRST_FAULT, Field(max_length=16)] = ()
+    failed_on: Annotated[tuple[FailedOn, ...], FIRST_FAULT, Field(max_length=16), AfterValidator(_named)] = ()
     budgets: Annotated[tuple[Budget, ...], FIRST_FAULT, Field(max_length=16)] = ()
     prompt_tokens: Count = 0
     completion_tokens: Count = 0

@@ -130,8 +130,9 @@ class Target(NamedTuple):
 
 
 def targets_of(failed: FailedOn | AttemptFailed) -> Iterable[Target]:
-    """Yield the deployment and, if they are known, the provider and the region of a failed attempt."""
-    yield Target(deployment_id=failed.deployment_id or "")
+    """Yield the deployment, the provider and the region of a failed attempt, as far as they are known."""
+    if failed.deployment_id:
+        yield Target(deployment_id=failed.deployment_id)
     if failed.provider:
         yield Target(provider=failed.provider)
     if failed.provider and failed.region:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -11,7 +11,7 @@ from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import AlertType
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
-from alertworker.outages import credentials
+from alertworker.outages import credentials, model_alert
 from alertworker.outages.credentials import CredentialState, Refusals
 from alertworker.outages.ending import End, Ending
 from alertworker.outages.facts import without_error
@@ -19,7 +19,7 @@ from alertworker.outages.rows import CredentialKey
 from alertworker.outages.windows import Outage, Target, bucket_of
 from alertworker.pipeline.counted_calls import CountedCalls
 from alertworker.pipeline.credential_reports import own_conditions, reports_since
-from alertworker.pipeline.current import names_of, outage_sums
+from alertworker.pipeline.current import model_sums, names_of, outage_sums
 from alertworker.pipeline.explained import settle_explained
 from alertworker.pipeline.notify import resolve
 from alertworker.pipeline.runtime import Runtime
@@ -51,7 +51,8 @@ def end_credentials(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
         over_until = max(states[key].over_until, until)
         tx.credentials.keep_credential(key, replace(states[key], level=0, over_until=over_until))
     shared = _resolve_shared(tx, {key for key in ended if opened[key] is None}, runtime, now=now)
-    _end_explained(tx, ended, {key.credential for key in (*ended, *shared)}, rows, until, runtime, now=now)
+    labels = {key.credential for key in (*ended, *shared)}
+    _end_explained(tx, {key: rows[key] for key in ended}, labels, until, runtime, now=now)
     return len(ended) < len(ends)
 
 
@@ -107,9 +108,8 @@ def _resolve_shared(
 
 def _end_explained(
     tx: Transaction,
-    keys: Iterable[CredentialKey],
-    labels: Collection[str],
     rows: Mapping[CredentialKey, Sequence[Refusals]],
+    labels: Collection[str],
     until: int,
     runtime: Runtime,
     *,
@@ -117,31 +117,54 @@ def _end_explained(
 ) -> None:
     """End the outages that the credentials explain. Most channels were not notified of these.
 
-    ``labels`` are the values of the label ``credential`` of the conditions that have ended.
+    ``rows`` are the refusals of the credentials that have ended. ``labels`` are the values of the label ``credential``
+    of the conditions that have ended. A shared one also explains outages of credentials that ended before.
 
     Notices that they explain count as notified, so no summary of what they inhibited is sent after their end.
     """
-    targets = {
-        target
-        for key in keys
-        for row in rows[key]
-        for target in (Target(row.deployment_id), Target(provider=key.provider, region=row.region))
-        if target.deployment_id or target.region
-    }
-    locked = tx.outages.lock_outages(targets)
-    known = {outages.fingerprint(target): target for target in locked}
-    labelled = tx.alerts.labelled_alerts("credential", labels, _OUTAGES) if labels else ()
-    named = [mark for mark in labelled if mark in known]
-    for mark, alert in sorted(tx.alerts.find_all_open(named).items()):
-        target = known[mark]
-        resolve(tx, _total(tx, alert, now), runtime, now=now)
-        tx.outages.keep_outages({target: Outage(over_until=max(locked[target].over_until, until))})
+    if not labels:
+        return
+    # Ingest may open outages of these until their rows are locked.
+    subjects = {one for key, own in rows.items() for row in own for one in _subjects(key, row)}
+    labelled = tx.alerts.labelled_alerts("credential", labels, _OUTAGES)
+    subjects.update(_subject(alert) for alert in tx.alerts.read_open(labelled).values())
+    targets = tx.outages.lock_outages(one for one in subjects if isinstance(one, Target))
+    models = tx.models.lock_models(one for one in subjects if isinstance(one, str))
+    labelled = tx.alerts.labelled_alerts("credential", labels, _OUTAGES)
+    counted = CountedCalls(tx, now=now)
+    for _, alert in sorted(tx.alerts.find_all_open(labelled).items()):
+        one = _subject(alert)
+        if isinstance(one, Target) and one in targets:
+            resolve(tx, _total(tx, alert, counted, now), runtime, now=now)
+            tx.outages.keep_outages({one: Outage(over_until=max(targets[one].over_until, until))})
+        elif isinstance(one, str) and one in models:
+            resolve(tx, _total(tx, alert, counted, now), runtime, now=now)
+            tx.models.keep_models({one: Outage(over_until=max(models[one].over_until, until))})
     settle_explained(tx, "credential", labels, now=now)
 
 
-def _total(tx: Transaction, alert: OpenAlert, now: datetime) -> OpenAlert:
+def _subjects(key: CredentialKey, row: Refusals) -> Iterator[Target | str]:
+    """Yield what may have an outage because of a credential's refused calls: targets, and the name of a model group."""
+    if row.deployment_id:
+        yield Target(row.deployment_id)
+    if key.provider:
+        yield Target(provider=key.provider)
+    if key.provider and row.region:
+        yield Target(provider=key.provider, region=row.region)
+    if row.model:
+        yield row.model
+
+
+def _subject(alert: OpenAlert) -> Target | str:
+    """Return what an outage's alert is about: a target, or the name of a model group."""
+    return alert.labels["model"] if model_alert.is_about_model(alert) else outages.target_of(alert)
+
+
+def _total(tx: Transaction, alert: OpenAlert, counted: CountedCalls, now: datetime) -> OpenAlert:
     """Return an outage with its totals. It ended with its last failure."""
-    buckets, calls, names = outage_sums(tx, alert, CountedCalls(tx, now=now))
+    is_model = model_alert.is_about_model(alert)
+    buckets, calls, names = model_sums(tx, alert, counted) if is_model else outage_sums(tx, alert, counted)
     last = max((row.last_failure for row in buckets), default=0) // 1_000
     ending = Ending(End.RECOVERED, last or int(alert.last_at.timestamp()))
-    return outages.closing(alert, buckets, calls, names, ending, quiet=now - alert.last_at)
+    close = model_alert.close_model if is_model else outages.closing
+    return close(alert, buckets, calls, names, ending, quiet=now - alert.last_at)

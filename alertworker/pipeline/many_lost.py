@@ -7,14 +7,14 @@ from typing import Final
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.many import MAX_LISTED
 from alertworker.ports import Host, LostPublisher
 
 #: How many lost hosts have an alert each at the same time. Further ones are summed up.
 MOST_HOSTS: Final = 20
 #: Stands for the hosts that are summed up. No host has a name with parentheses.
 MANY: Final = Host("(many hosts)", "")
-#: The maximum number of hosts that an alert lists, and that its facts name.
-_MAX_MEMBERS: Final = 50
+#: The maximum number of hosts that its facts name.
 _NAMES: Final = 5
 
 
@@ -44,7 +44,7 @@ def describe_many(hosts: Mapping[Host, Sequence[LostPublisher]], *, total: int, 
         last_at=max(one.arrived_at for one in lost),
         count=len(lost),
         facts={"Hosts": f"{', '.join(names[:_NAMES])}{more}"},
-        members=tuple(_member(host) for host in sorted(hosts))[: max(0, _MAX_MEMBERS - kept)],
+        members=tuple(_member(host) for host in sorted(hosts))[: max(0, MAX_LISTED - kept)],
         level=2 if alone else 1,
     )
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from alertworker.alerts.alert import Alert, OpenAlert, fingerprint_of
 from alertworker.alerts.catalogue import CATALOGUE, AlertType, Severity
+from alertworker.alerts.many import MAX_LISTED
 from alertworker.pipeline.many_lost import MANY, describe_many, own_alerts
 from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
@@ -32,8 +33,7 @@ _GONE: Final = timedelta(hours=24)
 _RECENTLY: Final = timedelta(hours=1)
 _LOOP: Final = 3
 _MAX_LIFETIMES: Final = 200
-#: The maximum number of lost processes that an alert lists, and of announced calls that it names.
-_MAX_MEMBERS: Final = 50
+#: The maximum number of announced calls that an alert names.
 _NAMES: Final = 5
 #: The levels of a lost publisher's alert. It is 2 if the host keeps crashing, or if no host of the integration is left.
 _SEVERITIES: Final[Mapping[int, Severity]] = {1: Severity.MEDIUM, 2: Severity.HIGH}
@@ -127,7 +127,7 @@ def describe_lost(
         last_at=max(one.arrived_at for one in lost),
         count=len(lost),
         facts={label: text for label, text in facts.items() if text},
-        members=tuple(_member(one, zone) for one in lost)[: max(0, _MAX_MEMBERS - kept)],
+        members=tuple(_member(one, zone) for one in lost)[: max(0, MAX_LISTED - kept)],
         level=level,
     )
 

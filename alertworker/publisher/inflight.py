@@ -14,9 +14,9 @@ MAX_CALLS: Final = 50_000
 #: The age from which a call is no longer watched, in seconds: 24 h.
 MAX_AGE: Final = 86_400.0
 #: With a threshold below this, in seconds, every call is slow: LiteLLM's alerting page sets 0.0001 to test the alerts
-#: about slow calls. Such a call does not hang, so it is announced only after `TRIAL_AGE`. A fast call costs one event.
+#: about slow calls. Such a call does not hang, so it is announced only after `HANGING_AGE`. A fast call is one event.
 MIN_AGE: Final = 1.0
-TRIAL_AGE: Final = 10.0
+HANGING_AGE: Final = 10.0
 #: An announced call is announced again at most this often, in seconds.
 MIN_REPEAT: Final = 60.0
 
@@ -100,7 +100,7 @@ class InFlight:
             yield self._announcement(call_id, call, now)
 
     def _patience(self) -> float:
-        return self.threshold_seconds if self.threshold_seconds >= MIN_AGE else TRIAL_AGE
+        return self.threshold_seconds if self.threshold_seconds >= MIN_AGE else HANGING_AGE
 
     @staticmethod
     def _announcement(call_id: str, call: _Call, now: float) -> dict[str, object]:

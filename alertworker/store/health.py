@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, Executable, func, select
@@ -42,8 +42,6 @@ class HealthSnapshot:
     canary_seconds: float | None
     #: The steps of the sweep and of reports that failed lately, with the seconds since their last failure.
     failing: Mapping[str, float] = field(default_factory=dict)
-    #: Why the database cannot be written although it answers.
-    write_problem: str | None = None
 
     def oldest_seconds(self, queued: int) -> float | None:
         """Return how old the oldest of ``queued`` batches is at most, in seconds; ``None`` if that is not known.
@@ -68,12 +66,18 @@ class HealthStore(ConnectionRunner):
         Closed alerts and settled notifications are not counted, because counting them would read the whole history.
         ``lanes`` has, by channel, for how many seconds its oldest unsent notification has waited.
         """
-        snapshot = self.read_on_connection(lambda connection: _read(connection, now))
+        return self.read_on_connection(lambda connection: _read(connection, now))
+
+    def find_write_problem(self) -> str | None:
+        """Return why the database cannot be written although it may answer, ``None`` if it can.
+
+        This takes SQLite's write lock for a moment, so it is no part of `read`.
+        """
         try:
             check_writes(self.engine)
         except StoreUnavailable as error:
-            return replace(snapshot, write_problem=str(error))
-        return snapshot
+            return str(error)
+        return None
 
 
 def _read(connection: Connection, now: datetime) -> HealthSnapshot:

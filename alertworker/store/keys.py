@@ -9,37 +9,46 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ARRAY, BindParameter, ColumnElement, Connection, String, bindparam, cast, func, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Connection, String, bindparam, cast, func, literal, select, tuple_
 
 
 def one_of(
     connection: Connection, columns: Sequence[ColumnElement[object]], keys: Iterable[Sequence[object]]
 ) -> ColumnElement[bool]:
     """Return the condition for rows whose columns equal one of these keys."""
-    if connection.dialect.name == "sqlite":
-        wanted = keys_as_value("sqlite", keys)
-        return _is_in_json(columns, bindparam("keys", wanted, type_=String(), unique=True))
-    parts = list(zip(*keys, strict=True)) or [()] * len(columns)
-    arrays = (cast(list(part), ARRAY(column.type)) for part, column in zip(parts, columns, strict=True))
-    names = (f"part_{index}" for index in range(len(columns)))
-    each = func.unnest(*arrays).table_valued(*names).render_derived()
-    return tuple_(*columns).in_(select(*each.c))
+    dialect = connection.dialect.name
+    values = key_parameters(dialect, "key", keys, len(columns)).values()
+    types = _types_of(dialect, columns)
+    return _is_in(dialect, columns, [literal(one, kind) for one, kind in zip(values, types, strict=True)])
 
 
 def is_one_of(dialect: str, columns: Sequence[ColumnElement[object]], name: str) -> ColumnElement[bool]:
-    """Return the same condition with the keys in a parameter, for a statement that is built once."""
-    if dialect == "sqlite":
-        return _is_in_json(columns, bindparam(name, type_=String()))
-    return tuple_(*columns).in_(bindparam(name, expanding=True))
+    """Return the same condition with the keys in `key_parameters`, for a statement that is built once."""
+    types = _types_of(dialect, columns)
+    return _is_in(dialect, columns, [bindparam(f"{name}_{index}", type_=kind) for index, kind in enumerate(types)])
 
 
-def keys_as_value(dialect: str, keys: Iterable[Sequence[object]]) -> str | list[tuple[object, ...]]:
-    """Return keys as the value of the parameter of `is_one_of`."""
+def key_parameters(dialect: str, name: str, keys: Iterable[Sequence[object]], width: int) -> dict[str, object]:
+    """Return the parameters for `is_one_of` with keys of ``width`` columns."""
     wanted = [tuple(key) for key in keys]
-    return json.dumps(wanted, default=str) if dialect == "sqlite" else wanted
+    if dialect == "sqlite":
+        return {f"{name}_0": json.dumps(wanted, default=str)}
+    return {f"{name}_{index}": [key[index] for key in wanted] for index in range(width)}
 
 
-def _is_in_json(columns: Sequence[ColumnElement[object]], keys: BindParameter[str]) -> ColumnElement[bool]:
-    each = func.json_each(keys).table_valued("value")
-    parts = (func.json_extract(each.c.value, f"$[{index}]") for index in range(len(columns)))
-    return tuple_(*columns).in_(select(*parts))
+def _types_of(dialect: str, columns: Sequence[ColumnElement[object]]) -> Sequence[String | ARRAY[object]]:
+    """Return the types of the parameters."""
+    return [String()] if dialect == "sqlite" else [ARRAY(column.type) for column in columns]
+
+
+def _is_in(
+    dialect: str, columns: Sequence[ColumnElement[object]], values: Sequence[ColumnElement[object]]
+) -> ColumnElement[bool]:
+    if dialect == "sqlite":
+        each = func.json_each(*values).table_valued("value")
+        parts = (func.json_extract(each.c.value, f"$[{index}]") for index in range(len(columns)))
+        return tuple_(*columns).in_(select(*parts))
+    arrays = (cast(value, value.type) for value in values)
+    names = (f"part_{index}" for index in range(len(columns)))
+    unnested = func.unnest(*arrays).table_valued(*names).render_derived()
+    return tuple_(*columns).in_(select(*unnested.c))

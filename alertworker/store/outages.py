@@ -30,7 +30,7 @@ from alertworker.ports import OutagePort
 from alertworker.store.callers import CallerStatements
 from alertworker.store.connection import columns_of, read_rows
 from alertworker.store.credentials import CredentialStatements
-from alertworker.store.keys import is_one_of, keys_as_value, one_of
+from alertworker.store.keys import is_one_of, key_parameters, one_of
 from alertworker.store.rows import rows_of
 from alertworker.store.schema.outages import (
     CAUSES,
@@ -196,9 +196,13 @@ class OutageStatements(Statements, OutagePort):
         """Yield the rows of these targets with their keys. A row of several targets may come several times."""
         dialect, start = self.connection.dialect.name, min(starts.values(), default=0)
         for names, keys in _by_columns(starts).items():
-            wanted = keys_as_value(dialect, keys) if len(names) > 1 else [key for (key,) in keys]
+            wanted = (
+                key_parameters(dialect, "wanted", keys, len(names))
+                if len(names) > 1
+                else {"wanted": [key for (key,) in keys]}
+            )
             statement = _rows_within(table, dialect, names, has_end=end is not None)
-            found = self.connection.execute(statement, {"wanted": wanted, "start": start, "end": end})
+            found = self.connection.execute(statement, {**wanted, "start": start, "end": end})
             for row in found.mappings():
                 yield (row["bucket"], row["deployment_id"], row["provider"], row["region"]), row
 

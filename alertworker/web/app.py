@@ -85,7 +85,7 @@ def build_context(settings: Settings) -> Context:
         ),
         broker_queue=BrokerQueue(broker.send),
         try_service=_try_service,
-        health=CachedHealth(lambda now: health_store.read(now=now), broker.ask),
+        health=CachedHealth(lambda now: health_store.read(now=now), broker.ask, health_store.find_write_problem),
         pages=pages_context,
         refused_keys=refused_keys,
         hosts=answered_names(settings.http_hosts, listens_on=settings.http_host, public_url=settings.public_url),

@@ -1,4 +1,7 @@
-"""Cached figures of the store and the broker: at most one query every 2 s, however many clients ask."""
+"""Cached figures of the store and the broker: at most one query every 2 s, however many clients ask.
+
+Whether the database can be written is checked at most every 5 s, because the check takes SQLite's write lock.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from alertworker.store import HealthSnapshot
 T = TypeVar("T")
 #: How long a cached answer is reused, in seconds.
 _FRESH: Final = 2.0
+#: The same for the check whether the database can be written. Beat checks it as often.
+_WRITES_FRESH: Final = 5.0
 #: How long a client waits for an answer that is being fetched, in seconds.
 PATIENCE: Final = 5.0
 
@@ -43,17 +48,18 @@ class SharedAnswer(Generic[T]):
     """An answer or an error that all clients share.
 
     One thread at a time fetches a new one, so clients of an unavailable database use up neither threads nor
-    connections. ``away`` is the error for a client after `PATIENCE` seconds.
+    connections. ``away`` is the error for a client after `PATIENCE` seconds. An answer is reused for ``seconds``.
     """
 
-    def __init__(self, ask: Callable[[datetime], T], away: AlertWorkerError) -> None:
+    def __init__(self, ask: Callable[[datetime], T], away: AlertWorkerError, *, seconds: float = _FRESH) -> None:
         self._ask = ask
         self._away = away
+        self._seconds = seconds
         self._fetching: asyncio.Task[T | Exception] | None = None
         self._until = 0.0
 
     async def read(self, now: datetime) -> T:
-        """Return an answer that is at most 2 s old, or raise the error that is at most 2 s old."""
+        """Return the shared answer or raise the shared error. Fetch a new one if it is too old."""
         if self._fetching is None or (self._fetching.done() and time.monotonic() >= self._until):
             self._fetching = asyncio.create_task(self._fetch(now))
         try:
@@ -73,15 +79,25 @@ class SharedAnswer(Generic[T]):
         except Exception as error:  # noqa: BLE001 - each client raises it
             return error
         finally:
-            self._until = time.monotonic() + _FRESH
+            self._until = time.monotonic() + self._seconds
 
 
 class CachedHealth:
-    """``read`` returns figures of the store. ``ask_broker`` returns the queue length, or raises `BrokerUnavailable`."""
+    """``read`` returns figures of the store. ``ask_broker`` returns the queue length, or raises `BrokerUnavailable`.
 
-    def __init__(self, read: Callable[[datetime], HealthSnapshot], ask_broker: Callable[[], int]) -> None:
+    ``find_write_problem`` returns why the database cannot be written, ``None`` if it can.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[datetime], HealthSnapshot],
+        ask_broker: Callable[[], int],
+        find_write_problem: Callable[[], str | None],
+    ) -> None:
         late = f"has not answered for {PATIENCE:g} s"
-        self._snapshot = SharedAnswer(read, StoreUnavailable(f"the database {late}"))
+        away = StoreUnavailable(f"the database {late}")
+        self._snapshot = SharedAnswer(read, away)
+        self._writes = SharedAnswer(lambda _now: find_write_problem(), away, seconds=_WRITES_FRESH)
         self._queued = SharedAnswer(lambda _now: ask_broker(), BrokerUnavailable(f"the broker {late}"))
 
     async def snapshot(self, now: datetime) -> HealthSnapshot:
@@ -91,6 +107,14 @@ class CachedHealth:
             StoreUnavailable: the database cannot be queried.
         """
         return await self._snapshot.read(now)
+
+    async def write_problem(self, now: datetime) -> str | None:
+        """Return why the database cannot be written, ``None`` if it can. The answer is at most 5 s old.
+
+        Raises:
+            StoreUnavailable: the check took too long.
+        """
+        return await self._writes.read(now)
 
     async def queued(self, now: datetime) -> int:
         """Return how many batches wait in the broker's queue. The figure is at most 2 s old.

@@ -32,13 +32,16 @@ async def readiness(request: Request) -> Response:
     """Return the pipeline's lag and the length of the broker's queue, with 503 and the reasons if it is not ready."""
     health = context_of(request).health
     now = datetime.now(UTC)
-    queued, snapshot = await asyncio.gather(health.queued(now), health.snapshot(now), return_exceptions=True)
+    queued, snapshot, problem = await asyncio.gather(
+        health.queued(now), health.snapshot(now), health.write_problem(now), return_exceptions=True
+    )
     reasons = [_reason(answer) for answer in (queued, snapshot) if isinstance(answer, BaseException)]
     lag = oldest = None
     failing: list[str] = []
     if not isinstance(snapshot, BaseException):
         lag, failing = snapshot.canary_seconds, sorted(snapshot.failing)
-        reasons += [snapshot.write_problem] if snapshot.write_problem else []
+        if problem is not None:
+            reasons.append(_reason(problem) if isinstance(problem, BaseException) else problem)
         if lag is None:
             reasons.append("no canary has returned yet; start a worker and beat")
         elif snapshot.is_stalled:

@@ -208,7 +208,7 @@ def test_a_test_sends_the_pages_sample() -> None:
 @pytest.mark.parametrize("step", [step for step in Step if step is not Step.TEST])
 def test_nothing_but_a_test_sends_the_sample(step: Step, form: str) -> None:
     """A message without figures has no body."""
-    with pytest.raises(DeliveryError, match="takes only budget events"):
+    with pytest.raises(DeliveryError, match="the message must have the figures of a budget"):
         channel(form).render(message(step=step))
 
 

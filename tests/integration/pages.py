@@ -59,7 +59,7 @@ def context(
     return Context(
         keys=Keys(publish="publish-key", admin=admin),
         broker_queue=BrokerQueue(nothing),
-        health=CachedHealth(lambda now: health.read(now=now), ask),
+        health=CachedHealth(lambda now: health.read(now=now), ask, health.find_write_problem),
         try_service=no_trials,
         pages=PageContext(
             admin=admin_store,

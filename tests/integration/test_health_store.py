@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from prometheus_client import CollectorRegistry, generate_latest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from alertworker import pipeline
 from alertworker.delivery.channel_labels import ChannelLabels
@@ -74,17 +75,32 @@ def test_a_lane_is_described_with_the_reason_for_its_wait() -> None:
 def test_a_database_that_answers_and_cannot_be_written_is_named(store: SqlStore) -> None:
     """Health shows it at once. The canary would show it a minute later. It is over when there is room again."""
     gauges = HealthStore(store.engine)
-    assert gauges.read(now=NOW).write_problem is None
+    assert gauges.find_write_problem() is None
     doctor = Doctor(load_settings(environ={}), lambda: 0, gauges, store, AdminStore(store.engine))
     with no_writes(store):
-        problem = gauges.read(now=NOW).write_problem
+        problem = gauges.find_write_problem()
         [found] = [check for check in doctor.examine(now=NOW).checks if check.about == "database"]
     assert (found.state, found.text) == (CheckState.PROBLEM, problem)
     assert problem in (
         "the database cannot be written (File too large); check its disk and the rights to its folder",
         "the database is read-only; connect to the primary server",
     )
-    assert gauges.read(now=NOW).write_problem is None
+    assert gauges.find_write_problem() is None
+
+
+def test_a_snapshot_only_reads(store: SqlStore) -> None:
+    """Health is read every 2 s in each web process. Otherwise a worker would wait for it on SQLite."""
+    statements: list[str] = []
+
+    def executed(*about: Any) -> None:
+        statements.append(about[2])
+
+    event.listen(store.engine, "before_cursor_execute", executed)
+    HealthStore(store.engine).read(now=NOW)
+    event.remove(store.engine, "before_cursor_execute", executed)
+
+    assert len(statements) > 5
+    assert [one for one in statements if not one.startswith(("SELECT", "PRAGMA")) and one != "BEGIN"] == []
 
 
 @contextmanager

@@ -214,7 +214,7 @@ def test_a_message_for_a_channel_of_another_kind_is_dead_and_delays_no_other(
 
     def render(message: Message) -> str:
         if message.headline == "failure 0":
-            raise DeliveryError("is no event of a budget", Reason.CLIENT_ERROR)
+            raise DeliveryError("the message must have the figures of a budget", Reason.CLIENT_ERROR)
         return rendered(message)
 
     monkeypatch.setattr(outbox, "render", render)
@@ -225,7 +225,7 @@ def test_a_message_for_a_channel_of_another_kind_is_dead_and_delays_no_other(
     store = runtime.store
     assert isinstance(store, SqlStore)
     [letter] = rows(store, DEAD_LETTERS)
-    assert letter.reason == "client_error: is no event of a budget"
+    assert letter.reason == "client_error: the message must have the figures of a budget"
 
 
 @pytest.fixture

@@ -190,3 +190,50 @@ def test_a_shared_condition_explains_outages_of_its_own_provider_alone(runtime: 
     conditions = {row.labels["provider"]: f"alert {row.id}" for row in scopes["credential"]}
     assert {row.labels["provider"]: row.suppressed_by for row in scopes["model"]} == conditions
     assert len(set(conditions.values())) == 2
+
+
+#: Deployments with their model and region. Only the first one gets calls again.
+PLACES = {"d1": ("used", "eu"), "d2": ("rare", "eu"), "d3": ("rare", "us")}
+
+
+def refused_everywhere(number: int) -> list[Event]:
+    """Return refused calls with a credential on deployments of its own, in two models and two regions."""
+    own = {"credential": f"{number:012x}"}
+    return [
+        refused(n, f"{name}-{number}", region=region).model_copy(update={"model_group": f"{model}-{number}", **own})
+        for n in range(6)
+        for name, (model, region) in PLACES.items()
+    ]
+
+
+def works_again(number: int, at: float) -> Event:
+    own = {"credential": f"{number:012x}", "model_group": f"used-{number}"}
+    return success(at, deployment=f"d1-{number}", region="eu", **own)
+
+
+def open_outages(store: SqlStore) -> set[str]:
+    """Return the scope, deployment or region of each open outage."""
+    found = [row.labels for row in rows(store, ALERTS) if row.closed_at is None and "outage" in row.type]
+    return {labels.get("scope") or labels.get("deployment") or labels["region"] for labels in found}
+
+
+def test_all_that_a_credential_explains_ends_with_it(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
+    """Also an outage of a model that gets no calls. It stayed open for a day."""
+    ingest_at(runtime, *refused_everywhere(1), at=6)
+    assert open_outages(store) >= {"credential", "provider", "model", *(f"{name}-1" for name in PLACES)}
+    run_until_quiet(runtime, after(7))
+    ingest_at(runtime, works_again(1, 100), at=100)
+    pass_time(runtime, 200)
+    assert open_outages(store) == set()
+    assert [message.step for message in outbox.sent] == [Step.FIRING, Step.RESOLVED]
+
+
+def test_all_that_a_shared_condition_explains_ends_with_it(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
+    """Also what a credential explained that ended earlier than the last one."""
+    for part in range(0, 24, 8):
+        ingest_at(runtime, *[event for number in range(part, part + 8) for event in refused_everywhere(number)], at=6)
+    ingest_at(runtime, *[works_again(number, 100) for number in range(23)], at=100)
+    pass_time(runtime, 200)
+    ingest_at(runtime, works_again(23, 210), at=210)
+    pass_time(runtime, 300)
+    assert open_outages(store) == set()

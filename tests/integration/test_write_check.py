@@ -35,7 +35,7 @@ def test_beat_notifies_of_a_database_that_only_refuses_writes(
     with no_writes(store):
         for seconds in (0, 5, 10):
             watch.check(now=NOW + timedelta(seconds=seconds))
-        problem = HealthStore(store.engine).read(now=NOW).write_problem
+        problem = HealthStore(store.engine).find_write_problem()
     watch.check(now=NOW + timedelta(seconds=15))
 
     assert [message.step for message in outbox.sent] == [Step.FIRING, Step.RESOLVED]
@@ -55,10 +55,10 @@ def test_a_held_lock_is_noticed_within_seconds(store: SqlStore, table: str) -> N
             reason = r"unavailable \(SQLITE_BUSY\)"
         with pytest.raises(StoreUnavailable, match=reason) as caught:
             store.check_writes()
-        assert health.read(now=NOW).write_problem == str(caught.value)
+        assert health.find_write_problem() == str(caught.value)
     store.check_writes()
 
-    assert health.read(now=NOW).write_problem is None
+    assert health.find_write_problem() is None
     question = "PRAGMA busy_timeout" if store.engine.dialect.name == "sqlite" else "SHOW lock_timeout"
     with store.engine.connect() as connection:
         assert connection.exec_driver_sql(question).scalar() in (20_000, "20s")

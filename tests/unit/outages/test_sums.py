@@ -154,6 +154,18 @@ def test_a_call_that_failed_on_its_deployment_before_is_no_success_there() -> No
     assert sums.calls == {CallKey("d1", "", "", MOMENT, "t"): CallSums(by_retry=1)}
 
 
+def test_an_empty_id_is_no_deployment() -> None:
+    """Outages without a target would be stored. The rest of the event counts."""
+    unknown = {"deployment_id": "", "provider": "openai"}
+    lost = failure(failed_on=[unknown, {"deployment_id": "d2"}])
+
+    sums = sums_of([lost, attempt(deployment_id="")])
+
+    assert [one.deployment_id for one in lost.failed_on] == ["d2"]
+    assert sums.calls == {CallKey("d2", "", "", MOMENT, "t"): CallSums(lost=1)}
+    assert not sums.blamed
+
+
 @pytest.mark.parametrize(
     ("event", "deployment", "expected"),
     [

@@ -59,7 +59,7 @@ def app() -> Starlette:
             keys=Keys(publish="publish-key", admin="admin-key"),
             broker_queue=BrokerQueue(lambda _batch: None),
             try_service=try_service,
-            health=CachedHealth(lambda _now: readings, lambda: 0),
+            health=CachedHealth(lambda _now: readings, lambda: 0, lambda: None),
             pages=cast(
                 "Any", SimpleNamespace(channels={}, labels=ChannelLabels())
             ),  # the pages are for people, and not in the document

@@ -15,10 +15,10 @@ from tests.unit.web.test_bounds import web
 HEALTHY = HealthSnapshot({}, {}, {}, {}, 0, {}, {}, {}, canary_seconds=1.0)
 
 
-def readiness(snapshot: HealthSnapshot) -> Answer:
+def readiness(snapshot: HealthSnapshot, write_problem: str | None = None) -> Answer:
     _, context = web(lambda _batch: None)
     try:
-        app = build_app(replace(context, health=CachedHealth(lambda _now: snapshot, lambda: 0)))
+        app = build_app(replace(context, health=CachedHealth(lambda _now: snapshot, lambda: 0, lambda: write_problem)))
         return asyncio.run(ask(app, "GET", "/health/readiness"))
     finally:
         context.broker_queue.close()
@@ -32,5 +32,5 @@ def test_readiness_names_the_steps_that_fail() -> None:
 
 def test_a_database_that_cannot_be_written_is_a_reason() -> None:
     """It answers, and the last canary is young."""
-    answer = readiness(replace(HEALTHY, write_problem="the disk is full"))
+    answer = readiness(HEALTHY, write_problem="the disk is full")
     assert (answer.status, answer.body["reasons"]) == (503, ["the disk is full"])
