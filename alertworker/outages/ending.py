@@ -41,14 +41,17 @@ class Ending(NamedTuple):
     at: int = 0
 
 
-def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int, reach: int = 0) -> Ending | None:
+def ended(
+    buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int, reach: int = 0, is_mixed: bool = False
+) -> Ending | None:
     """Return the end of an outage, ``None`` if it continues.
 
     The outage began at the epoch second ``since``. ``until`` is a bucket's start, and all events from before it have
     arrived. ``buckets`` are those of the last `lookback` seconds, or of the last ``reach`` seconds if that is more. An
     outage is over if calls succeed again and the last window alone is not an outage. With a minimum share, the
     successes must also be too many for the outage's error rate. One success is enough if every call failed. About 50
-    are needed if 15 % failed. Without any call the end is unknown.
+    are needed if 15 % failed. Without any call the end is unknown. With ``is_mixed`` the calls are those of several
+    deployments, and few failures without a success do not prove that every call fails.
     """
     rows = [row for row in buckets if row.start >= until - max(reach, lookback(limits))]
     if not any(row.start >= until - lookback(limits) for row in rows):
@@ -62,7 +65,7 @@ def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int, 
         return Ending(End.RECOVERED, min(after) // 1_000) if after else None
     ordered = sorted(rows, key=lambda row: (row.start, row.deployment_id))
     stretch = _Stretch.of([row for row in ordered if row.start >= since])
-    at, proof = stretch.recovery(limits, enough=stretch.proof)
+    at, proof = stretch.recovery(limits, enough=stretch.proof, is_mixed=is_mixed)
     return Ending(End.RECOVERED, at) if succeeded and proof >= stretch.proof else None
 
 
@@ -132,7 +135,7 @@ class _Stretch:
         failures = self.failed * _ONCE_IN.total_seconds() / max(LONG_SECONDS, self.seconds)
         return max(_MIN_PROOF, log(failures))
 
-    def recovery(self, limits: Limits, *, enough: float = _MIN_PROOF) -> tuple[int, float]:
+    def recovery(self, limits: Limits, *, enough: float = _MIN_PROOF, is_mixed: bool = False) -> tuple[int, float]:
         """Return the epoch second from which the calls suggest a recovery, and how strongly, in nats.
 
         The strength is a cumulative sum of log-likelihood ratios (CUSUM), kept between 0 and ``enough``. It measures
@@ -141,8 +144,9 @@ class _Stretch:
         """
         if not self.share:  # a success and no failure for the whole lookback
             return next((row.start for row in self.rows if row.succeeded), 0), enough
-        error = sqrt(self.share * (1 - self.share) / self.calls)  # an unlucky stretch raised the outage
-        share = min(_MOST, max(_LEAST, self.share - error))
+        share = (self.failed + 0.5) / (self.calls + 1) if is_mixed else self.share
+        error = sqrt(share * (1 - share) / self.calls)  # an unlucky stretch raised the outage
+        share = min(_MOST, max(_LEAST, share - error))
         gain, loss = log((1 - limits.tolerated) / (1 - share)), log(limits.tolerated / share)
         proof, begins = 0.0, 0
         for start, bucket in groupby(self.rows, key=lambda row: row.start):

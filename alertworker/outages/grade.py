@@ -16,7 +16,7 @@ from alertworker.outages.windows import Limits
 _RATE_LIMITED_SECONDS: Final = 300
 #: The minimum number of lost calls, and their minimum share of all calls, that hurt users.
 HARM: Final = 5
-_HARM_SHARE: Final = 0.05
+HARM_SHARE: Final = 0.05
 #: The minimum number of lost calls that hurt users of a dead target, whatever the share.
 _HARM_IF_DEAD: Final = 3
 #: The minimum share of failed calls of a major outage that hurts no users.
@@ -60,7 +60,7 @@ def grade(verdict: WindowVerdict, lost: int, limits: Limits) -> Grade | None:
     major = verdict.is_dead or verdict.crossed is Threshold.MAJOR
     if not limits.share:
         return Grade(major, major)
-    harm = lost >= max(HARM, _HARM_SHARE * verdict.calls) or (verdict.is_dead and lost >= _HARM_IF_DEAD)
+    harm = lost >= max(HARM, HARM_SHARE * verdict.calls) or (verdict.is_dead and lost >= _HARM_IF_DEAD)
     if not harm and _is_rate_limited(verdict, limits):
         return Grade(major, is_high=False) if verdict.limited_seconds >= _RATE_LIMITED_SECONDS else None
     return Grade(major and (harm or verdict.failed >= _MAJOR_SHARE * verdict.calls), harm)
@@ -85,4 +85,4 @@ def _is_rate_limited(verdict: WindowVerdict, limits: Limits) -> bool:
 
 def hurts_users(lost: int, calls: int, limits: Limits) -> bool:
     """Return whether lost calls hurt users: they are a large share of all calls, and more than chance explains."""
-    return lost >= HARM and lost >= _HARM_SHARE * calls and is_evident(lost, calls, limits.tolerated)
+    return lost >= HARM and lost >= HARM_SHARE * calls and is_evident(lost, calls, limits.tolerated)

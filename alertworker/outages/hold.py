@@ -9,6 +9,7 @@ from typing import Final
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import AlertType, OutageScope, Severity
 from alertworker.alerts.suppression import TIMED, SuppressionReason
+from alertworker.outages.grade import HARM_SHARE
 from alertworker.outages.verdict import count_by_deployment
 from alertworker.outages.windows import Bucket, Calls
 
@@ -48,12 +49,15 @@ def rising_until(alert: OpenAlert, *, now: datetime) -> datetime | None:
 
 
 def may_rise(calls: Calls) -> bool:
-    """Return whether all failed calls of an outage that have ended were lost. Then the outage may soon hurt users.
+    """Return whether an outage may soon hurt users: of the failed calls that have ended, a harmful share was lost.
 
-    >>> may_rise(Calls(lost={"search": 2})), may_rise(Calls(0, 1, {"search": 2})), may_rise(Calls())
-    (True, False, False)
+    That holds, too, before any of them has ended.
+
+    >>> may_rise(Calls(lost={"search": 2})), may_rise(Calls()), may_rise(Calls(0, 1))
+    (True, True, False)
     """
-    return bool(calls.lost) and not calls.by_fallback and not calls.by_retry
+    lost = sum(calls.lost.values())
+    return lost >= HARM_SHARE * (lost + calls.by_fallback + calls.by_retry)
 
 
 def most_fail(buckets: Iterable[Bucket]) -> bool:

@@ -122,7 +122,13 @@ def is_outage_without(judged: JudgedModel, refused: Collection[str], limits: Lim
 
 
 def model_ended(
-    buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits, *, since: int, until: int
+    buckets: Sequence[Bucket],
+    calls: Sequence[EndedCalls],
+    limits: Limits,
+    *,
+    since: int,
+    until: int,
+    is_dead: bool = False,
 ) -> Ending | None:
     """Return how a model's outage ended, ``None`` if it continues.
 
@@ -130,18 +136,15 @@ def model_ended(
     still fails has an outage of its own.
     """
     last = until - limits.span
-    rows, own = [row for row in buckets if row.start >= last], [one for one in calls if one.bucket >= last]
-    if _judge_lost(rows, own, limits).crossed or (not buckets and any(one.lost for one in calls)):
+    lately = [row for row in buckets if row.start >= last]
+    own = [one for one in calls if one.bucket >= last]
+    if _judge_lost(lately, own, limits).crossed or (not buckets and any(one.lost for one in calls)):
         return None
-    failures = count_by_deployment(rows)
-    worst = max(failures, key=lambda name: (failures[name], name), default=None)
-    others = [row for row in buckets if row.deployment_id != worst]
-    if buckets and not others:
+    worst = _worst(buckets, lately)
+    counted = _recovering(buckets, worst, lately)
+    if buckets and not counted:
         return None
-    # A deployment that answered throughout does not show that those that failed have recovered.
-    failing = {name for name, own in _by_name(others).items() if _has_failed(own)}
-    others = [row for row in others if row.deployment_id in failing] or others
-    ending = ended(others, limits.single, since=since, until=until)
+    ending = ended(counted, limits.single, since=since, until=until, is_mixed=not is_dead)
     if ending is None or ending.how is not End.RECOVERED:
         return ending
     # Deployments that failed no call show no recovery. The end of the last lost call does, if there was one.
@@ -168,6 +171,38 @@ def add_up(calls: Iterable[EndedCalls], *, since: int) -> Calls:
             by_fallback, by_retry = by_fallback + one.by_fallback, by_retry + one.by_retry
             lost[one.team] += one.lost
     return Calls(by_fallback, by_retry, {team: count for team, count in lost.items() if count})
+
+
+def _worst(buckets: Sequence[Bucket], lately: Sequence[Bucket]) -> str | None:
+    """Return the deployment that most likely fails still, ``None`` if none failed.
+
+    It failed the most calls lately. Of several it has not answered since.
+    """
+    newest, total = count_by_deployment(lately), count_by_deployment(buckets)
+    unanswered = {name for name, own in _by_name(buckets).items() if not _has_answered_since(own)}
+    return max(total, key=lambda one: (newest.get(one, (0, 0))[0], one in unanswered, total[one], one), default=None)
+
+
+def _recovering(buckets: Sequence[Bucket], worst: str | None, lately: Sequence[Bucket]) -> list[Bucket]:
+    """Return the calls that may show that at most one deployment of a model still fails, none if they cannot.
+
+    All deployments but the worst must have answered since they failed. The worst one counts only if it failed no call
+    lately. A deployment that answered throughout does not show that those that failed have recovered.
+    """
+    failing = {name for name, own in _by_name(buckets).items() if _has_failed(own)}
+    if any(
+        name in failing and name != worst and not _has_answered_since(own) for name, own in _by_name(buckets).items()
+    ):
+        return []
+    left = worst if worst in count_by_deployment(lately) else None
+    others = [row for row in buckets if row.deployment_id != left]
+    return [row for row in others if row.deployment_id in failing] or others
+
+
+def _has_answered_since(buckets: Iterable[Bucket]) -> bool:
+    """Return whether a call succeeded after the last failure."""
+    rows = list(buckets)
+    return max(row.last_success for row in rows) > max(row.last_failure for row in rows)
 
 
 def _by_name(buckets: Iterable[Bucket]) -> dict[str, list[Bucket]]:

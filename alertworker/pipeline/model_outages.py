@@ -121,7 +121,8 @@ def end_models(
             break
         alert = alerts.get(fingerprint(model))
         since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
-        ending = model_ended(windows.buckets[model], windows.calls[model], limits, since=since, until=until)
+        own = windows.buckets[model], windows.calls[model]
+        ending = model_ended(*own, limits, since=since, until=until, is_dead=outage.is_dead)
         last_at = alert.last_at.timestamp() if alert is not None else 0
         if ending is None:
             continue

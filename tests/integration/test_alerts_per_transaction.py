@@ -415,6 +415,7 @@ def test_many_outages_end_in_pieces(store: SqlStore, runtime: Runtime, piece: in
         ingest(batch(*attempts), runtime, now=NOW)
     opened = len(raised(store, AlertType.OUTAGE_ALERTS))
     assert opened == 11, "one more is the model's"
+    sweep(runtime, now=NOW + timedelta(seconds=10))  # no call has ended, so they wait for that long
     end = NOW + timedelta(hours=25)
     ingest(batch(canary(runtime, end)), runtime, now=end)
     with claims(store) as found:

@@ -20,7 +20,7 @@ from alertworker.store import AdminStore, SqlStore
 from alertworker.store.callers import CallerStatements
 from tests.integration.harness import Outbox, batch, run_until_quiet
 from tests.integration.test_credentials import cooled
-from tests.integration.test_outages import after, attempt, ingest_at, lost, pass_time, sent_of, success
+from tests.integration.test_outages import after, attempt, ingest_at, lost, pass_time, saved, sent_of, success
 
 KEYS = [f"{number:02d}" * 32 for number in range(40)]
 OWN = KEYS[7]
@@ -120,7 +120,7 @@ def test_failures_of_others_make_it_an_outage(runtime: Runtime, outbox: Outbox) 
     """The windows are judged again, and the caller's problem resolves."""
     ingest_at(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
     run_until_quiet(runtime, after(30))
-    ingest_at(runtime, *[bad(30 + n, KEYS[n % 3 + 10]) for n in range(10)], at=40)
+    ingest_at(runtime, *[bad(30 + n, KEYS[n % 3 + 10]) for n in range(10)], saved(39), at=40)
     run_until_quiet(runtime, after(40))
     assert [step for step, _ in sent_of(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING, Step.RESOLVED]
     assert sent_of(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
@@ -130,7 +130,7 @@ def test_a_problem_on_another_deployment_stays_open(runtime: Runtime, outbox: Ou
     """An outage of one deployment does not end the problem that the key has on another."""
     for deployment in ("d1", "d2"):
         ingest_at(runtime, *others(0, 30, deployment), *[bad(n, deployment=deployment) for n in range(0, 30, 3)], at=30)
-    ingest_at(runtime, *[bad(30 + n, KEYS[n % 3 + 10]) for n in range(10)], at=40)
+    ingest_at(runtime, *[bad(30 + n, KEYS[n % 3 + 10]) for n in range(10)], saved(39), at=40)
     run_until_quiet(runtime, after(40))
     assert [step for step, _ in sent_of(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
     assert len(sent_of(outbox)) == 1
@@ -159,7 +159,7 @@ def test_a_silenced_problem_fires_later_only_if_calls_failed_lately(
 
 def test_with_two_keys_it_is_an_outage(runtime: Runtime, outbox: Outbox) -> None:
     """No other key shows that the deployment works."""
-    ingest_at(runtime, *[good(n, KEYS[0]) for n in range(30)], *[bad(n) for n in range(0, 30, 3)], at=30)
+    ingest_at(runtime, *[good(n, KEYS[0]) for n in range(30)], *[bad(n) for n in range(0, 30, 3)], saved(29), at=30)
     run_until_quiet(runtime, after(30))
     assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]
 
@@ -194,7 +194,7 @@ def test_a_rare_key_that_meets_a_dead_deployment_found_an_outage(runtime: Runtim
 
 def test_cutting_and_order_change_nothing(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
     """The smallest of many keys in one bucket count, in any order, and each batch counts once."""
-    events = [bad(n / 10, key) for n, key in enumerate([*KEYS, *KEYS])]
+    events = [*(bad(n / 10, key) for n, key in enumerate([*KEYS, *KEYS])), *(saved(n) for n in range(8))]
     Random(5).shuffle(events)
     batches = [batch(*events[start : start + 7]) for start in range(0, len(events), 7)]
     for one in [*batches, *batches[::2]]:

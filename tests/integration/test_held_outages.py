@@ -41,14 +41,25 @@ def lost_calls(count: int, *, start: float = 0, every: float = 1, ends: float = 
     return sorted(timed, key=lambda one: one[0])
 
 
+def saved_call(call: str, at: float) -> Event:
+    """Return a call that another deployment answered after the first one had failed it."""
+    return answered(call, at, "d9", failed_on=(FailedOn(deployment_id="d1", provider="azure", region="r-d1"),))
+
+
 def only_outages(outbox: Outbox) -> Sent:
     return shown([message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS])
 
 
+@pytest.mark.parametrize("ends", [2, 6])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_deployment_that_loses_every_call_is_one_message(runtime: Runtime, outbox: Outbox, seed: int) -> None:
-    """At its fifth failed attempt fewer calls are lost. However batches are cut, and if they come twice, it is High."""
-    rng, timed = Random(seed), lost_calls(12)
+def test_a_deployment_that_loses_every_call_is_one_message(
+    runtime: Runtime, outbox: Outbox, seed: int, ends: float
+) -> None:
+    """At its fifth failed attempt few calls are lost, or none has ended.
+
+    However batches are cut, and if they come twice, it is High.
+    """
+    rng, timed = Random(seed), lost_calls(12, ends=ends)
     while timed:
         size = rng.randint(1, 6)
         cut, timed = timed[:size], timed[size:]
@@ -72,13 +83,23 @@ def test_an_outage_that_stays_at_medium_waits_for_ten_seconds(runtime: Runtime, 
     assert only_outages(outbox) == [(AlertType.OUTAGE_ALERTS, Severity.MEDIUM, Step.FIRING)]
 
 
-def test_an_outage_whose_calls_are_saved_does_not_wait(runtime: Runtime, outbox: Outbox) -> None:
-    """It is Medium, and every second counts."""
-    saved = FailedOn(deployment_id="d1", provider="azure", region="r-d1")
-    ingest_at(runtime, *[failing(f"c{n}", n, "d1") for n in range(5)], lost_call("c0", 4, "d1"), at=4)
-    ingest_at(runtime, answered("c1", 5, "d9", failed_on=(saved,)), at=5)
-    pass_time(runtime, 7)
+def test_an_outage_waits_until_one_of_its_calls_has_ended(runtime: Runtime, outbox: Outbox) -> None:
+    """A call that is saved shows that users are not hurt. Then every second counts."""
+    ingest_at(runtime, *[failing(f"c{n}", n, "d1") for n in range(5)], at=4)
+    pass_time(runtime, 5)
+    assert outbox.sent == []
+    ingest_at(runtime, saved_call("c1", 6), at=6)
+    pass_time(runtime, 8)
     assert only_outages(outbox) == [(AlertType.OUTAGE_ALERTS, Severity.MEDIUM, Step.FIRING)]
+
+
+def test_an_outage_that_loses_some_calls_and_saves_others_is_one_message(runtime: Runtime, outbox: Outbox) -> None:
+    """One of two calls is lost, so the fifth lost call comes soon."""
+    for n in range(14):
+        end = lost_call(f"c{n}", n, "d1") if n % 2 else saved_call(f"c{n}", n)
+        ingest_at(runtime, failing(f"c{n}", n, "d1"), end, at=n)
+        pass_time(runtime, n)
+    assert only_outages(outbox) == [(AlertType.OUTAGE_ALERTS, Severity.HIGH, Step.FIRING)]
 
 
 def test_a_lost_call_waits_for_the_outage_of_its_deployment(runtime: Runtime, outbox: Outbox) -> None:

@@ -40,8 +40,8 @@ def test_failures_without_a_model_in_their_rows_count(runtime: Runtime, store: S
     ingest_at(runtime, *[success(n, deployment=f"d{n}") for n in (1, 2)], at=4)
     ingest_at(runtime, *[failing(f"c{n}", 60 + n, "d2") for n in range(4)], at=64)
     forget_model(store, "d2", since=30)
-    ingest_at(runtime, *[failing(f"e{n}", 70 + n, "d1") for n in range(10)], at=81)
-    run_until_quiet(runtime, after(81))
+    ingest_at(runtime, *[failing(f"e{n}", 70 + n, "d1") for n in range(10)], at=90)
+    run_until_quiet(runtime, after(90))
     assert scopes(outbox) == {"model"}
 
 

@@ -27,7 +27,7 @@ from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.contract.shape import Sent
 from tests.contract.vendors.pagerduty import complaints
 from tests.integration.harness import FACTS, NOW, batch, failed, rows
-from tests.integration.test_outages import after, attempt, ingest_at, lost, pass_time, success
+from tests.integration.test_outages import after, attempt, ingest_at, lost, pass_time, saved, success
 
 #: This behaviour is the same on every database.
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -148,7 +148,7 @@ def test_a_rising_level_updates_the_alert_that_is_open(runtime: Runtime, desk: D
     root = Route(receiver="ops")
     runtime = replace(runtime, router=replace(runtime.router, root=root))
     for second in range(10):
-        ingest_at(runtime, attempt(second), *([lost(second)] if second > 4 else []), at=second)
+        ingest_at(runtime, attempt(second), (lost if second > 4 else saved)(second), at=second)
         deliver_all(runtime, after(second))
     for at in (30, 60, 85):
         quiet(runtime, at)

@@ -44,10 +44,10 @@ def down(runtime: Runtime) -> None:
 def test_lost_calls_make_it_high(runtime: Runtime, outbox: Outbox, region: str | None) -> None:
     """Also if they end in a later batch."""
     down(runtime)
-    run_until_quiet(runtime, after(7))
+    pass_time(runtime, 16)
     assert [message.severity for message in of_region(outbox)] == [Severity.MEDIUM]
-    ingest_at(runtime, *[lost_in(n, region, "d1") for n in range(6)], at=8)
-    run_until_quiet(runtime, after(8))
+    ingest_at(runtime, *[lost_in(n, region, "d1") for n in range(6)], at=17)
+    run_until_quiet(runtime, after(17))
     assert [message.severity for message in of_region(outbox)] == [Severity.MEDIUM, Severity.HIGH]
     assert of_region(outbox)[-1].facts["Calls lost"] == "6 (search ×6)"
 
@@ -96,7 +96,7 @@ def test_a_model_is_as_severe_as_its_deployments(runtime: Runtime, outbox: Outbo
 def test_a_medium_outage_of_a_region_mutes_no_high_one(runtime: Runtime, outbox: Outbox) -> None:
     """The region was harmless. Later only one of its deployments fails, and users lose calls."""
     down(runtime)
-    run_until_quiet(runtime, after(7))
+    pass_time(runtime, 16)
     later = [attempt(1_200 + n, deployment="d1", region="eu") for n in range(10)]
     ingest_at(runtime, *later, *[lost_in(1_200 + n, "eu", "d1") for n in range(10)], at=1_211)
     run_until_quiet(runtime, after(1_211))

@@ -156,6 +156,36 @@ def test_an_outage_of_most_deployments_lasts_although_another_one_answers_all_th
     assert model_recovered_at(healthy + failing + recovered, LIMITS) == 200
 
 
+def test_an_outage_lasts_while_a_deployment_that_failed_has_not_answered() -> None:
+    """A success on one deployment shows no recovery of another one, although both failed every call."""
+    rows = [bucket(name, 1, start=start) for name in "abc" for start in range(0, 100, 10)]
+    one = [bucket("b", 0, 1, start=start) for start in range(200, 300, 10)]
+    both = [*one, *(bucket("c", 0, 1, start=start) for start in range(250, 300, 10))]
+
+    assert model_ended(rows + one, [], LIMITS, since=0, until=300) is None
+    assert model_ended(rows + both, [], LIMITS, since=0, until=300) == (End.RECOVERED, 200)
+
+
+def test_few_failures_do_not_prove_that_every_call_failed() -> None:
+    """If 70 % of the calls fail, four failures and a success are luck. On a dead model a success is enough."""
+    rows = [bucket(name, 1, start=start) for name in "ab" for start in range(0, 80, 20)]
+    rows += [bucket("a", 1, start=80)]
+    success = [bucket("b", 0, 1, start=200)]
+    more = [bucket("b", 0, 1, start=start) for start in range(210, 250, 10)]
+
+    assert model_ended(rows + success, [], LIMITS, since=0, until=300) is None
+    assert model_ended(rows + success, [], LIMITS, since=0, until=300, is_dead=True) == (End.RECOVERED, 200)
+    assert model_ended(rows + success + more, [], LIMITS, since=0, until=300) == (End.RECOVERED, 200)
+
+
+def test_the_deployment_that_may_still_fail_is_the_one_that_answered_least() -> None:
+    """Two failed as many calls in the last minute, and one of them has answered since. The other one is left."""
+    rows = [bucket(name, 1, start=start) for name in "ab" for start in range(0, 240, 10)]
+    rows += [bucket("b", 0, 1, start=start) for start in range(240, 300, 10)]
+
+    assert model_ended(rows, [], LIMITS, since=0, until=300) == (End.RECOVERED, 240)
+
+
 def test_an_outage_lasts_while_calls_find_no_deployment() -> None:
     """No attempt is made in 15 minutes, and calls are lost."""
     assert model_ended([], [ended(3, start=100)], LIMITS, since=0, until=2_000) is None
