@@ -118,7 +118,8 @@ class CardinalityBound:
 
     def _admits(self, address: str, name: str, value: str) -> bool:
         """Return whether a value is known or still has room. Count it otherwise."""
-        seen = self._seen.setdefault((address, name), set())
+        if (seen := self._seen.get((address, name))) is None:
+            seen = self._seen[address, name] = set()
         if (hashed := hash(value)) in seen:
             return True
         if len(seen) >= self.most or self._count >= _MOST:
