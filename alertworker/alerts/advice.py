@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from alertworker.alerts.catalogue import AlertType, OutageScope, Severity
+from alertworker.alerts.catalogue import RELAYED, AlertType, OutageScope, Severity
 from alertworker.alerts.message import Message, Step
 
 #: The name of the line in messages and pages.
@@ -158,6 +158,13 @@ _BY_SCOPE: Final[Mapping[str, str]] = {
         "Then restart the proxy."
     ),
 }
+#: Our line for an alert that LiteLLM itself sent, where it means something else than ours of the same type.
+_BY_RELAYED_TYPE: Final[Mapping[AlertType, str]] = {
+    AlertType.FAILED_TRACKING_SPEND: (
+        "Read the proxy's log and check its database: LiteLLM could not record spend. "
+        "Until it does, its budgets and reports lack this cost."
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +186,8 @@ NO_ANNOTATIONS: Final = Annotations()
 def advise(alert_type: AlertType, severity: Severity, labels: Mapping[str, str]) -> str:
     """Return our own line for an alert."""
     scope = _BY_SCOPE.get(labels.get("scope", ""))
-    return scope or _BY_SEVERITY.get((alert_type, severity)) or _BY_TYPE[alert_type]
+    relayed = _BY_RELAYED_TYPE.get(alert_type) if RELAYED in labels else None
+    return scope or relayed or _BY_SEVERITY.get((alert_type, severity)) or _BY_TYPE[alert_type]
 
 
 def advise_in(step: Step, alert_type: AlertType, severity: Severity, labels: Mapping[str, str]) -> str:

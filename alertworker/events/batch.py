@@ -123,7 +123,7 @@ def decode(events: object, encoding: str | None, *, most_rejected: int = MAX_BAT
             bad events, or more than ``most_rejected`` bytes of them.
     """
     body = _json_bytes(events, encoding)
-    if _is_simple(body):
+    if is_simple(body):
         with suppress(ValidationError):
             return Decoded(EVENTS.validate_json(body), [])
     try:
@@ -183,7 +183,7 @@ def _read(item: Item) -> Event | str:
     return event
 
 
-def _is_simple(body: bytes) -> bool:
+def is_simple(body: bytes) -> bool:
     """Return whether no event of a body can exceed a bound, so that the whole body can be validated at once."""
     return len(body) <= MAX_EVENT_BYTES and body.count(b",") <= MAX_COMMAS and not _may_hold_nan(body)
 

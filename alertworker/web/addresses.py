@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final, TypeVar
 
@@ -17,6 +18,7 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
+@lru_cache(maxsize=1_024)
 def network(address: str) -> str:
     """Return the address that a limit counts: IPv6 by /64 network."""
     try:

@@ -1,11 +1,11 @@
-"""The bound on distinct names in plain events over HTTP, for each address: a program may make names up."""
+"""The bound on distinct names in events over HTTP, for each address: a program may make names up."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -59,14 +59,44 @@ class CardinalityBound:
             return list(events), 0
         name, kept = network(address), []
         with self._lock:
-            if now // _HOUR != self._hour:
-                self._hour, self._count = now // _HOUR, 0
-                self._seen.clear()
-            before = self._replaced
+            before = self._begin(now)
             for event in events:
                 changes = self._changes(event, name)
                 kept.append(event.model_copy(update=changes) if changes else event)
             return kept, self._replaced - before
+
+    def bound_json(self, event: dict[str, Any], address: str, *, now: float) -> int:
+        """Bound the names of an event that is parsed but not validated, in place. Return how many became "(other)".
+
+        Fields of a newer publisher stay as they are.
+        """
+        if not self.most:
+            return 0
+        with self._lock:
+            before = self._begin(now)
+            self._bound_fields(event, network(address))
+            return self._replaced - before
+
+    def _begin(self, now: float) -> int:
+        """Forget the names of the last hour, and return how many values were replaced until now."""
+        if now // _HOUR != self._hour:
+            self._hour, self._count = now // _HOUR, 0
+            self._seen.clear()
+        return self._replaced
+
+    def _bound_fields(self, fields: dict[str, Any], address: str) -> None:
+        for name in FIELDS:
+            value = fields.get(name)
+            if isinstance(value, str) and value and not self._admits(address, name, value):
+                fields[name] = OTHER
+        if isinstance(tags := fields.get("tags"), list):
+            admitted = [OTHER if isinstance(t, str) and not self._admits(address, "tags", t) else t for t in tags]
+            if OTHER in admitted:
+                fields["tags"] = [tag for at, tag in enumerate(admitted) if tag != OTHER or at == admitted.index(OTHER)]
+        failed_on = fields.get("failed_on")
+        for part in (fields.get("failure"), *(failed_on if isinstance(failed_on, list) else ())):
+            if isinstance(part, dict):
+                self._bound_fields(part, address)
 
     def _changes(self, event: BaseModel, address: str) -> dict[str, object]:
         changes: dict[str, object] = {}
@@ -88,7 +118,8 @@ class CardinalityBound:
 
     def _admits(self, address: str, name: str, value: str) -> bool:
         """Return whether a value is known or still has room. Count it otherwise."""
-        seen = self._seen.setdefault((address, name), set())
+        if (seen := self._seen.get((address, name))) is None:
+            seen = self._seen[address, name] = set()
         if (hashed := hash(value)) in seen:
             return True
         if len(seen) >= self.most or self._count >= _MOST:

@@ -28,9 +28,6 @@ from alertworker.events.batch import (
     SealedBatch,
     seal,
 )
-from alertworker.events.compression import CompressionError
-from alertworker.events.compression import decompress as decompress_zstd
-from alertworker.events.json_items import JsonShapeError, TooManyItemsError, split_array
 from alertworker.events.plain_body import decode_body
 from alertworker.integrations.litellm.outgoing import outgoing_json
 from alertworker.web.addresses import address_of
@@ -38,6 +35,7 @@ from alertworker.web.context import Context, context_of
 from alertworker.web.errors import Refusal
 from alertworker.web.event_rate import Charge
 from alertworker.web.request_body import decompress
+from alertworker.web.sealed_names import bound_batch
 
 #: The largest body of plain events, in bytes, compressed and decompressed.
 MAX_BYTES: Final = 8 * 1024 * 1024
@@ -82,8 +80,7 @@ async def post_events(request: Request) -> Response:
         if received.batch is None:
             return JSONResponse({"error": "the body has no valid event; see errors", "errors": received.errors}, 422)
         await context.broker_queue.put(received.batch)
-    if received.other_names and context.other_names is not None:
-        context.other_names.add("http", received.other_names)
+    _count_names(context, received.other_names)
     accepted = {"batch_id": received.batch.batch_id, "accepted": received.batch.count, "errors": received.errors}
     return JSONResponse(accepted, 202)
 
@@ -148,7 +145,7 @@ def _without_secrets(events: Iterable[Event], stopped: threading.Event) -> list[
 
 
 async def _take_sealed(request: Request, context: Context) -> Response:
-    """Forward a publisher's batch unchanged. The worker decodes it like a batch that came straight from a publisher."""
+    """Forward a publisher's batch with a bounded number of names. The worker decodes it like one from the broker."""
     try:
         batch_id = str(UUID(request.headers["alertworker-batch-id"]))
         sealed_at = datetime.fromisoformat(request.headers["alertworker-sealed-at"])
@@ -165,21 +162,17 @@ async def _take_sealed(request: Request, context: Context) -> Response:
         if not body:
             raise Refusal(422, "the sealed batch is empty")
         charge = _take(request, context, count, len(body))
-        real = await context.decoders.run(lambda _stopped: count_events(body), address_of(request))
-        charge.at_least(real, len(body))
-        await context.broker_queue.put(SealedBatch(batch_id, producer, sealed_at, count, body))
+        bound = partial(context.names.bound_json, address=address_of(request), now=time.monotonic())
+        read = partial(bound_batch, body, bound=bound, charge=partial(charge.at_least, size=0))
+        kept, replaced = await context.decoders.run(read, address_of(request))
+        _count_names(context, replaced)
+        await context.broker_queue.put(SealedBatch(batch_id, producer, sealed_at, count, kept))
     return JSONResponse({"batch_id": batch_id, "accepted": count, "errors": []}, 202)
 
 
-def count_events(body: bytes) -> int:
-    """Return how many events a sealed batch holds. A batch that the worker will park counts as the largest one.
-
-    13 KB may hold 5,000 events, so neither its size nor the number that it states shows what it costs the worker.
-    """
-    try:
-        return len(split_array(decompress_zstd(body, MAX_BATCH_BYTES), MAX_EVENTS))
-    except (CompressionError, JsonShapeError, TooManyItemsError):
-        return MAX_EVENTS
+def _count_names(context: Context, replaced: int) -> None:
+    if replaced and context.other_names is not None:
+        context.other_names.add("http", replaced)
 
 
 def _take(request: Request, context: Context, count: int, size: int) -> Charge:

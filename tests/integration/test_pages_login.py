@@ -130,6 +130,19 @@ def test_wrong_keys_are_slowed_down_and_the_right_one_with_them(browser: Browser
     assert "Too many attempts with a wrong key" in refused.text
 
 
+def test_a_session_goes_on_while_its_address_may_send_no_new_key(store: SqlStore, runtime: Runtime) -> None:
+    """Routes and login share one limit. A person who is logged in is not locked out by guesses of others."""
+    browser = signed_in(store, runtime)
+    for number in range(BURST):
+        headers = {"Authorization": f"Bearer guess-{number}"}
+        assert browser.client.post("/v1/events", headers=headers).status_code == 401
+    assert browser.log_in("another-guess").status == 429
+
+    assert browser.get("/alerts").url == "http://testserver/alerts"
+    assert "/login" in browser.send(browser.get("/"), "/logout").url
+    assert browser.log_in().url == "http://testserver/"  # this key was right here within the hour
+
+
 @pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/\\evil.example", "x", "/\nx", "//["])
 def test_a_login_leads_nowhere_else(browser: Browser, path: str) -> None:
     """The address of the login page cannot change that."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from alertworker.events import (
     PublisherHeartbeat,
     PublisherStopped,
 )
+from alertworker.integrations.litellm.relay import read_slack
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.schema.alerts import ALERTS
@@ -47,6 +49,30 @@ def test_the_same_text_from_several_processes_is_one_alert(runtime: Runtime, out
         (Step.SUMMARY, 4, 6),
     ]
     assert {message.alert_id for message in outbox.sent} == {outbox.sent[0].alert_id}
+
+
+#: What LiteLLM 1.110 sends every 15 minutes while its accounting is late, with other figures each time.
+ACCOUNTING = (
+    "Accounting delivery parked {} requests. Included spend totals require repair.",
+    "Accounting delivery storage requires review. Retained batches={}, table bytes={}.",
+    "Accounting deliveries are delayed. Pending={}, oldest={}s.",
+)
+
+
+def test_each_problem_of_litellms_accounting_is_one_alert(runtime: Runtime, outbox: Outbox) -> None:
+    """Its figures are no secrets, and its advice is not about a missing price."""
+    for number in range(2):
+        for form in ACCOUNTING:
+            text = form.format(1_000_000 + number, 1_073_741_824 + number)
+            body = {"text": f"Alert type: `failed_tracking_spend`\nLevel: `High`\n\nMessage: {text}"}
+            ingest(batch(read_slack(json.dumps(body).encode(), now=NOW)), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert sorted(message.headline for message in outbox.sent) == sorted(
+        form.format(1_000_000, 1_073_741_824) for form in ACCOUNTING
+    )
+    assert len({message.alert_id for message in outbox.sent}) == 3
+    assert all("could not record spend" in message.what_to_do for message in outbox.sent)
 
 
 def test_outages_of_two_models_are_two_alerts(runtime: Runtime, outbox: Outbox) -> None:

@@ -57,6 +57,15 @@ def test_it_differs_where_the_severity_does() -> None:
         assert advise(alert_type, Severity.MEDIUM, {}) != advise(alert_type, Severity.HIGH, {})
 
 
+def test_spend_that_litellm_could_not_record_is_not_a_missing_price() -> None:
+    """The callback's alert of this type is about a model without a price."""
+    own = advise(AlertType.FAILED_TRACKING_SPEND, Severity.HIGH, {})
+    relayed = advise(AlertType.FAILED_TRACKING_SPEND, Severity.HIGH, {"relayed_from": "litellm"})
+    assert ("input_cost_per_token" in own, "input_cost_per_token" in relayed) == (True, False)
+    assert "could not record spend" in relayed
+    assert len(relayed) <= 220
+
+
 @pytest.mark.parametrize("step", list(Step))
 def test_only_messages_that_ask_for_something_have_the_line(step: Step) -> None:
     """The end of a condition, a test and a customer's call need no action."""

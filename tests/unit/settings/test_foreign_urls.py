@@ -68,6 +68,13 @@ def test_google_chat_is_a_channel_of_slacks_variable(tmp_path: Path) -> None:
     assert channel.kind == "slack"
 
 
+def test_mattermost_on_a_host_of_ones_own_is_a_channel_of_slacks_variable(tmp_path: Path) -> None:
+    """It accepts Slack's form, and no host name shows that it is Mattermost."""
+    url = "https://chat.example.com/hooks/xxxgeneratedkeyxxx"
+    (channel,) = load(tmp_path, "general_settings: {alerting: [slack]}", {"SLACK_WEBHOOK_URL": url}).channels
+    assert channel.kind == "slack"
+
+
 def test_the_error_for_mail_without_tls_names_the_remedies(tmp_path: Path) -> None:
     mail = {
         "SMTP_HOST": "smtp.example.com",
