@@ -38,6 +38,7 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     from alertworker.host.open_files import raise_file_limit
     from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
     from alertworker.settings import load_settings
+    from alertworker.worker.joined import PREFETCH
     from alertworker.worker.queues import DELIVERIES, PERIODIC
     from alertworker.worker.shutdown import exit_code
 
@@ -63,6 +64,7 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
             f"--concurrency={size}",
             f"--loglevel={loglevel}",
             f"--hostname={role}@%h",
+            *([f"--prefetch-multiplier={PREFETCH}"] if role == "ingest" else []),
             "--without-gossip",
             "--without-mingle",
             "--without-heartbeat",

@@ -38,6 +38,8 @@ def read_note(note: bytes) -> Note | None:
 
 #: kombu's private members have no types.
 _QoS: Any = redis.QoS
+#: A channel takes no further message while those that it holds have this many bytes. Messages may be large.
+MAX_HELD_BYTES: Final = 64 * 1024 * 1024
 #: The first and the last place in the index.
 _FIRST: Final = "-inf"
 _LAST: Final = "+inf"
@@ -50,6 +52,13 @@ class QoS(_QoS):  # type: ignore[misc]
         super().__init__(*args, **options)
         #: The tags of notes that belong to other applications, so that each is read once.
         self._foreign: set[bytes] = set()
+
+    def can_consume(self) -> bool:
+        """Return whether to take another message: the channel holds few, and they are not too large."""
+        if not super().can_consume():
+            return False
+        held = [message for tag, message in list(self._delivered.items()) if tag not in self._dirty]
+        return sum(len(message.body) for message in held) < MAX_HELD_BYTES
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Record an unacknowledged message. A batch has a note already."""
