@@ -49,12 +49,12 @@ class Request(CeleryRequest):
             other.acknowledge()
 
     def reject(self, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery's signature
-        """Return the message to its queue, and those of the joined requests."""
-        super().reject(requeue)
-        self._schedule_check()
-        for other in self.joined:
+        """Return the message to its queue, and those of the joined requests before it: the last one is served next."""
+        for other in reversed(self.joined):
             task_ready(other)
             other.reject(requeue)
+        super().reject(requeue)
+        self._schedule_check()
 
     def _schedule_check(self) -> None:
         """Schedule the check: the event loop sends the acknowledgement later. Threads of the pool call this, too."""

@@ -80,6 +80,19 @@ class QoS(_QoS):  # type: ignore[misc]
             pipe.hdel(self.unacked_key, delivery_tag).zrem(self.unacked_index_key, delivery_tag).execute()
         virtual.QoS.ack(self, delivery_tag)
 
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
+        """Return a batch to its queue. The first time it is served next, so that the backlog keeps its order.
+
+        A redelivered one goes to the end, because it may fail again and hold up the others.
+        """
+        message = self._delivered.get(delivery_tag)
+        again = message is None or message.delivery_info.get("redelivered") is True
+        if not requeue or again or not self.channel.takes:
+            super().reject(delivery_tag, requeue)
+            return
+        self.restore_by_tag(delivery_tag)
+        virtual.QoS.ack(self, delivery_tag)
+
     def renew(self) -> None:
         """Renew the notes of messages in progress, so that no other worker gets them."""
         held = [tag for tag in list(self._delivered) if tag not in self._dirty]

@@ -324,6 +324,28 @@ def test_a_worker_that_holds_a_batch_for_long_keeps_it(
     assert left(broker) == (0, 0, 0, 0)
 
 
+def test_batches_that_are_returned_keep_their_place_once(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """The process of their task was killed. A batch that is returned again goes behind the others."""
+    publish(tmp_path, "b1", "b2", "b3", "b4")
+    worker = start(prefetch=3)
+    worker.work(3)
+    for message in reversed(worker.taken):
+        message.reject(requeue=True)
+    again = start(prefetch=1)
+    worker.die()
+    assert again.work(1) == ["b1"]
+    again.taken[0].reject(requeue=True)
+    assert again.work(2)[1:] == ["b2"]
+    again.taken[1].ack()
+    assert again.work(3)[2:] == ["b3"]
+    again.taken[2].ack()
+    assert again.work(4)[3:] == ["b4"]
+    again.taken[3].ack()
+    assert again.work(5)[4:] == ["b1"]
+
+
 def test_a_worker_holds_few_bytes_however_many_messages_it_may_hold(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
