@@ -85,8 +85,8 @@ simulate-table: $(STAMP) ## Write the scores of JSON=file into docs/simulation.m
 simulate-days: $(STAMP) ## DAYS=30 healthy days through the functions that judge
 	$(BIN)/python -m bench.simulate.healthy --days $(or $(DAYS),30)
 
-bench: $(STAMP) litellm ## Measure, beside LiteLLM's own alerting and plain Celery; PARTS="worker delay" for some only
-	$(BIN)/python -m bench $(PARTS)
+bench: $(STAMP) litellm ## Measure, beside LiteLLM's own alerting and plain Celery; PARTS="worker delay" for some only, JSON=file
+	$(BIN)/python -m bench $(PARTS) $(if $(JSON),--json $(JSON))
 
 clean: ## Remove what was made
 	rm -rf $(VENV) $(LITELLM_VENV) .fuzz dist build .pytest_cache .mypy_cache .ruff_cache

@@ -42,6 +42,8 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     from alertworker.host.open_files import raise_file_limit
     from alertworker.host.paths import check_temporary_folder
     from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
+    from alertworker.worker.celery_config import worker_prefetch_multiplier
+    from alertworker.worker.joined import PREFETCH
     from alertworker.worker.queues import DELIVERIES, PERIODIC
     from alertworker.worker.shutdown import exit_code
 
@@ -58,6 +60,7 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     queues = {"ingest": events, "deliver": [DELIVERIES, PERIODIC], "all": [*events, DELIVERIES, PERIODIC]}[role]
     pool = "threads" if role == "deliver" else "prefork"
     size = concurrency or {"ingest": 2, "deliver": 8, "all": 4}[role]
+    is_default = celery.conf.worker_prefetch_multiplier == worker_prefetch_multiplier  # else an operator's choice
     warnings.filterwarnings("ignore", category=SecurityWarning)  # The warning is about pickle, which we do not accept.
     code = _start(
         [
@@ -68,6 +71,7 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
             f"--concurrency={size}",
             f"--loglevel={loglevel}",
             f"--hostname={role}@%h",
+            *([f"--prefetch-multiplier={PREFETCH}"] if role == "ingest" and is_default else []),
             "--without-gossip",
             "--without-mingle",
             "--without-heartbeat",

@@ -9,7 +9,16 @@ from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.dry_run import DryRunEvent, dry_run
 from alertworker.pipeline.ingest import ingest
 from alertworker.pipeline.processes import start_publishing
-from alertworker.pipeline.receive import BrokerMessage, Oversize, admit, arguments_of, log_ids, park, receive
+from alertworker.pipeline.receive import (
+    BrokerMessage,
+    Oversize,
+    admit,
+    arguments_of,
+    log_ids,
+    park,
+    receive,
+    receive_together,
+)
 from alertworker.pipeline.replay import replay
 from alertworker.pipeline.report import Reporter
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
@@ -36,6 +45,7 @@ __all__ = [
     "log_ids",
     "park",
     "receive",
+    "receive_together",
     "replay",
     "routed_channels",
     "start_publishing",

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from alertworker.alerts.alert import Alert
 from alertworker.detectors import Policy
+from alertworker.events import Event
+from alertworker.events.batch import Rejected
 from alertworker.folding import Fold
 from alertworker.pipeline.refused import RefusedCredentials
 from alertworker.pipeline.runtime import Runtime
@@ -38,8 +40,21 @@ class BatchMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class DecodedBatch:
+    """A batch with its valid events, and the rejected ones."""
+
+    message: BatchMessage
+    events: Sequence[Event]
+    rejected: Sequence[Rejected] = ()
+
+
+class NotTogether(Exception):
+    """Several batches cannot be applied in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
 class BatchContext:
-    """One batch in its transaction, as every step of ingest gets it.
+    """One batch in its transaction, or several as one, as every step of ingest gets it.
 
     ``policy`` is the runtime's, with the labels that routes and current silences match. ``refused`` are the credentials
     that providers refuse. ``detected`` are the alerts of the detectors and of LiteLLM's own alerting. They are found

@@ -9,8 +9,8 @@ from datetime import datetime
 from alertworker.events.base import new_id
 from alertworker.events.batch import decode, decode_items
 from alertworker.events.json_items import Item
-from alertworker.pipeline.batches import BatchMessage
-from alertworker.pipeline.ingest import apply, fold_batch
+from alertworker.pipeline.batches import BatchMessage, DecodedBatch
+from alertworker.pipeline.ingest import apply, fold_events
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
 
@@ -39,8 +39,9 @@ def dry_run(items: Sequence[object], runtime: Runtime, *, now: datetime) -> list
         decoded = decode_items([item]) if isinstance(item, Item) else decode([item], None)
         if decoded.rejected:
             return DryRunEvent(index, None, decoded.rejected[0].reason)
-        folded = fold_batch(decoded, watched, now=now)
-        apply(tx, BatchMessage(str(new_id()), b""), decoded, folded, watched, now=now)
+        folded = fold_events(decoded.events, watched, now=now)
+        batch = DecodedBatch(BatchMessage(str(new_id()), b""), decoded.events)
+        apply(tx, [batch], folded, watched, now=now)
         return DryRunEvent(index, decoded.events[0].model_dump()["type"], outcomes=tuple(outcomes))
 
     return runtime.store.dry_run(lambda tx: [one(tx, index, item) for index, item in enumerate(items)])

@@ -1,4 +1,4 @@
-"""Ingest: apply one batch in one transaction. A redelivered batch changes nothing.
+"""Ingest: apply a batch, or a few of them together, in one transaction. A redelivered batch changes nothing.
 
 Budgets beyond the first piece are the exception: each piece has a transaction of its own (`_judge_rest`).
 """
@@ -6,30 +6,25 @@ Budgets beyond the first piece are the exception: each piece has a transaction o
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Final
 
-from pydantic_core import PydanticSerializationError, to_json
-
 from alertworker.alerts.alert import Alert
-from alertworker.alerts.many import sum_up
+from alertworker.alerts.many import MOST, sum_up
 from alertworker.budgets.configured import CapExemptions
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.detectors import DETECTORS, Policy, admin
-from alertworker.events import CallEvent
-from alertworker.events.base import new_id
-from alertworker.events.batch import MAX_BATCH_BYTES, WORKER, BatchError, Decoded, decode
-from alertworker.events.compression import ZSTD, CompressionError, compress, decompress
+from alertworker.events import CallEvent, Canary, Event
+from alertworker.events.batch import WORKER, BatchError, decode
 from alertworker.folding import Fold, fold
-from alertworker.pipeline.batches import BatchContext, BatchMessage
+from alertworker.pipeline.batches import BatchContext, BatchMessage, DecodedBatch, NotTogether
 from alertworker.pipeline.budgets import MAX_CROSSED, BudgetPiece, budget_pieces, judge_budgets, judge_piece
 from alertworker.pipeline.callers import label_cooldowns
 from alertworker.pipeline.credentials import judge_credentials, label_refused
+from alertworker.pipeline.dead_letters import digest_of, park_batch, park_conflict
 from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.explained import keep_explanation
 from alertworker.pipeline.hanging import judge_hanging
@@ -42,7 +37,6 @@ from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.spend_tracked import track_spend
 from alertworker.ports import Clock, Transaction
 from alertworker.ports.batches import BatchClaim, CounterName
-from alertworker.text.ids import safe_id
 
 _log: Final = logging.getLogger(__name__)
 #: How long batch ids are kept. An older batch may have been applied before, so it is parked.
@@ -51,8 +45,6 @@ MAX_BATCH_AGE: Final = timedelta(days=35)
 #: of its message if that is more.
 MAX_REJECTED_BYTES: Final = 1024 * 1024
 REJECTED_PER_BYTE: Final = 16
-#: A parked batch that is larger than this, in bytes, is stored compressed.
-_MAX_PLAIN: Final = 64 * 1024
 #: How many budgets one batch may report. They are judged in pieces, which raise a bounded number of alerts.
 MAX_READINGS: Final = 20_000
 #: How many rows of windows one batch may change. 5,000 calls that failed on 16 deployments of 16 regions each have
@@ -62,8 +54,8 @@ MAX_ROWS: Final = 200_000
 MAX_DROPS: Final = 40_000
 #: How many rows of the ledger one batch may change: 5,000 calls that share nothing, each with eight tags.
 MAX_LEDGER_ROWS: Final = 100_000
-#: A batch id that ``POST /v1/events`` derives from an Idempotency-Key and a body.
-_HTTP_ID: Final = re.compile(r"http:[0-9a-f]{40}")
+#: How many events a transaction of several batches may have: half of what a single batch may have.
+MAX_TOGETHER: Final = 2_500
 
 
 def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
@@ -72,33 +64,63 @@ def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
     Raises:
         StoreUnavailable: the database is unreachable; the batch must stay with the broker.
     """
-    batch = replace(batch, digest=_digest(batch))
-    if batch.sealed_at is not None and batch.sealed_at < now - MAX_BATCH_AGE:
-        _park(batch, f"sealed more than {MAX_BATCH_AGE.days} days ago", runtime, now=now)
-        return
+    batch = replace(batch, digest=digest_of(batch))
     try:
-        rejected = max(MAX_REJECTED_BYTES, REJECTED_PER_BYTE * batch.size)
-        decoded = decode(batch.events, batch.encoding, most_rejected=rejected)
-    except BatchError as error:
-        _park(batch, str(error), runtime, now=now)
-        return
-    folded = fold_batch(decoded, runtime, now=now)
-    try:
+        decoded = _decode(batch, now=now)
+        folded = fold_events(decoded.events, runtime, now=now)
         _bound(folded)
-        applied = runtime.store.run(lambda tx: apply(tx, batch, decoded, folded, runtime, now=now))
+        applied = runtime.store.run(lambda tx: apply(tx, [decoded], folded, runtime, now=now))
     except BatchError as error:
-        _park(batch, str(error), runtime, now=now)
+        park_batch(batch, str(error), runtime, now=now)
         return
     if applied:
         _judge_rest(batch, folded, runtime, now=now)
     wake(runtime, now=now)
 
 
-def fold_batch(decoded: Decoded, runtime: Runtime, *, now: datetime) -> Fold:
-    """Fold a batch with the runtime's settings."""
+def ingest_together(batches: Sequence[BatchMessage], runtime: Runtime, *, now: datetime) -> bool:
+    """Apply several batches in one transaction, as one batch with the events of all.
+
+    The bounds of a batch hold for their sum. Return false if each batch must be applied alone. Nothing is changed then.
+
+    Raises:
+        StoreUnavailable: the database is unreachable; the batches must stay with the broker.
+    """
+    decoded: list[DecodedBatch] = []
+    try:
+        for batch in batches:
+            decoded.append(_decode(replace(batch, digest=digest_of(batch)), now=now))
+            if sum(len(one.events) for one in decoded) > MAX_TOGETHER:
+                return False
+        folded = fold_events([event for one in decoded for event in one.events], runtime, now=now)
+        _bound(folded)
+        if len(budget_pieces(folded, runtime)) > 1:
+            return False
+        runtime.store.run(lambda tx: apply(tx, decoded, folded, runtime, now=now))
+    except (BatchError, NotTogether):
+        return False
+    wake(runtime, now=now)
+    return True
+
+
+def _decode(batch: BatchMessage, *, now: datetime) -> DecodedBatch:
+    """Read a batch.
+
+    Raises:
+        BatchError: the batch is too old, or cannot be read.
+    """
+    if batch.sealed_at is not None and batch.sealed_at < now - MAX_BATCH_AGE:
+        raise BatchError(f"sealed more than {MAX_BATCH_AGE.days} days ago")
+    rejected = max(MAX_REJECTED_BYTES, REJECTED_PER_BYTE * batch.size)
+    decoded = decode(batch.events, batch.encoding, most_rejected=rejected)
+    return DecodedBatch(batch, decoded.events, decoded.rejected)
+
+
+def fold_events(events: Iterable[Event], runtime: Runtime, *, now: datetime) -> Fold:
+    """Fold events with the runtime's settings."""
     receivers = runtime.router.selectable
-    events = [event.choosing(receivers) if isinstance(event, CallEvent) else event for event in decoded.events]
-    return fold(events, slow_seconds=runtime.policy.threshold_seconds, zone=runtime.zone, now=now)
+    chosen = [event.choosing(receivers) if isinstance(event, CallEvent) else event for event in events]
+    return fold(chosen, slow_seconds=runtime.policy.threshold_seconds, zone=runtime.zone, now=now)
 
 
 def _bound(folded: Fold) -> None:
@@ -118,52 +140,57 @@ def _bound(folded: Fold) -> None:
         raise BatchError(f"the batch changes {rows:,} rows of the ledger; the limit is {MAX_LEDGER_ROWS:,}")
 
 
-def apply(
-    tx: Transaction, batch: BatchMessage, decoded: Decoded, folded: Fold, runtime: Runtime, *, now: datetime
-) -> bool:
-    """Make every change that a batch causes, unless the batch was applied before.
+def apply(tx: Transaction, batches: Sequence[DecodedBatch], folded: Fold, runtime: Runtime, *, now: datetime) -> bool:
+    """Make every change that batches cause. ``folded`` has the events of all.
 
-    Only the first piece of its budgets is judged here. Return false if the batch is parked because another batch has
-    its id.
+    A single batch that was applied before changes nothing. Only the first piece of its budgets is judged here. Return
+    false if it is parked because another batch has its id.
 
     Raises:
         BatchError: more targets than `MAX_OUTAGES` have an outage (`judge_outages`).
+        NotTogether: the batches are several, and each must be applied alone.
     """
-    claim_of_id = tx.batches.claim_batch(
-        batch.batch_id, batch.producer, len(decoded.events), digest=batch.digest, now=now
-    )
-    if claim_of_id is BatchClaim.CONFLICT:
-        _park_conflict(tx, batch, now=now)
-        return False
-    if claim_of_id is BatchClaim.REPEATED:
-        return True
-    _record(tx, batch, decoded, folded, runtime, now=now)
+    for one in batches:
+        claim_of_id = _claim_id(tx, one, now=now)
+        if claim_of_id is not BatchClaim.NEW and len(batches) > 1:
+            raise NotTogether
+        if claim_of_id is BatchClaim.CONFLICT:
+            park_conflict(tx, one.message, now=now)
+            return False
+        if claim_of_id is BatchClaim.REPEATED:
+            return True
+    _record(tx, batches, folded, runtime, now=now)
     # A transaction reads silences once: after the wait for the ledger's locks, so that they are not outdated.
     asked = {matcher.label for silence in tx.silences.current(now=now) for matcher in silence.matchers}
     names = tx.aliases.newest_names(admin.entities([*folded.changed, *folded.changed_relayed]))
     policy = replace(runtime.policy, group_by=runtime.router.labels | asked, names=names)
-    detected = _detected(tx, folded, runtime, policy, now=now)
+    detected = _detected(tx, folded, runtime, policy, now=now, alone=len(batches) == 1)
     context = BatchContext(tx, folded, runtime, policy, now, RefusedCredentials(tx), detected)
     for step in STEPS:
         step(context)
     return True
 
 
-def _record(
-    tx: Transaction, batch: BatchMessage, decoded: Decoded, folded: Fold, runtime: Runtime, *, now: datetime
-) -> None:
-    """Add the batch to the ledger and the windows. Store its heartbeats, its canary and its rejected events."""
+def _claim_id(tx: Transaction, batch: DecodedBatch, *, now: datetime) -> BatchClaim:
+    given = batch.message
+    return tx.batches.claim_batch(given.batch_id, given.producer, len(batch.events), digest=given.digest, now=now)
+
+
+def _record(tx: Transaction, batches: Sequence[DecodedBatch], folded: Fold, runtime: Runtime, *, now: datetime) -> None:
+    """Add batches to the ledger and the windows. Store their heartbeats, canaries and rejected events."""
     exempt = CapExemptions(runtime.budgets)
     tx.ledger.add(folded.ledger, max_entities=runtime.max_entities, exempt=exempt)
     tx.outages.add_sums(folded.outages)
     tx.ledger.add_drops(folded.drops)
     tx.publishers.update_publishers(folded.publishers.values(), now=now)
-    if folded.canary_sent_at is not None:
-        _record_canary(tx, batch, folded.canary_sent_at)
-    for bad in decoded.rejected:
-        tx.dead_letter(
-            DeadLetterKind.EVENT, bad.reason, bad.payload, batch_id=batch.batch_id, position=bad.index, now=now
-        )
+    for one in batches if folded.canary_sent_at is not None else ():
+        canaries = fold_events((event for event in one.events if isinstance(event, Canary)), runtime, now=now)
+        if canaries.canary_sent_at is not None:
+            _record_canary(tx, one.message, canaries.canary_sent_at)
+    for one in batches:
+        for bad in one.rejected:
+            own_id = one.message.batch_id
+            tx.dead_letter(DeadLetterKind.EVENT, bad.reason, bad.payload, batch_id=own_id, position=bad.index, now=now)
 
 
 def _record_canary(tx: Transaction, batch: BatchMessage, sent_at: datetime) -> None:
@@ -196,13 +223,21 @@ def _judge_rest(batch: BatchMessage, folded: Fold, runtime: Runtime, *, now: dat
         _log.warning("a batch crosses limits of too many budgets; %d of them wait for their next report", -left)
 
 
-def _detected(tx: Transaction, folded: Fold, runtime: Runtime, policy: Policy, *, now: datetime) -> list[Alert]:
+def _detected(
+    tx: Transaction, folded: Fold, runtime: Runtime, policy: Policy, *, now: datetime, alone: bool
+) -> list[Alert]:
     """Return the alerts that detectors find in the batch, and those of LiteLLM's own alerting.
 
-    Very many of one type are summed up.
+    Very many of one type are summed up, but only within one batch that is applied alone.
+
+    Raises:
+        NotTogether: several batches have so many alerts that some would be summed up.
     """
     alerts = [alert for detect in DETECTORS.values() for alert in detect(folded, policy)]
-    return sum_up(alerts + relayed_alerts(tx, folded, policy, runtime.users, now=now))
+    alerts += relayed_alerts(tx, folded, policy, runtime.users, now=now)
+    if len(alerts) > MOST and not alone:
+        raise NotTogether
+    return sum_up(alerts)
 
 
 def _claim_detected(context: BatchContext) -> None:
@@ -228,64 +263,3 @@ STEPS: Final[tuple[Callable[[BatchContext], None], ...]] = (
     track_spend,
     _count_clamped,
 )
-
-
-def _park(batch: BatchMessage, reason: str, runtime: Runtime, *, now: datetime) -> None:
-    """Store a whole batch as one dead letter with its bytes, once, however often the batch is delivered."""
-    payload = _kept(batch)
-
-    def work(tx: Transaction) -> None:
-        match tx.batches.claim_batch(batch.batch_id, batch.producer, 0, digest=batch.digest, now=now):
-            case BatchClaim.NEW:
-                tx.dead_letter(DeadLetterKind.BATCH, reason, payload, batch_id=batch.batch_id, position=None, now=now)
-            case BatchClaim.CONFLICT:
-                _park_conflict(tx, batch, now=now)
-
-    runtime.store.run(work)
-
-
-def _park_conflict(tx: Transaction, batch: BatchMessage, *, now: datetime) -> None:
-    """Park a batch whose id another batch has used: once, under an id of its own, so that it can be replayed."""
-    reason = f"another batch was applied or parked under the same id, {batch.batch_id}; replay applies this one"
-    # A producer can use the first of these ids for another batch, too.
-    for own_id in (safe_id(f"{batch.batch_id}~{batch.digest}"), str(new_id())):
-        claimed = tx.batches.claim_batch(own_id, batch.producer, 0, digest=batch.digest, now=now)
-        if claimed is BatchClaim.NEW:
-            tx.dead_letter(DeadLetterKind.BATCH, reason, _kept(batch), batch_id=own_id, position=None, now=now)
-        if claimed is not BatchClaim.CONFLICT:
-            return
-
-
-def _digest(batch: BatchMessage) -> str | None:
-    """Return a digest of the events' JSON, ``None`` if the batch id already stands for them.
-
-    The same JSON may come compressed in another way: a replay compresses it, and so may a producer that sends it again.
-
-    The HTTP endpoint derives such ids from an Idempotency-Key and the client's body. A digest would differ between two
-    requests with the same body, because the endpoint gives its events a new time with every request.
-    """
-    if batch.producer == "http" and _HTTP_ID.fullmatch(batch.batch_id):
-        return None
-    content = _bytes_of(batch.events)
-    if content.startswith(ZSTD):
-        with suppress(CompressionError):
-            content = decompress(content, MAX_BATCH_BYTES)
-    return blake2b(content, digest_size=16).hexdigest()
-
-
-def _kept(batch: BatchMessage) -> bytes:
-    """Return the payload of a batch's dead letter: its bytes, compressed if there are many."""
-    payload = _bytes_of(batch.events)
-    return payload if len(payload) <= _MAX_PLAIN or payload.startswith(ZSTD) else compress(payload)
-
-
-def _bytes_of(events: object) -> bytes:
-    """Return the bytes of events of any type. It never raises, because parking must not fail."""
-    if isinstance(events, bytes):
-        return events
-    if isinstance(events, str):
-        return events.encode("utf-8", "surrogatepass")
-    try:
-        return to_json(events, fallback=str, inf_nan_mode="constants")
-    except (PydanticSerializationError, ValueError, RecursionError):
-        return f"({type(events).__name__} that is not JSON)".encode()

@@ -7,6 +7,7 @@ reading it may be what kills the worker.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -15,7 +16,7 @@ from uuid import UUID
 from alertworker.events.batch import TASK
 from alertworker.events.message import KEPT_BYTES, MAX_MESSAGE_BYTES, Call, MessageError, read_message, read_task
 from alertworker.pipeline.batches import BatchMessage
-from alertworker.pipeline.ingest import ingest
+from alertworker.pipeline.ingest import ingest, ingest_together
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Store, Transaction
 from alertworker.text.format import parse_moment
@@ -101,6 +102,21 @@ def receive(message: BrokerMessage, runtime: Runtime, *, now: datetime) -> None:
         ingest(batch, runtime, now=now)
         if message.redelivered:
             runtime.store.forget_redeliveries(message.letter_id)
+
+
+def receive_together(messages: Sequence[BrokerMessage], runtime: Runtime, *, now: datetime) -> bool:
+    """Apply the batches of messages that are delivered for the first time, oldest first, in one transaction.
+
+    Return false if each must be received alone. Nothing is changed then.
+
+    Raises:
+        StoreUnavailable: the database cannot be asked; the messages must stay with the broker.
+    """
+    try:
+        batches = [_batch(message) for message in messages]
+    except MessageError:
+        return False
+    return ingest_together(batches, runtime, now=now)
 
 
 def park(message: BrokerMessage, reason: str, store: Store, *, now: datetime) -> None:

@@ -7,11 +7,13 @@ stops reading, and then it does not notice that the connection is lost (kombu 5.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from celery import Task as CeleryTask
 from celery import bootsteps
 from celery.worker.request import Request as CeleryRequest
+from celery.worker.state import task_ready
 
 #: How long the worker's event loop may take to send an acknowledgement, in seconds.
 PATIENCE: Final = 2.0
@@ -22,18 +24,35 @@ class BrokerGone(ConnectionError):
 
 
 class Request(CeleryRequest):
-    """A Celery request that checks whether its acknowledgement reached the broker."""
+    """A Celery request that checks whether its acknowledgement reached the broker.
+
+    Its task may work on the messages of other requests, too. These end with it.
+    """
 
     #: The worker's event loop. kombu loses its reference when a connection is lost.
     loop: Any = None
+    #: The other requests whose messages the task works on.
+    joined: Sequence[Request] = ()
+
+    def join(self, others: Sequence[Request]) -> None:
+        """Pass the messages of other requests to this one's task, in its argument ``more``."""
+        self.joined = others
+        if others:
+            self.kwargs["more"] = [other.kwargs["message"] for other in others]
 
     def acknowledge(self) -> None:
-        """Acknowledge the message."""
+        """Acknowledge the message, and those of the joined requests."""
         super().acknowledge()
         self._schedule_check()
+        for other in self.joined:
+            task_ready(other)
+            other.acknowledge()
 
     def reject(self, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery's signature
-        """Return the message to its queue."""
+        """Return the message to its queue, and those of the joined requests before it: the last one is served next."""
+        for other in reversed(self.joined):
+            task_ready(other)
+            other.reject(requeue)
         super().reject(requeue)
         self._schedule_check()
 

@@ -40,6 +40,8 @@ def read_note(note: bytes) -> Note | None:
 
 #: kombu's private members have no types.
 _QoS: Any = redis.QoS
+#: A channel takes no further message while those that it holds have this many bytes. Messages may be large.
+MAX_HELD_BYTES: Final = 64 * 1024 * 1024
 #: The first and the last place in the index.
 _FIRST: Final = "-inf"
 _LAST: Final = "+inf"
@@ -52,6 +54,13 @@ class QoS(_QoS):  # type: ignore[misc]
         super().__init__(*args, **options)
         #: The tags of notes that belong to other applications, so that each is read once.
         self._foreign: set[bytes] = set()
+
+    def can_consume(self) -> bool:
+        """Return whether to take another message: the channel holds few, and they are not too large."""
+        if not super().can_consume():
+            return False
+        held = [message for tag, message in list(self._delivered.items()) if tag not in self._dirty]
+        return sum(len(message.body) for message in held) < MAX_HELD_BYTES
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Record an unacknowledged message. A batch has a note already.
@@ -78,6 +87,19 @@ class QoS(_QoS):  # type: ignore[misc]
         """
         with self.channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
             pipe.hdel(self.unacked_key, delivery_tag).zrem(self.unacked_index_key, delivery_tag).execute()
+        virtual.QoS.ack(self, delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
+        """Return a batch to its queue. The first time it is served next, so that the backlog keeps its order.
+
+        A redelivered one goes to the end, because it may fail again and hold up the others.
+        """
+        message = self._delivered.get(delivery_tag)
+        again = message is None or message.delivery_info.get("redelivered") is True
+        if not requeue or again or not self.channel.takes:
+            super().reject(delivery_tag, requeue)
+            return
+        self.restore_by_tag(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
 
     def renew(self) -> None:

@@ -16,8 +16,6 @@ from typing import Final
 
 from celery import bootsteps
 from celery.apps import worker as celery_worker
-from celery.concurrency.prefork import TaskPool as Processes
-from celery.worker.consumer import Consumer as CeleryConsumer
 
 from alertworker.errors import INTERRUPTED
 
@@ -35,19 +33,6 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 def is_stopping() -> bool:
     """Return whether this process has received a signal to stop. A task then begins no new attempt."""
     return _stopped_by is not None
-
-
-class Consumer(CeleryConsumer):
-    """Celery's consumer, which cancels tasks at shutdown only where that is possible.
-
-    A thread cannot be cancelled. Celery tries to cancel it nevertheless, and then stops with a traceback (celery 5.6,
-    ``BasePool.terminate_job``). A thread ends its attempt, which has a time limit of its own.
-    """
-
-    def cancel_active_requests(self) -> None:
-        """Cancel the tasks of a pool of processes. The broker redelivers their messages."""
-        if isinstance(self.pool, Processes):
-            super().cancel_active_requests()
 
 
 class Bound(bootsteps.StartStopStep):

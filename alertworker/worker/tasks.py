@@ -7,7 +7,7 @@ import logging
 import signal
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -52,10 +52,38 @@ _away = AwayLog(check=_check_store)
 
 
 @celery.task(name=TASK)
-def ingest(*, message: BrokerMessage) -> None:
+def ingest(*, message: BrokerMessage, more: Sequence[BrokerMessage] = ()) -> None:
+    """Apply a batch, and ``more`` that waited behind it: in one transaction if possible, else one by one.
+
+    Raises:
+        Reject: one of them failed. The broker redelivers all, and those that are applied change nothing then.
+    """
+    if more and _apply_together([message, *more]):
+        return
+    failed = None
+    for one in (message, *more):
+        try:
+            _apply(one)
+        except Reject as error:
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+def _apply(message: BrokerMessage) -> None:
     """Apply one batch, or park the message."""
     if _admit(message):
         _decide(message, lambda now: pipeline.receive(message, get_runtime(), now=now))
+
+
+def _apply_together(messages: Sequence[BrokerMessage]) -> bool:
+    """Apply batches in one transaction. Return false if each must be applied alone."""
+    first = messages[0]
+    try:
+        return _persist(first, lambda now: pipeline.receive_together(messages, get_runtime(), now=now))
+    except Exception as error:  # noqa: BLE001 - one of them fails alone, too, and is logged then
+        _log.warning("%d batches are applied one by one: %s", len(messages), type(error).__name__)
+        return False
 
 
 @celery.task(name=PARK)
@@ -132,12 +160,25 @@ def _park(message: BrokerMessage, reason: str) -> None:
 def _decide(message: BrokerMessage, decide: Callable[[datetime], _T]) -> _T:
     """Call ``decide`` until the database is reachable, and return its result.
 
-    While the worker waits it takes no other message. Log lines name the message by the id of its dead letter, because
-    its own ids are a producer's text.
+    Log lines name the message by the id of its dead letter, because its own ids are a producer's text.
 
     Raises:
         Reject: anything else failed; the broker redelivers the message.
     """
+    try:
+        return _persist(message, decide)
+    except Exception as error:  # noqa: BLE001 - the task's boundary: an exception must not acknowledge a message
+        # The broker redelivers the message, and it is parked if it keeps failing. The exception's text may repeat
+        # the input, so it is not logged.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        ids = pipeline.log_ids(message)
+        _log.error("message %s failed: %s\n%s", message.letter_id, type(error).__name__, where, extra=ids)
+        time.sleep(1)
+        raise Reject(type(error).__name__, requeue=True) from None
+
+
+def _persist(message: BrokerMessage, decide: Callable[[datetime], _T]) -> _T:
+    """Call ``decide`` until the database is reachable. While the worker waits it takes no other message."""
     wait = 0.1
     while True:
         try:
@@ -146,14 +187,6 @@ def _decide(message: BrokerMessage, decide: Callable[[datetime], _T]) -> _T:
             _away.away(f"message {message.letter_id}", error)
             time.sleep(wait)
             wait = min(_MAX_WAIT, wait * 2)
-        except Exception as error:  # noqa: BLE001 - the task's boundary: an exception must not acknowledge a message
-            # The broker redelivers the message, and it is parked if it keeps failing. The exception's text may repeat
-            # the input, so it is not logged.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            ids = pipeline.log_ids(message)
-            _log.error("message %s failed: %s\n%s", message.letter_id, type(error).__name__, where, extra=ids)
-            time.sleep(1)
-            raise Reject(type(error).__name__, requeue=True) from None
         else:
             _away.back()
             return done

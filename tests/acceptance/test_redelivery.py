@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from alertworker.publisher import topology
 from tests.acceptance.receiver import Receiver
 from tests.acceptance.stack import Stack
 from tests.acceptance.test_faults import FAILED, failed, wait_for_count
+from tests.processes import children, kill
 
 ON_EVERY_BROKER = pytest.mark.parametrize(
     "environ",
@@ -111,6 +113,58 @@ def test_a_batch_that_cannot_be_applied_is_parked_with_its_bytes(stack: Stack, s
         60,
     )
     wait_for_count(slack, 1, 5)
+
+
+@ON_EVERY_BROKER
+def test_a_backlog_is_applied_in_few_transactions_and_survives_every_kill(stack: Stack) -> None:
+    """A worker, or a process of its pool, is killed with several batches. All are applied, each once."""
+    stack.kill("ingest")
+    sent = 120
+    send(stack.broker_url, [batch_of([failed(number)]) for number in range(sent)])
+
+    stack.start("ingest")
+    wait_for_any_batch(stack, 1)
+    stack.kill("ingest")
+    stack.start("ingest")
+    wait_for_any_batch(stack, 20)
+    kill(children(stack.processes["ingest"].pid))
+    wait_for_any_batch(stack, 60)
+    stack.kill("ingest", signal.SIGTERM)
+    stack.start("ingest")
+    wait_for_rows(stack, "SELECT failures FROM spend WHERE dimension = 'team'", [(sent,)], 60)
+    [(batches, transactions)] = rows(
+        stack, "SELECT count(*), count(DISTINCT applied_at) FROM batches WHERE producer = 'test'"
+    )
+    assert batches == sent
+    assert transactions < sent, "some batches were applied together"
+    assert rows(stack, "SELECT count(*) FROM dead_letters") == [(0,)]
+
+
+@ON_EVERY_BROKER
+def test_a_batch_that_cannot_be_applied_holds_up_none_of_those_beside_it(stack: Stack) -> None:
+    """They are applied one by one at once. The poisoned one is parked after its redeliveries, and no other."""
+    stack.kill("ingest")
+    with closing(sqlite3.connect(stack.folder / "alertworker.db", timeout=30)) as database:
+        database.execute(
+            "CREATE TRIGGER poison BEFORE INSERT ON spend WHEN NEW.team_id = 'poison' "
+            "BEGIN SELECT RAISE(ABORT, 'cannot be applied'); END"
+        )
+    send(stack.broker_url, [batch_of([failed(n, team_id="poison" if n == 10 else f"t{n}")]) for n in range(20)])
+    stack.start("ingest")
+
+    applied = "SELECT count(*), sum(failures) FROM spend WHERE dimension = 'team'"
+    wait_for_rows(stack, applied, [(19, 19)], 30)
+    parked = "SELECT kind, reason FROM dead_letters"
+    wait_for_rows(stack, parked, [("message", "not applied after 5 redeliveries")], 60)
+    assert rows(stack, applied) == [(19, 19)]
+
+
+def wait_for_any_batch(stack: Stack, least: int) -> None:
+    """Wait until the worker has applied this many batches."""
+    ends = time.monotonic() + 60
+    while rows(stack, "SELECT count(*) FROM batches WHERE producer = 'test'")[0][0] < least:
+        assert time.monotonic() < ends, stack.log("ingest")[-2000:]
+        time.sleep(0.01)
 
 
 @pytest.mark.rabbitmq

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import random
 import signal
+from collections.abc import Sequence
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy import event
 from alertworker.alerts.catalogue import AlertType
 from alertworker.budgets.configured import OwnBudget
 from alertworker.pipeline import BatchMessage, Runtime, ingest
+from alertworker.pipeline.ingest import ingest_together
 from alertworker.routing.router import Route, Router
 from alertworker.store import SqlStore, make_engine
 from tests.integration.harness import NOW, Recorder
@@ -43,18 +45,32 @@ def message_of(path: Path) -> BatchMessage:
 
 
 def apply_all(url: str, folder: str, seed: int, max_dollars: float, ready: Event, begin: Event) -> None:
-    """Apply every batch of a folder in a random order. Report when the first one is about to be applied, then wait."""
+    """Apply every batch of a folder in a random order, up to four together as a worker does.
+
+    Report when the first one is about to be applied, then wait.
+    """
     runtime = runtime_of(SqlStore(make_engine(url)), max_dollars)
     paths = sorted(Path(folder).glob("*.zst"))
-    random.Random(seed).shuffle(paths)
+    chance = random.Random(seed)
+    chance.shuffle(paths)
     ready.set()
     begin.wait()
-    for path in paths:
-        ingest(message_of(path), runtime, now=NOW)
+    while paths:
+        count = chance.randint(1, 4)
+        apply(paths[:count], runtime)
+        del paths[:count]
 
 
-def die_at(url: str, path: str, max_dollars: float, moment: int | str) -> None:
-    """Apply a batch, and die at a statement of its transaction, or at its end."""
+def apply(paths: Sequence[Path], runtime: Runtime) -> None:
+    """Apply batches in one transaction if possible, else one by one."""
+    messages = [message_of(path) for path in paths]
+    if len(messages) == 1 or not ingest_together(messages, runtime, now=NOW):
+        for message in messages:
+            ingest(message, runtime, now=NOW)
+
+
+def die_at(url: str, paths: Sequence[str], max_dollars: float, moment: int | str) -> None:
+    """Apply batches together, and die at a statement of their transaction, or at its end."""
     engine = make_engine(url)
     runtime = runtime_of(SqlStore(engine), max_dollars)
     done = 0
@@ -68,6 +84,6 @@ def die_at(url: str, path: str, max_dollars: float, moment: int | str) -> None:
     event.listen(engine, "before_cursor_execute", count)
     if moment == BEFORE_COMMIT:
         event.listen(engine, "commit", lambda _connection: os.kill(os.getpid(), signal.SIGKILL))
-    ingest(message_of(Path(path)), runtime, now=NOW)
+    apply([Path(path) for path in paths], runtime)
     if moment == AFTER_COMMIT:
         os.kill(os.getpid(), signal.SIGKILL)

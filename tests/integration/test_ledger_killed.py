@@ -11,6 +11,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
 from sqlalchemy import func, select
 
 from alertworker.folding import fold
@@ -88,24 +89,27 @@ def test_killed_workers_leave_the_ledger_exact_and_a_limit_notified_once(store: 
     assert len(rows(store, NOTIFICATIONS)) == len(rows(store, ALERTS)) == 1
 
 
-def test_a_worker_killed_anywhere_in_a_crossing_leaves_one_message(store: SqlStore, tmp_path: Path) -> None:
-    """It dies at statements across its transaction, just before its commit, and just after it.
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_worker_killed_anywhere_in_a_crossing_leaves_one_message(store: SqlStore, tmp_path: Path, count: int) -> None:
+    """It dies at statements across its transaction of one or four batches, just before its commit, and just after it.
 
-    Then the batch is redelivered.
+    Then the batches are redelivered, each alone.
     """
-    path = tmp_path / "crossing.zst"
-    message = batch(answered("c", tags=("x",), cost_nanos=101 * 10**9))
-    assert isinstance(message.events, bytes)
-    path.write_bytes(message.events)
+    paths = [tmp_path / f"crossing-{number}.zst" for number in range(count)]
+    for path in paths:
+        message = batch(answered("c", tags=("x",), cost_nanos=101 * 10**9))
+        assert isinstance(message.events, bytes)
+        path.write_bytes(message.events)
 
     for moment in (1, 2, 3, 6, 9, 12, 15, 18, 20, BEFORE_COMMIT, AFTER_COMMIT):
         assert rows(store, NOTIFICATIONS) == rows(store, SPEND) == [], f"nothing is left of what died before {moment}"
-        arguments = (url_of(store), str(path), 100.0, moment)
+        arguments = (url_of(store), list(map(str, paths)), 100.0 * count, moment)
         process = PROCESSES.Process(target=ledger_worker.die_at, args=arguments, daemon=True)
         process.start()
         assert ended(process) == -signal.SIGKILL, f"it was killed at {moment}"
     assert len(rows(store, NOTIFICATIONS)) == 1
-    ingest(ledger_worker.message_of(path), ledger_worker.runtime_of(store, 100), now=NOW)
+    for path in paths:
+        ingest(ledger_worker.message_of(path), ledger_worker.runtime_of(store, 100 * count), now=NOW)
 
     assert len(rows(store, NOTIFICATIONS)) == len(rows(store, ALERTS)) == 1
-    assert sum(row.spend_nanos for row in rows(store, SPEND) if row.dimension == "team") == 101 * 10**9
+    assert sum(row.spend_nanos for row in rows(store, SPEND) if row.dimension == "team") == count * 101 * 10**9

@@ -23,7 +23,7 @@ from alertworker.host.paths import default_broker_url, socket_path
 from alertworker.pipeline import BrokerMessage, Oversize
 from alertworker.publisher import BrokerTransport
 from alertworker.publisher.topology import events_queue, task_queue, transport_options
-from alertworker.worker import redis_transport
+from alertworker.worker import redis_notes, redis_transport
 from alertworker.worker.from_redis import envelope_of
 from alertworker.worker.opaque import Connection
 from alertworker.worker.redis_scripts import MAX_ENVELOPE_BYTES, fingerprint
@@ -323,6 +323,42 @@ def test_a_worker_that_holds_a_batch_for_long_keeps_it(
     assert other.work(0) == []
     holder.taken[0].ack()
     assert left(broker) == (0, 0, 0, 0)
+
+
+def test_batches_that_are_returned_keep_their_place_once(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """The process of their task was killed. A batch that is returned again goes behind the others."""
+    publish(tmp_path, "b1", "b2", "b3", "b4")
+    worker = start(prefetch=3)
+    worker.work(3)
+    for message in reversed(worker.taken):
+        message.reject(requeue=True)
+    again = start(prefetch=1)
+    worker.die()
+    assert again.work(1) == ["b1"]
+    again.taken[0].reject(requeue=True)
+    assert again.work(2)[1:] == ["b2"]
+    again.taken[1].ack()
+    assert again.work(3)[2:] == ["b3"]
+    again.taken[2].ack()
+    assert again.work(4)[3:] == ["b4"]
+    again.taken[3].ack()
+    assert again.work(5)[4:] == ["b1"]
+
+
+def test_a_worker_holds_few_bytes_however_many_messages_it_may_hold(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages may be large. The next one is taken when one is acknowledged."""
+    publish(tmp_path, "b1", "b2", "b3", "b4")
+    worker = start(prefetch=10)
+    worker.work(1)
+    monkeypatch.setattr(redis_notes, "MAX_HELD_BYTES", 2 * len(worker.taken[0].body))
+    assert worker.work(3, seconds=2) == ["b1", "b2"]
+    worker.taken[0].ack()
+    assert worker.work(4, seconds=2) == ["b1", "b2", "b3"]
+    assert left(broker) == (1, 0, 2, 2)
 
 
 def test_a_worker_of_all_queues_takes_batches_and_tasks(

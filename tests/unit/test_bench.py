@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -39,3 +42,25 @@ def test_an_unknown_name_is_an_error_with_the_list(
     shown = capsys.readouterr().err
     assert (ended.value.code, "nothing-such" in shown) == (2, True)
     assert all(name in shown for name in known)
+
+
+def test_json_has_the_figures_and_what_they_depend_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A part that fails leaves the figures of those before it."""
+
+    def fail(_: Path) -> bench.Figures:
+        raise RuntimeError("no database")
+
+    worker = bench.Figures("CPU per event", ("database", "alertworker"), [("SQLite", "61.0 us")])
+    monkeypatch.setattr(bench, "PARTS", MappingProxyType({"worker": lambda _: worker, "ledger": fail}))
+    with pytest.raises(RuntimeError):
+        bench.main(["--json", str(tmp_path / "figures.json")])
+
+    written = json.loads((tmp_path / "figures.json").read_text())
+    assert written["parts"] == {
+        "worker": {"title": "CPU per event", "columns": ["database", "alertworker"], "rows": [["SQLite", "61.0 us"]]}
+    }
+    assert {"at", "machine", "cores", "load", "python"} < written.keys()
+    assert "celery" in written["versions"]
+    assert "61.0 us" in capsys.readouterr().out

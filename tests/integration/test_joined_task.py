@@ -1,0 +1,90 @@
+"""The task that gets several batches: together, else each by itself, and none is lost with another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from celery.exceptions import Reject
+
+from alertworker import pipeline
+from alertworker.errors import StoreUnavailable
+from alertworker.events.batch import QUEUE
+from alertworker.pipeline import BrokerMessage, Runtime
+from alertworker.store import SqlStore
+from alertworker.store.schema.batches import BATCHES
+from alertworker.store.schema.delivery import DEAD_LETTERS
+from alertworker.worker import tasks
+from tests.integration.harness import answered, rows
+
+MESSAGES = [
+    BrokerMessage(QUEUE, json.dumps([[], {"events": [event], "batch_id": name}, {}]).encode())
+    for name in ("b1", "b2", "b3")
+    for event in [answered(name).model_dump(mode="json", exclude_none=True)]
+]
+
+
+@pytest.fixture(autouse=True)
+def process(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tasks use the test's store, and wait for nothing."""
+    monkeypatch.setattr(tasks, "get_runtime", lambda: runtime)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+
+
+def run(messages: Sequence[BrokerMessage]) -> None:
+    tasks.ingest.run(message=messages[0], more=messages[1:])
+
+
+def ids(store: SqlStore) -> list[str]:
+    return sorted(row.batch_id for row in rows(store, BATCHES))
+
+
+def test_waiting_batches_are_applied_in_one_transaction(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None is applied again by itself."""
+    monkeypatch.setattr(pipeline, "receive", None)
+    run(MESSAGES)
+    assert ids(store) == ["b1", "b2", "b3"]
+    assert len({row.applied_at for row in rows(store, BATCHES)}) == 1
+
+
+def test_a_message_that_is_no_batch_is_parked_and_the_others_are_applied(store: SqlStore) -> None:
+    run([MESSAGES[0], BrokerMessage(QUEUE, b"[["), MESSAGES[1]])
+    assert ids(store) == ["b1", "b2"]
+    assert [row.kind for row in rows(store, DEAD_LETTERS)] == ["message"]
+
+
+def test_a_batch_that_fails_returns_all_and_keeps_none_from_being_applied(
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The redelivered ones change nothing, except the one that failed."""
+    receive, order = pipeline.receive, list[BrokerMessage]()
+
+    def fail(message: BrokerMessage, *arguments: Any, **more: Any) -> None:
+        order.append(message)
+        if message is MESSAGES[1]:
+            raise RuntimeError("bug")
+        receive(message, *arguments, **more)
+
+    monkeypatch.setattr(pipeline, "receive", fail)
+    monkeypatch.setattr(pipeline, "receive_together", lambda *_, **__: 1 / 0)
+    with pytest.raises(Reject, match="RuntimeError"):
+        run(MESSAGES)
+    assert order == MESSAGES, "the oldest first"
+    assert ids(store) == ["b1", "b3"]
+
+
+def test_batches_wait_together_for_the_database(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are neither applied one by one nor returned."""
+    together, failures = pipeline.receive_together, [StoreUnavailable("away"), StoreUnavailable("away")]
+
+    def away(*arguments: Any, **more: Any) -> bool:
+        if failures:
+            raise failures.pop()
+        return together(*arguments, **more)
+
+    monkeypatch.setattr(pipeline, "receive", None)
+    monkeypatch.setattr(pipeline, "receive_together", away)
+    run(MESSAGES)
+    assert (ids(store), failures) == (["b1", "b2", "b3"], [])
