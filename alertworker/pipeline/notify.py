@@ -263,7 +263,8 @@ def _find_suppression(
         return Suppression(SuppressionReason.TIME)
     sources = partial(_sources, tx, runtime, alert, frozenset(channels), now)
     explaining = find_sources(alert.id, labels, runtime.inhibitions, sources)
-    return find_hold(tx, alert, runtime, now=now) or find_held_source(alert, channels, explaining, runtime, now=now)
+    # First what needs no more statements: in an outage of a model this holds for the alerts of all its deployments.
+    return find_held_source(alert, channels, explaining, runtime, now=now) or find_hold(tx, alert, runtime, now=now)
 
 
 def _inhibited(

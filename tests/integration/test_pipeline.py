@@ -321,9 +321,9 @@ def test_a_condition_that_rises_is_notified_at_once_and_only_upwards(
 
     def raised(level: int, severity: Severity, seconds: float) -> None:
         at = NOW + timedelta(seconds=seconds)
-        alert = Alert(
-            AlertType.OUTAGE_ALERTS, severity, {"deployment": "d1"}, f"level {level}", at, at, count=5, level=level
-        )
+        failed_at = at - timedelta(seconds=10)  # so long ago that it does not wait for the ends of calls
+        labels, summary = {"deployment": "d1"}, f"level {level}"
+        alert = Alert(AlertType.OUTAGE_ALERTS, severity, labels, summary, failed_at, failed_at, count=5, level=level)
         store.run(lambda tx: claim(tx, alert, runtime, now=at))
         run_until_quiet(runtime, at)
 
