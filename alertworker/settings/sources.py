@@ -126,7 +126,7 @@ def read_file(path: Path, sources: Sources, environ: Mapping[str, str]) -> None:
 
 
 def _all_args(ours: object, sources: Sources) -> object:
-    """Return our ``alerting_args`` with LiteLLM's own that it does not have, and keep the origin of these."""
+    """Return our ``alerting_args``, with the keys that only LiteLLM's section has. Keep the origin of these keys."""
     theirs = sources.values.get("alerting_args")
     if not isinstance(theirs, dict) or not (ours is None or isinstance(ours, dict)):
         return ours
