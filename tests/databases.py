@@ -17,7 +17,7 @@ from alertworker.store import make_engine
 from alertworker.store.migrations import upgrade
 
 _SERVER: Final = "postgresql://127.0.0.1:5432"
-#: What a test may change beside rows: schemas, columns, indexes, constraints, triggers, settings, statistics.
+#: All that a test may change beside rows: schemas, columns, indexes, constraints, triggers, settings, statistics.
 _DEFINITIONS: Final = """
     WITH own AS (
         SELECT c.* FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

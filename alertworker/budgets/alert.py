@@ -11,7 +11,7 @@ from alertworker.alerts.alert import Alert, fingerprint_of
 from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures, owner_names
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.tables import Unit, show
-from alertworker.budgets.projection import Forecast, forecast, full_at, period_start
+from alertworker.budgets.projection import Projection, full_at, period_start, project
 from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.state import BudgetState, Limit, next_limit, reached
 from alertworker.events import BudgetScope
@@ -80,12 +80,12 @@ def highest(key: BudgetKey, reading: Reading) -> Limit | None:
     return Limit(BudgetEvent.PROJECTED_LIMIT_EXCEEDED, 0)
 
 
-def pace_of(reading: Reading) -> Forecast | None:
-    """Return the forecast of the spend; ``None`` if the period is unknown or too young."""
+def pace_of(reading: Reading) -> Projection | None:
+    """Return the projection of the spend; ``None`` if the period is unknown or too young."""
     start = start_of(reading)
     if start is None or reading.reset_at is None:
         return None
-    return forecast(reading.spend_nanos, start=start, end=reading.reset_at, now=reading.at)
+    return project(reading.spend_nanos, start=start, end=reading.reset_at, now=reading.at)
 
 
 def start_of(reading: Reading) -> datetime | None:

@@ -18,7 +18,7 @@ _LONGEST: Final = timedelta(days=3_660)
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class Projection:
     """The projected spend. ``at_end_nanos`` is the spend at the period's end at the pace ``per_day_nanos``."""
 
     at_end_nanos: int
@@ -42,7 +42,7 @@ def period_start(duration: str | None, reset_at: datetime) -> datetime | None:
     return reset_at - length if length <= _LONGEST else None
 
 
-def forecast(spend_nanos: int, *, start: datetime, end: datetime, now: datetime) -> Forecast | None:
+def project(spend_nanos: int, *, start: datetime, end: datetime, now: datetime) -> Projection | None:
     """Return the spend at the end of its period, as LiteLLM projects it: the remaining time at the pace so far.
 
     ``None`` outside the period, and in its first tenth, when one busy hour would look like a month's pace.
@@ -51,7 +51,7 @@ def forecast(spend_nanos: int, *, start: datetime, end: datetime, now: datetime)
     if length <= timedelta() or not length / YOUNG <= elapsed < length:
         return None
     pace = spend_nanos / elapsed.total_seconds()
-    return Forecast(
+    return Projection(
         at_end_nanos=spend_nanos + round(pace * (end - now).total_seconds()), per_day_nanos=round(pace * 86_400)
     )
 

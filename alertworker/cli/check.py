@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 
 #: Settings that have a table of their own or are derived from others.
 _APART: Final = frozenset(
-    {"alert_types", "channels", "places", "receivers", "selectable", "tree", "inhibitions", "warnings", "origins"}
+    {
+        "alert_types",
+        "channels",
+        "places",
+        "short_places",
+        "receivers",
+        "selectable",
+        "tree",
+        "inhibitions",
+        "warnings",
+        "origins",
+    }
 )
 
 #: The fewest characters of a key that cannot be guessed within the limit on wrong keys.

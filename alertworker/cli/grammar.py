@@ -63,7 +63,7 @@ class Group(click.Group):
 
 
 class Noun(Group):
-    """The commands about one kind of thing. Without a command, or with an option in its place, it lists."""
+    """The commands about one kind of thing. Without a command, or with an option in its place, it prints the list."""
 
     @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

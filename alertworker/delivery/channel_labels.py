@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 #: The end of a name that is made of a hash.
@@ -43,25 +43,15 @@ def is_hashed(name: str, kind: str) -> bool:
     return name.startswith(kind) and _HASH.fullmatch(name, len(kind)) is not None
 
 
-def label_channels(kinds: Mapping[str, str], places: Mapping[str, str]) -> dict[str, str]:
-    """Return the label of each channel, by its name, from its kind and the place that configures it.
+def label_channels(names: Iterable[str], places: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Return the label of each channel, by its name. ``places`` are the short and the whole place of some of them.
 
-    Channels of one line have the whole place, which has the path of the key: labels are distinct.
+    A channel without a place has its name. Channels with the same short place have the whole place, which has the path
+    of the key: labels are distinct.
 
-    >>> label_channels({"slack-1f2e3d4c": "slack"}, {"slack-1f2e3d4c": "environment SLACK_WEBHOOK_URL"})
-    {'slack-1f2e3d4c': 'SLACK_WEBHOOK_URL'}
+    >>> label_channels(["slack-1f2e3d4c", "ops"], {"slack-1f2e3d4c": ("config.yaml:4", "config.yaml:4 route.url")})
+    {'slack-1f2e3d4c': 'config.yaml:4', 'ops': 'ops'}
     """
-    whole = {name: places[name] if is_hashed(name, kind) and name in places else name for name, kind in kinds.items()}
-    short = {name: _short(place) if place != name else name for name, place in whole.items()}
-    used = Counter(short.values())
-    return {name: label if used[label] == 1 else whole[name] for name, label in short.items()}
-
-
-def _short(place: str) -> str:
-    """Return the variable or the line of a place.
-
-    >>> _short("file of SLACK_WEBHOOK_URL_FILE"), _short("config.yaml:12 alert_to_webhook_url.llm_exceptions")
-    ('SLACK_WEBHOOK_URL_FILE', 'config.yaml:12')
-    """
-    first, _, rest = place.removeprefix("environment ").removeprefix("file of ").partition(" ")
-    return first if place.startswith(("environment ", "file of ")) or ":" in first else f"{first} {rest}".strip()
+    found = {name: places.get(name, (name, name)) for name in names}
+    used = Counter(short for short, _ in found.values())
+    return {name: short if used[short] == 1 else whole for name, (short, whole) in found.items()}

@@ -11,12 +11,13 @@ from alertworker.outages.windows import OutagePolicy
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """``threshold_seconds`` is LiteLLM's ``alerting_threshold``: a slower call is slow, a longer pause hangs.
+    """The settings by which detectors judge a batch.
 
-    Calls that differ in a label of ``group_by`` are different alerts. These are the labels that routes and silences ask
-    about, so one team's silence or receiver never decides for another team. ``outages`` defines when failed attempts
-    are an outage. ``langfuse_host`` is the address of the calls' traces. Times are shown in ``zone``. ``names`` are
-    those of teams, keys and users that changes name by id, by dimension and id.
+    ``threshold_seconds`` is LiteLLM's ``alerting_threshold``: a call that takes longer is slow, and a call without
+    progress for longer hangs. Calls that differ in a label of ``group_by`` are different alerts. These are the labels
+    that routes and silences ask about, so one team's silence or receiver never decides for another team. ``outages``
+    defines when failed attempts are an outage. ``langfuse_host`` is the address of the calls' traces. Times are shown
+    in ``zone``. ``names`` are those of teams, keys and users that changes name by id, by dimension and id.
     """
 
     threshold_seconds: float = 300.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from alertworker.errors import AlertWorkerError
 from alertworker.host.regular_files import FileError, read_text
@@ -34,8 +34,25 @@ class VariableError(AlertWorkerError):
     """A variable cannot be read. The message has its name, but neither its value nor the path of its file."""
 
 
-def read_variable(name: str, environ: Mapping[str, str]) -> tuple[str | None, str]:
-    """Return a variable's value, or the content of the file in ``<name>_FILE``, and the source for display.
+class Variable(NamedTuple):
+    """A value, ``None`` if it is not set, and the variable that it is from: ``<name>`` or ``<name>_FILE``."""
+
+    value: str | None
+    name: str
+    in_file: bool = False
+
+    @property
+    def source(self) -> str:
+        """The source for display.
+
+        >>> Variable("a", "KEY").source, Variable("a", "KEY_FILE", in_file=True).source
+        ('environment KEY', 'file of KEY_FILE')
+        """
+        return f"{'file of' if self.in_file else 'environment'} {self.name}"
+
+
+def read_variable(name: str, environ: Mapping[str, str]) -> Variable:
+    """Return a variable with its value, or with the content of the file in ``<name>_FILE``.
 
     Whitespace around the value is removed. An empty variable counts as not set. So does a variable that Kubernetes set
     for a service.
@@ -47,7 +64,7 @@ def read_variable(name: str, environ: Mapping[str, str]) -> tuple[str | None, st
     if value is not None and is_service_variable(name, value):
         value = None
     if not file:
-        return _checked(value, name), f"environment {name}"
+        return Variable(_checked(value, name), name)
     if value is not None:
         raise VariableError(f"{name} and {name}_FILE are both set; unset one of them")
     try:
@@ -56,7 +73,7 @@ def read_variable(name: str, environ: Mapping[str, str]) -> tuple[str | None, st
         raise VariableError(f"{name}_FILE: {error}") from None
     if not content:
         raise VariableError(f"{name}_FILE: the file is empty")
-    return _checked(content, f"{name}_FILE"), f"file of {name}_FILE"
+    return Variable(_checked(content, f"{name}_FILE"), f"{name}_FILE", in_file=True)
 
 
 def _checked(value: str | None, name: str) -> str | None:

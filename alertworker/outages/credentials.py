@@ -70,7 +70,7 @@ class Refusals:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class RefusalReport:
     """A credential's refusals since its last success, and how the calls ended that its deployments failed since.
 
     ``alone`` are the models that no other credential serves. A call is counted once in ``calls``, and once for each
@@ -144,7 +144,7 @@ def unserved_models(rows: Iterable[Refusals], calls: Mapping[str, Calls]) -> tup
     return tuple(sorted(model for model, (number, retried) in ended.items() if number >= _ENDED and not retried))
 
 
-def add_up_reports(provider: str, reports: Sequence[Report]) -> Report:
+def add_up_reports(provider: str, reports: Sequence[RefusalReport]) -> RefusalReport:
     """Return the report on the credentials of a provider that share a condition."""
     calls = Calls()
     by_deployment: dict[str, Calls] = {}
@@ -154,10 +154,10 @@ def add_up_reports(provider: str, reports: Sequence[Report]) -> Report:
             by_deployment[name] = own.at_least(by_deployment.get(name, Calls()))
     rows = [row for report in reports for row in report.rows]
     alone = sorted({model for report in reports for model in report.alone})
-    return Report(shared_by(provider), rows, calls, tuple(alone), by_deployment)
+    return RefusalReport(shared_by(provider), rows, calls, tuple(alone), by_deployment)
 
 
-def grade_of(verdict: WindowVerdict, report: Report) -> Grade:
+def grade_of(verdict: WindowVerdict, report: RefusalReport) -> Grade:
     """Return the grade: High if users lost calls, or if no other credential serves one of the models.
 
     The calls of one deployment are enough, as they are for the deployment's outage, which this alert inhibits.
@@ -207,7 +207,7 @@ def fingerprint(key: CredentialKey) -> str:
 
 
 def describe(
-    report: Report,
+    report: RefusalReport,
     verdict: WindowVerdict,
     severity: Grade,
     events: Sequence[AttemptFailed],
@@ -241,7 +241,7 @@ def describe(
     )
 
 
-def total(alert: _S, report: Report, names: Mapping[str, str], *, is_over: bool = False) -> _S:
+def total(alert: _S, report: RefusalReport, names: Mapping[str, str], *, is_over: bool = False) -> _S:
     """Return a credential's condition with its current facts. ``report`` covers all the time since it began.
 
     ``names`` are those of deployments, by id.
@@ -255,7 +255,7 @@ def total(alert: _S, report: Report, names: Mapping[str, str], *, is_over: bool 
 
 
 def _facts(
-    report: Report, verdict: WindowVerdict, titles: Mapping[str, str], *, is_over: bool = False
+    report: RefusalReport, verdict: WindowVerdict, titles: Mapping[str, str], *, is_over: bool = False
 ) -> dict[str, str]:
     key, alone = report.key, report.alone
     models = [f"{model} (no other key serves it)" if model in alone else model for model in _models(report.rows)]
@@ -274,7 +274,7 @@ def _facts(
     return {label: text for label, text in facts.items() if text}
 
 
-def _headline(report: Report, titles: Mapping[str, str]) -> str:
+def _headline(report: RefusalReport, titles: Mapping[str, str]) -> str:
     """Return the headline: it names the models that the key serves, else its deployments, and no digits."""
     deployments = sorted({row.deployment_id for row in report.rows})
     served = _models(report.rows) or [titles.get(name) or short_id(name) for name in deployments]

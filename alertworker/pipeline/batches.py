@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from alertworker.alerts.alert import Alert
 from alertworker.detectors import Policy
@@ -37,6 +38,17 @@ class BatchMessage:
         """Make both ids storable: a batch that cannot be parked would be redelivered forever."""
         object.__setattr__(self, "batch_id", safe_id(self.batch_id))
         object.__setattr__(self, "producer", safe_id(self.producer))
+
+    @property
+    def log_ids(self) -> dict[str, str]:
+        """The batch id as a field for log lines, if it is a UUID, as our publishers make them.
+
+        Any other id is a producer's text, which no log line repeats.
+        """
+        try:
+            return {"batch_id": str(UUID(self.batch_id))}
+        except ValueError:
+            return {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def judge_piece(
         judgement = budgets.judge(key, before, after, now=now, zone=runtime.zone)
         crossed += judgement.notifies
         if judgement.notifies and crossed > most:
-            # Without an alert to resolve, the figures are stored. What was notified stays, so the next report notifies.
+            # Without an alert to resolve, the figures are stored, and not the crossed limit: the next report notifies.
             judged += [(key, budgets.Judgement(after))] if judgement.over is None else []
             continue
         judged.append((key, judgement))

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from alertworker.outages.credentials import CredentialState, Refusals, Report, fingerprint, shared_by, unserved_models
+from alertworker.outages.credentials import (
+    CredentialState,
+    RefusalReport,
+    Refusals,
+    fingerprint,
+    shared_by,
+    unserved_models,
+)
 from alertworker.outages.model import EndedCalls, add_up
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import DEAD_REACH
@@ -15,7 +22,7 @@ from alertworker.ports import Transaction
 
 def read_reports(
     tx: Transaction, states: Mapping[CredentialKey, CredentialState], at: Mapping[CredentialKey, datetime]
-) -> dict[CredentialKey, Report]:
+) -> dict[CredentialKey, RefusalReport]:
     """Return the reports on refusals since each credential's last success, within the reach of the dead rule."""
     starts = {key: max(state.over_until, bucket_of(at[key].timestamp()) - DEAD_REACH) for key, state in states.items()}
     since = {key: max(start, states[key].last_success + WINDOW_SECONDS) for key, start in starts.items()}
@@ -44,12 +51,14 @@ def condition_labels(tx: Transaction, keys: Collection[CredentialKey]) -> dict[C
     return {key: (key if key in own else shared_by(key.provider)).credential for key in keys}
 
 
-def reports_since(tx: Transaction, starts: Mapping[CredentialKey, int]) -> dict[CredentialKey, Report]:
+def reports_since(tx: Transaction, starts: Mapping[CredentialKey, int]) -> dict[CredentialKey, RefusalReport]:
     """Return the reports on each credential's refusals since its own epoch second."""
     return _reports(tx, tx.credentials.refusals(starts))
 
 
-def _reports(tx: Transaction, refusals: Mapping[CredentialKey, Sequence[Refusals]]) -> dict[CredentialKey, Report]:
+def _reports(
+    tx: Transaction, refusals: Mapping[CredentialKey, Sequence[Refusals]]
+) -> dict[CredentialKey, RefusalReport]:
     """Return the refusals, and how the calls ended that their deployments failed since.
 
     A call that is retried on several deployments of a credential counts once. A call that found no deployment counts if
@@ -60,7 +69,7 @@ def _reports(tx: Transaction, refusals: Mapping[CredentialKey, Sequence[Refusals
     failed = tx.credentials.calls_failed_by_each(users, starts=begun) if begun else {}
     models = {key: {row.model for row in refusals[key] if row.model} for key in begun}
     ended = _ended(tx, models, begun)
-    found = {key: Report(key, rows, Calls(), ()) for key, rows in refusals.items()}
+    found = {key: RefusalReport(key, rows, Calls(), ()) for key, rows in refusals.items()}
     for key, since in begun.items():
         alone = unserved_models(refusals[key], failed[key])
         by_first = [one for model in sorted(models[key]) for one in ended[model] if one.bucket >= since]
@@ -68,7 +77,7 @@ def _reports(tx: Transaction, refusals: Mapping[CredentialKey, Sequence[Refusals
         for own in failed[key].values():  # also calls without a known model
             calls = calls.at_least(own)
         starved = [one for model in alone if model for one in ended[model] if not one.deployment_id]
-        found[key] = Report(key, refusals[key], calls + add_up(starved, since=since), alone, failed[key])
+        found[key] = RefusalReport(key, refusals[key], calls + add_up(starved, since=since), alone, failed[key])
     return found
 
 

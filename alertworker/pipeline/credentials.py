@@ -13,7 +13,7 @@ from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AttemptFailed, DeploymentCooledDown, RequestFailed
 from alertworker.events.batch import BatchError
 from alertworker.outages import credentials
-from alertworker.outages.credentials import CredentialState, Refusals, Report, judge_credential
+from alertworker.outages.credentials import CredentialState, RefusalReport, Refusals, judge_credential
 from alertworker.outages.grade import Grade
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import DEAD_REACH, WindowVerdict
@@ -90,7 +90,7 @@ class _Refused:
     """A credential's state before the batch, its refusals since its last success, and the batch's refused calls."""
 
     state: CredentialState
-    report: Report
+    report: RefusalReport
     events: Sequence[AttemptFailed]
 
     @property
@@ -147,7 +147,7 @@ def _keep(context: BatchContext, one: _Refused, grade: Grade) -> None:
 
 
 def _claim(
-    context: BatchContext, report: Report, events: Sequence[AttemptFailed], level: int, opened: OpenAlert | None
+    context: BatchContext, report: RefusalReport, events: Sequence[AttemptFailed], level: int, opened: OpenAlert | None
 ) -> Grade:
     """Claim the alert about refused calls. Return its grade."""
     tx, policy = context.tx, context.runtime.policy.outages

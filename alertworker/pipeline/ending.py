@@ -82,7 +82,7 @@ def _recovered_last(
 ) -> Ending | None:
     """Return the end of an outage; that of a region or provider comes when its last deployment recovered.
 
-    Whether it is over is judged without the failures of deployments whose own outage has ended.
+    Failures of deployments whose own outage has ended do not keep it open.
     """
     if ending is None or ending.how is not End.RECOVERED or target.deployment_id:
         return ending

@@ -220,7 +220,8 @@ def _judge_rest(batch: BatchMessage, folded: Fold, runtime: Runtime, *, now: dat
 
         left -= runtime.store.run(judge)
     if left < 0:
-        _log.warning("a batch crosses limits of too many budgets; %d of them wait for their next report", -left)
+        text = "a batch crosses limits of too many budgets; %d of them wait for their next report"
+        _log.warning(text, -left, extra=batch.log_ids)
 
 
 def _detected(

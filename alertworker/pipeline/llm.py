@@ -53,11 +53,10 @@ def _hurts(context: BatchContext, alert: Alert) -> bool:
 
 
 def find_by_chance(tx: Transaction, alerts: Iterable[OpenAlert], runtime: Runtime) -> set[str]:
-    """Return the ids of those alerts of severity Low whose deployment's calls since the last message show no trouble.
+    """Return the ids of alerts of severity Low that need no summary: since the last message, chance explains the calls.
 
-    A healthy deployment fails a few calls, too. They need no summary, unless the type has a digest of its own. The same
-    holds for its cooldowns, if it failed a smaller share of its calls than an outage has: other deployments answered
-    them.
+    A healthy deployment fails a few calls, too. Its cooldowns need no summary, either, if it failed a smaller share of
+    its calls than an outage has: other deployments answered them. Types with a digest of their own are left out.
     """
     limits = runtime.policy.outages.deployment
     judged = {one.id: one for one in alerts if _is_judged(one) and one.type not in runtime.router.digests}

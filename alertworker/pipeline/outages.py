@@ -107,7 +107,7 @@ def _judge_failures(
     scope: PlaceScope,
     problems: CallerProblems,
 ) -> JudgedFailures | None:
-    """Judge the windows with a target's failed calls, ``None`` if all of them began before its last end.
+    """Judge the windows with a target's failed calls. Return ``None`` if all calls began before its last outage ended.
 
     An attempt that times out after ten minutes shows the state of the target ten minutes ago.
     """

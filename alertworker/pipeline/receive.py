@@ -138,13 +138,10 @@ def park(message: BrokerMessage, reason: str, store: Store, *, now: datetime) ->
 
 
 def log_ids(message: BrokerMessage) -> dict[str, str]:
-    """Return the batch id of a message as a field for log lines, if it is a UUID, as our publishers make them.
-
-    Any other id is a producer's text, which no log line repeats.
-    """
+    """Return the batch id of a message as a field for log lines, if there is one (`BatchMessage.log_ids`)."""
     try:
-        return {"batch_id": str(UUID(_batch(message).batch_id))}
-    except (MessageError, ValueError):
+        return _batch(message).log_ids
+    except MessageError:
         return {}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from alertworker.outages.credentials import Report
+from alertworker.outages.credentials import RefusalReport
 from alertworker.outages.model import JudgedModel, is_outage_without
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.sparse import judge_any
@@ -56,7 +56,7 @@ class RefusedCredentials:
     def _label(self, key: CredentialKey) -> str:
         return condition_labels(self._tx, [key])[key]
 
-    def reports(self, at: datetime, deployment_ids: Collection[str] | None = None) -> list[Report]:
+    def reports(self, at: datetime, deployment_ids: Collection[str] | None = None) -> list[RefusalReport]:
         """Return the report on each refused credential, or on those that these deployments refused."""
         states = self._tx.credentials.refused_credentials()
         if deployment_ids is not None:

@@ -56,4 +56,4 @@ def broker_transport(url: str) -> Transport:
 
 
 def _secret(variable: str) -> str | None:
-    return read_variable(variable, os.environ)[0]
+    return read_variable(variable, os.environ).value

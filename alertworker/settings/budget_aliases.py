@@ -1,4 +1,4 @@
-"""LiteLLM's ``slack_budget_alert_key_aliases``: Slack gets budget alerts only of keys whose alias matches a pattern."""
+"""LiteLLM's ``slack_budget_alert_key_aliases``: Slack gets budget alerts only for keys with a matching alias."""
 
 from __future__ import annotations
 

@@ -39,6 +39,7 @@ def compile_settings(config: FileConfig, sources: Sources) -> Settings:
         proxy_base_url=sources.environ.get("PROXY_BASE_URL"),
         channels=tuple(found.channels.values()),
         places={name: place.without_folder for name, place in found.places.items()},
+        short_places={name: place.short for name, place in found.places.items()},
         receivers=found.receivers,
         selectable=frozenset(found.selectable),
         tree=found.route,

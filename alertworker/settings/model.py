@@ -16,7 +16,7 @@ from alertworker.budgets.user_thresholds import UserPolicy
 from alertworker.channels.config import ChannelConfig
 from alertworker.channels.console import ConsoleConfig
 from alertworker.channels.owner_mail import build_owner_mail
-from alertworker.delivery.channel_labels import ChannelLabels, label_channels
+from alertworker.delivery.channel_labels import ChannelLabels, is_hashed, label_channels
 from alertworker.detectors import Policy
 from alertworker.money import nanos_from_dollars
 from alertworker.outages.windows import Limits, OutagePolicy
@@ -42,6 +42,8 @@ class Settings(Values):
     channels: tuple[InstanceOf[ChannelConfig], ...] = (ConsoleConfig(),)
     places: Mapping[str, str] = Field(default_factory=dict)
     """The file and line, or the variable, that configures each channel, by the channel's name."""
+    short_places: Mapping[str, str] = Field(default_factory=dict)
+    """The same without the path of the key in the file."""
     receivers: Mapping[str, tuple[str, ...]] = {"default": ("console",)}
     selectable: frozenset[str] = frozenset()
     tree: InstanceOf[Route] = Field(default_factory=lambda: Route(receiver="default"))
@@ -53,7 +55,9 @@ class Settings(Values):
     @property
     def channel_labels(self) -> ChannelLabels:
         """How people see the channels, including the one that writes to budgets' owners."""
-        labels = label_channels({config.name: config.kind for config in self.channels}, self.places)
+        hashed = {config.name for config in self.channels if is_hashed(config.name, config.kind)}
+        places = {name: (self.short_places[name], self.places[name]) for name in hashed & self.short_places.keys()}
+        labels = label_channels([config.name for config in self.channels], places)
         owners = build_owner_mail(self.channels)
         if owners is not None:
             labels[owners.name] = f"{labels[owners.name.removesuffix('-owners')]}-owners"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A key on a line of a file, or a source of another kind, such as a variable, which ``key`` then names.
+    """A key on a line of a file, or a source of another kind, which ``key`` then describes.
 
     ``rank`` is the number of files that were read before this one. Without a ``key`` the place is a line, or a file.
+    ``variable`` is the name of the variable if the source is one.
     """
 
     key: str = ""
     file: Path | None = None
     line: int = 0
     rank: int = 0
+    variable: str = ""
 
     def __str__(self) -> str:
         """Return the place for a person, with the path of the file as seen from the working directory.
@@ -36,6 +38,17 @@ class Place:
         'config.yaml:7 alertworker.route.receiver'
         """
         return self.key if self.file is None else self._spell(self.file.name)
+
+    @property
+    def short(self) -> str:
+        """The variable, or the file's name and the line.
+
+        >>> Place("environment SLACK_WEBHOOK_URL", variable="SLACK_WEBHOOK_URL").short
+        'SLACK_WEBHOOK_URL'
+        >>> Place("alertworker.route.receiver", Path("/etc/config.yaml"), 7).short
+        'config.yaml:7'
+        """
+        return self.variable or replace(self, key="" if self.file else self.key).without_folder
 
     def _spell(self, file: str) -> str:
         line = f":{self.line}" if self.line or self.key else ""

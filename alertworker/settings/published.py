@@ -18,7 +18,9 @@ from alertworker.ports.processes import Process
 from alertworker.settings.model import Settings
 
 #: Settings that may differ between the processes of one installation, and settings that only name a source.
-_APART: Final = frozenset({"data_dir", "http_host", "http_port", "log_format", "places", "warnings", "origins"})
+_APART: Final = frozenset(
+    {"data_dir", "http_host", "http_port", "log_format", "places", "short_places", "warnings", "origins"}
+)
 #: The keys of the file under which people know these settings.
 _KEYS: Final = {"tree": "route", "selectable": "receivers"}
 #: The roles that an installation needs. A worker of the role "all" has the first two.

@@ -94,11 +94,11 @@ class Sources:
 
         If the file sets it to a variable that is not set, ``None``, and this is added to the problems.
         """
-        value, origin = secret(name, self.environ, self.problems)
+        value, source = secret(name, self.environ, self.problems)
         place = self.variables.get(name)
         if name in self.unset and place is not None:
             self.problems.append(_unset(place.at(), self.unset[name]))
-        return value, place.at() if place is not None and value is not None else Place(origin)
+        return value, place.at() if place is not None and value is not None else source
 
 
 def read_file(path: Path, sources: Sources, environ: Mapping[str, str]) -> None:
@@ -126,7 +126,7 @@ def read_file(path: Path, sources: Sources, environ: Mapping[str, str]) -> None:
 
 
 def _all_args(ours: object, sources: Sources) -> object:
-    """Return our ``alerting_args`` with LiteLLM's own that it does not have, and keep the origin of these."""
+    """Return our ``alerting_args``, with the keys that only LiteLLM's section has. Keep the origin of these keys."""
     theirs = sources.values.get("alerting_args")
     if not isinstance(theirs, dict) or not (ours is None or isinstance(ours, dict)):
         return ours
@@ -163,14 +163,15 @@ def _litellm(section: Section | None, sources: Sources, read: Callable[[str], st
 def read_environ(environ: Mapping[str, str], sources: Sources) -> None:
     """Read the environment, which overrides every file."""
     for name in KEYS:
-        value, origin = secret(f"ALERTWORKER_{name.upper()}", environ, sources.problems)
+        value, source = secret(f"ALERTWORKER_{name.upper()}", environ, sources.problems)
         if value is None:
             continue
+        origin = Origin(str(source))
         if name in FileConfig.model_fields:
-            sources.put(name, value, Origin(origin))
+            sources.put(name, value, origin)
         else:
             sources.keys[name] = value
-            sources.origins.setdefault(name, Origin(origin))  # that of an unknown key of the file stays for its error
+            sources.origins.setdefault(name, origin)  # that of an unknown key of the file stays for its error
     if sources.messages_off is not None:
         sources.put("show_messages", value=False, origin=sources.messages_off)
     sources.environ = _merged(sources, environ)
@@ -226,16 +227,17 @@ def _merged(sources: Sources, environ: Mapping[str, str]) -> dict[str, str]:
     return merged
 
 
-def secret(variable: str, environ: Mapping[str, str], problems: list[Problem]) -> tuple[str | None, str]:
-    """Return a variable, or the content of the file that ``<variable>_FILE`` names, and its origin.
+def secret(variable: str, environ: Mapping[str, str], problems: list[Problem]) -> tuple[str | None, Place]:
+    """Return a variable, or the content of the file that ``<variable>_FILE`` names, and its place.
 
     Errors of the variable are added to the problems.
     """
     try:
-        return read_variable(variable, environ)
+        found = read_variable(variable, environ)
     except VariableError as error:
         problems.append(Problem(str(error)))
-        return None, ""
+        return None, Place()
+    return found.value, Place(found.source, variable=found.name)
 
 
 def resolve(text: str, where: Place, sources: Sources) -> str | None:

@@ -52,7 +52,7 @@ _BAD_SETTINGS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The query of an address, divided: libpq's options, the settings of the server, and what our pool does."""
+    """The query of an address, split into options for libpq, settings of the server, and options for our pool."""
 
     libpq: Mapping[str, str | Sequence[str]]
     settings: Mapping[str, str]

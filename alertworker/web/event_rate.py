@@ -59,7 +59,7 @@ class EventRate:
 
 @dataclass(slots=True)
 class Charge:
-    """What one body has cost its address so far, in events."""
+    """The cost of one body for its address so far, in events."""
 
     rate: EventRate
     name: str

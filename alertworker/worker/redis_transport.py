@@ -51,7 +51,7 @@ _Transport: Any = from_redis.Transport
 
 
 class Channel(_Channel):  # type: ignore[misc]
-    """A channel whose batches are consumed by a channel of their own, on a connection of its own."""
+    """A channel that consumes batches through a second channel, which has its own connection."""
 
     QoS = QoS
     #: Whether this is the channel that consumes batches, and nothing else.

@@ -76,13 +76,13 @@ def test_the_beginning_of_an_id_names_an_alert_if_it_is_unique(
     store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """People copy the first digits from a table or a chat."""
-    desk = AdminStore(store.engine)
-    monkeypatch.setattr("alertworker.app.build_admin_store", lambda: desk)
+    admin = AdminStore(store.engine)
+    monkeypatch.setattr("alertworker.app.build_admin_store", lambda: admin)
     plain = Alert(AlertType.CHANNEL_BROKEN, Severity.HIGH, {}, "x", NOW, NOW)
     for number in range(12):
         one = replace(plain, identity={"channel": str(number)}, headline=f"Trouble {number}")
         store.run(lambda tx, one=one: claim(tx, one, runtime, now=NOW))  # type: ignore[misc]
-    ids = [row.id for row in desk.alerts.search(AlertFilter()).alerts]
+    ids = [row.id for row in admin.alerts.search(AlertFilter()).alerts]
 
     def output_of(*arguments: str) -> tuple[str, str]:
         done = CliRunner().invoke(cli, ["alerts", *arguments])

@@ -264,9 +264,9 @@ def test_a_batch_of_very_many_used_up_budgets_raises_a_bounded_number_of_alerts(
         assert _postponed(store) == 5_120 - 230
     assert len(rows(store, BUDGETS)) == 5_120
     assert {row.spend_nanos for row in rows(store, BUDGETS)} == {2 + 13_500}
-    assert [record.message for record in caplog.records if record.name == "alertworker.pipeline.ingest"] == [
-        "a batch crosses limits of too many budgets; 4890 of them wait for their next report"
-    ]
+    (line,) = (record for record in caplog.records if record.name == "alertworker.pipeline.ingest")
+    assert line.message == "a batch crosses limits of too many budgets; 4890 of them wait for their next report"
+    assert line.__dict__["batch_id"] == large.batch_id
 
     next_ones = [reported_at(LATER, *used_up[n : n + 16]) for n in range(192, 288, 16)]
     ingest(batch(*next_ones), runtime, now=LATER)

@@ -27,35 +27,35 @@ from tests.integration.harness import NOW, Outbox, batch, canary, failed
 
 def test_readings_follow_an_alert_to_its_receiver(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
     """One alert waits, then it is sent. The ages of a canary and a publisher are right."""
-    gauges = HealthStore(store.engine)
-    assert gauges.read(now=NOW).canary_seconds is None
+    health = HealthStore(store.engine)
+    assert health.read(now=NOW).canary_seconds is None
     beat = PublisherHeartbeat(
         boot_id="b", host="h", pid=1, version="1", started_at=NOW, occurred_at=NOW, backlog=7, interval_seconds=10
     )
     pipeline.ingest(batch(failed("1"), canary(runtime, NOW), beat), runtime, now=NOW)
 
     later = NOW + timedelta(seconds=20)
-    readings = gauges.read(now=later)
-    assert readings.alerts == {("llm_exceptions", "open"): 1}
-    assert readings.notifications == {("pending", "outbox"): 1}
-    assert readings.lanes == {"outbox": 20.0}
-    assert (readings.publishers["live"], readings.backlog, readings.canary_seconds) == (1, 7, 20.0)
+    snapshot = health.read(now=later)
+    assert snapshot.alerts == {("llm_exceptions", "open"): 1}
+    assert snapshot.notifications == {("pending", "outbox"): 1}
+    assert snapshot.lanes == {"outbox": 20.0}
+    assert (snapshot.publishers["live"], snapshot.backlog, snapshot.canary_seconds) == (1, 7, 20.0)
 
     pipeline.deliver("outbox", runtime, now=later)
-    readings = gauges.read(now=later + timedelta(seconds=60))
-    assert readings.notifications == {}
-    assert (readings.lanes, readings.publishers["silent"], readings.backlog) == ({}, 1, 0)
-    assert readings.broken == {}
+    snapshot = health.read(now=later + timedelta(seconds=60))
+    assert snapshot.notifications == {}
+    assert (snapshot.lanes, snapshot.publishers["silent"], snapshot.backlog) == ({}, 1, 0)
+    assert snapshot.broken == {}
 
     registry = CollectorRegistry()
-    registry.register(SnapshotCollector(replace(readings, counters={("muted", "silence"): 3}), 7, ChannelLabels()))
+    registry.register(SnapshotCollector(replace(snapshot, counters={("muted", "silence"): 3}), 7, ChannelLabels()))
     page = generate_latest(registry).decode()
     assert 'alertworker_alerts{state="open",type="llm_exceptions"} 1.0' in page
     assert 'alertworker_counted_total{reason="silence",what="muted"} 3.0' in page
     assert "alertworker_canary_age_seconds 80.0" in page
     assert "alertworker_queue_messages 7.0" in page
     assert "alertworker_queue_oldest_seconds 80.0" in page
-    assert (readings.oldest_seconds(0), readings.oldest_seconds(1)) == (0.0, 80.0)
+    assert (snapshot.oldest_seconds(0), snapshot.oldest_seconds(1)) == (0.0, 80.0)
 
 
 def test_a_lane_is_described_with_the_reason_for_its_wait() -> None:
@@ -74,18 +74,18 @@ def test_a_lane_is_described_with_the_reason_for_its_wait() -> None:
 
 def test_a_database_that_answers_and_cannot_be_written_is_named(store: SqlStore) -> None:
     """Health shows it at once. The canary would show it a minute later. It is over when there is room again."""
-    gauges = HealthStore(store.engine)
-    assert gauges.find_write_problem() is None
-    doctor = Doctor(load_settings(environ={}), lambda: 0, gauges, store, AdminStore(store.engine))
+    health = HealthStore(store.engine)
+    assert health.find_write_problem() is None
+    doctor = Doctor(load_settings(environ={}), lambda: 0, health, store, AdminStore(store.engine))
     with no_writes(store):
-        problem = gauges.find_write_problem()
+        problem = health.find_write_problem()
         [found] = [check for check in doctor.examine(now=NOW).checks if check.about == "database"]
     assert (found.state, found.text) == (CheckState.PROBLEM, problem)
     assert problem in (
         "the database cannot be written (File too large); check its disk and the rights to its folder",
         "the database is read-only; connect to the primary server",
     )
-    assert gauges.find_write_problem() is None
+    assert health.find_write_problem() is None
 
 
 def test_a_snapshot_only_reads(store: SqlStore) -> None:

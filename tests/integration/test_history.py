@@ -72,7 +72,7 @@ def test_every_statement_finds_its_rows_by_an_index(store: SqlStore) -> None:
             sweep(pipeline.runtime, now=NOW + timedelta(seconds=seconds))
         pipeline.send(3_700)
         browser = signed_in(store, pipeline.runtime)
-        newest = pipeline.desk.alerts.search(AlertFilter()).alerts[0]
+        newest = pipeline.admin.alerts.search(AlertFilter()).alerts[0]
         for path in (*PAGES, f"/alerts/{newest.id}"):
             assert browser.client.get(path).status_code in (200, 503), path
 
@@ -121,8 +121,8 @@ def test_pages_and_idle_sweeps_need_no_write_lock(sqlite: SqlStore) -> None:
     pipeline.send(0)
     sweep(pipeline.runtime, now=NOW)
     browser = signed_in(sqlite, pipeline.runtime)
-    newest = pipeline.desk.alerts.search(AlertFilter()).alerts[0]
-    letter = pipeline.desk.dead_letters.search()[0]
+    newest = pipeline.admin.alerts.search(AlertFilter()).alerts[0]
+    letter = pipeline.admin.dead_letters.search()[0]
     with writing(sqlite.engine):
         sweep(pipeline.runtime, now=NOW + timedelta(seconds=0.5))
         paths = [path for path in PAGES if "-id" not in path]

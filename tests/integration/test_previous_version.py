@@ -143,7 +143,7 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 
 
 @pytest.fixture
-def desk(store: SqlStore) -> AdminStore:
+def admin(store: SqlStore) -> AdminStore:
     return AdminStore(store.engine)
 
 
@@ -220,10 +220,10 @@ def test_its_database_is_at_the_newest_schema_after_an_upgrade(store: SqlStore) 
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
 
-def test_its_open_alerts_are_read_with_all_that_is_known_of_them(store: SqlStore, desk: AdminStore) -> None:
+def test_its_open_alerts_are_read_with_all_that_is_known_of_them(store: SqlStore, admin: AdminStore) -> None:
     """Conditions, the notice, what mutes one and who knows of another; occurrences by name."""
     opened = sorted(
-        desk.alerts.search(AlertFilter(state=StateFilter.OPEN)).alerts, key=lambda row: (row.opened_at, row.headline)
+        admin.alerts.search(AlertFilter(state=StateFilter.OPEN)).alerts, key=lambda row: (row.opened_at, row.headline)
     )
     assert [
         (row.type, row.kind, row.severity, row.count, row.notified_count, row.suppressed_by, row.acked_by)
@@ -244,16 +244,16 @@ def test_its_open_alerts_are_read_with_all_that_is_known_of_them(store: SqlStore
     assert outage.first_at == datetime(2026, 11, 23, 14, 1, 10, tzinfo=UTC)
     assert outage.facts["Attempts"] == "5 of 5 failed in 70 s (503 ×5); threshold 5"
     assert (hanging.ack_note, hanging.repeat_at) == ("looking", None)
-    assert desk.occurrences(failing.id) == Occurrences([f"fails-{n} · search · app" for n in (1, 2, 3)], {"search": 3})
+    assert admin.occurrences(failing.id) == Occurrences([f"fails-{n} · search · app" for n in (1, 2, 3)], {"search": 3})
 
     due = {alert.id: alert for alert in store.run(lambda tx: tx.alerts.due_alerts(limit=100, now=LATER))}
     assert (due[hanging.id].running, due[hanging.id].outcomes) == (2, {})
     assert due[outage.id].severity is Severity.MEDIUM
 
 
-def test_its_publishers_silences_budgets_and_lanes_are_read(store: SqlStore, desk: AdminStore) -> None:
+def test_its_publishers_silences_budgets_and_lanes_are_read(store: SqlStore, admin: AdminStore) -> None:
     """This includes its clocks and counters."""
-    gone, alive = sorted(desk.publishers(), key=lambda row: str(row.boot_id))
+    gone, alive = sorted(admin.publishers(), key=lambda row: str(row.boot_id))
     assert (gone.boot_id, gone.host, gone.stopped_at) == ("boot-0", "proxy-2", after(-3_600))
     assert (alive.boot_id, alive.integration, alive.last_heartbeat_at, alive.stopped_at) == (
         "boot-1",
@@ -263,7 +263,7 @@ def test_its_publishers_silences_budgets_and_lanes_are_read(store: SqlStore, des
     )
     assert PublisherCounters.model_validate(alive.counters).dropped == {"buffer_full": 3}
 
-    first, second = desk.silences(now=NOW)
+    first, second = admin.silences(now=NOW)
     assert [(one.id, one.state(now=NOW), one.ends_at) for one in (first, second)] == [
         ("silence-1", "active", after(20)),
         ("silence-2", "pending", after(2 * 86_400)),
@@ -272,7 +272,7 @@ def test_its_publishers_silences_budgets_and_lanes_are_read(store: SqlStore, des
     assert not first.mutes({"alert_type": "llm_requests_hanging", "model": "gpt-4o"}, now=NOW)
     assert list(map(str, second.matchers)) == ['alert_type=~"llm_.*"', 'deployment!="d1"', 'team!~"ops|dev"']
 
-    own, teams = desk.budgets()
+    own, teams = admin.budgets()
     assert (own[0], own[1].reading.spend_nanos, spell_state(own[1])) == (
         BudgetKey("tag", "batch", "day"),
         60 * DOLLAR,
@@ -453,10 +453,10 @@ def test_its_budgets_are_used_up_by_new_spend(runtime: Runtime, outbox: Outbox) 
 
 
 def test_its_dead_letters_are_listed_and_replayed(
-    runtime: Runtime, outbox: Posted, store: SqlStore, desk: AdminStore
+    runtime: Runtime, outbox: Posted, store: SqlStore, admin: AdminStore
 ) -> None:
     """The batch counts once, the notification is sent as it was sealed, and the event is still bad, with its reason."""
-    letters = {row.kind: row for row in desk.dead_letters.search()}
+    letters = {row.kind: row for row in admin.dead_letters.search()}
     assert {(row.kind, row.reason, row.batch_id, row.position, row.type, row.channel) for row in letters.values()} == {
         ("batch", "delivered more than 20 times", "parked", None, None, None),
         ("event", BAD, "half-bad", 1, "llm.request.succeeded", None),
@@ -464,7 +464,7 @@ def test_its_dead_letters_are_listed_and_replayed(
     }
     contents: dict[str, Any] = {}
     for kind, row in letters.items():
-        letter = desk.dead_letters.find(row.id)
+        letter = admin.dead_letters.find(row.id)
         assert letter is not None
         contents[kind] = display_payload(letter.payload)
     assert [event["call_id"] for event in contents["batch"]] == ["parked"]
@@ -472,10 +472,10 @@ def test_its_dead_letters_are_listed_and_replayed(
     assert contents["notification"]["headline"].startswith("Responses are slow - 9.00s")
 
     before = spend_of(store, "team")["search"]
-    refused = desk.notification(letters["notification"].batch_id or "")
+    refused = admin.notification(letters["notification"].batch_id or "")
     assert refused is not None
     for row in letters.values():
-        assert pipeline.replay(row.id, desk.dead_letters, runtime.broker, now=LATER)
+        assert pipeline.replay(row.id, admin.dead_letters, runtime.broker, now=LATER)
     assert isinstance(runtime.broker, Recorder)
     assert {batch_id for batch_id, _, _ in runtime.broker.resent} == {"parked", f"replay-{letters['event'].id}"}
     for batch_id, events, encoding in 2 * runtime.broker.resent:
@@ -485,7 +485,7 @@ def test_its_dead_letters_are_listed_and_replayed(
     assert spend_of(store, "team")["search"] == before + 1_000
     assert outbox.bodies[refused.id] == refused.body
     assert outbox.ids.count(refused.id) == 1
-    [again] = desk.dead_letters.search()
+    [again] = admin.dead_letters.search()
     assert (again.kind, again.reason, again.batch_id) == ("event", BAD, f"replay-{letters['event'].id}")
 
 

@@ -223,7 +223,7 @@ def test_a_dead_letter_that_was_cut_has_a_notice(
 
 
 def test_of_messages_over_the_limit_the_start_is_parked_with_a_digest(runtime: Runtime, admin: AdminStore) -> None:
-    """Two messages with the same start are two dead letters. One that is delivered again stays one."""
+    """Two messages with the same start are two dead letters. A second delivery of one of them adds none."""
     for digest in ("a" * 64, "b" * 64, "a" * 64):
         receive(message_of(b'{"events": []}', oversize=Oversize(70_000_000, digest)), runtime, now=NOW)
     found = admin.dead_letters.search()

@@ -45,9 +45,10 @@ def _upsert() -> TypedReturnsRows[str, date, int]:
 
 
 def _add_on_sqlite(connection: Connection, rows: Rows) -> Counter[Place]:
-    """Update the rows that exist, one by one, and insert the others. An upsert that returns its rows costs twice.
+    """Update existing rows one by one, and insert the others. An upsert that returns its rows takes twice the time.
 
-    No other transaction inserts between the statements: one that writes holds SQLite's write lock from its start.
+    No other transaction inserts between the statements, because a writing transaction holds SQLite's write lock from
+    its start.
     """
     days = {row[0]: str(row[0]) for row in rows.values}
     keys = len(_KEY)

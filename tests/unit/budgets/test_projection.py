@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alertworker.budgets.projection import forecast, full_at, period_start
+from alertworker.budgets.projection import full_at, period_start, project
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 12, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ def test_durations_are_read_in_litellms_form(duration: str | None, start: dateti
 
 def test_the_projection_is_the_spend_and_the_rest_of_the_period_at_its_pace() -> None:
     """Ten dollars in ten days of thirty are thirty; the limit of twenty is reached on the twentieth day."""
-    found = forecast(10, start=START, end=END, now=START + timedelta(days=10))
+    found = project(10, start=START, end=END, now=START + timedelta(days=10))
 
     assert found is not None
     assert (found.at_end_nanos, found.per_day_nanos) == (30, 1)
@@ -44,7 +44,7 @@ def test_the_projection_is_the_spend_and_the_rest_of_the_period_at_its_pace() ->
 @pytest.mark.parametrize("days", [-1, 0, 2.9, 30, 31])
 def test_outside_the_period_and_early_in_it_nothing_is_projected(days: float) -> None:
     """The first busy hour is not a month's pace."""
-    assert forecast(10, start=START, end=END, now=START + timedelta(days=days)) is None
+    assert project(10, start=START, end=END, now=START + timedelta(days=days)) is None
 
 
 def test_a_limit_that_is_reached_or_never_will_be_has_no_date() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from alertworker import settings as package
-from alertworker.host.secret_files import VariableError, read_variable
+from alertworker.host.secret_files import Variable, VariableError, read_variable
 from alertworker.publisher import registry
 from alertworker.settings import ConfigurationError, Settings, load_settings, sources, variables
-from alertworker.settings.place import Problem
+from alertworker.settings.place import Place, Problem
 
 HOOK = "https://receiver.example/canary"
 #: Every variable that has a form in a file, with a value that makes a difference.
@@ -72,7 +72,8 @@ def config(tmp_path: Path) -> Path:
 
 def load(config: Path, environ: Mapping[str, str]) -> Settings:
     """Load what is in force, without where it came from."""
-    return load_settings(environ=environ, config=config).model_copy(update={"origins": {}, "places": {}})
+    sources_of_values: dict[str, object] = {"origins": {}, "places": {}, "short_places": {}}
+    return load_settings(environ=environ, config=config).model_copy(update=sources_of_values)
 
 
 def around(variable: str) -> dict[str, str]:
@@ -92,7 +93,7 @@ def test_the_list_names_the_variables_that_the_settings_read(config: Path, monke
     """Each variable can be in a file, and each one in the list is read."""
     read: set[str] = set()
 
-    def recorded(variable: str, environ: Mapping[str, str], problems: list[Problem]) -> tuple[str | None, str]:
+    def recorded(variable: str, environ: Mapping[str, str], problems: list[Problem]) -> tuple[str | None, Place]:
         read.add(variable)
         return secret(variable, environ, problems)
 
@@ -166,7 +167,7 @@ def test_a_proxys_variables_are_read_alike(tmp_path: Path, monkeypatch: pytest.M
     """The publisher reads them without the settings."""
     (tmp_path / "key").write_text("canary\n")
 
-    assert read_variable("A", {"A_FILE": str(tmp_path / "key")}) == ("canary", "file of A_FILE")
+    assert read_variable("A", {"A_FILE": str(tmp_path / "key")}) == Variable("canary", "A_FILE", in_file=True)
     monkeypatch.setenv("ALERTWORKER_PUBLISH_URL", HOOK)
     monkeypatch.setenv("ALERTWORKER_PUBLISH_URL_FILE", str(tmp_path / "key"))
     with pytest.raises(VariableError, match="both set"):

@@ -9,8 +9,8 @@ import pytest
 from alertworker.alerts.catalogue import Severity
 from alertworker.outages.credentials import (
     CredentialState,
+    RefusalReport,
     Refusals,
-    Report,
     ended,
     grade_of,
     judge_credential,
@@ -52,7 +52,7 @@ def test_the_severity_follows_harm(calls: Calls, alone: tuple[str, ...], expecte
     rows = (refused("d1", 20),)
     verdict = judge_credential(rows, LIMITS)
     assert verdict is not None
-    assert grade_of(verdict, Report(KEY, rows, calls, alone)).severity is expected
+    assert grade_of(verdict, RefusalReport(KEY, rows, calls, alone)).severity is expected
 
 
 def test_three_lost_calls_of_many_are_chance() -> None:
@@ -60,7 +60,9 @@ def test_three_lost_calls_of_many_are_chance() -> None:
     rows = (refused("d1", 100),)
     verdict = judge_credential(rows, LIMITS)
     assert verdict is not None
-    assert grade_of(verdict, Report(KEY, rows, Calls(by_retry=97, lost={"a": 3}), ())).severity is Severity.MEDIUM
+    assert (
+        grade_of(verdict, RefusalReport(KEY, rows, Calls(by_retry=97, lost={"a": 3}), ())).severity is Severity.MEDIUM
+    )
 
 
 def test_a_model_that_no_retry_serves_has_no_other_credential() -> None:

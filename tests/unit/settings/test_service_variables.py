@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alertworker.host.secret_files import read_variable
+from alertworker.host.secret_files import Variable, read_variable
 from tests.unit.settings.test_settings import load
 
 SERVICE = {
@@ -46,4 +46,4 @@ def test_the_port_of_a_service_called_smtp_is_not_that_of_the_mail_server(tmp_pa
 
 
 def test_a_port_that_a_person_sets_counts() -> None:
-    assert read_variable("SMTP_PORT", {"SMTP_PORT": "465"}) == ("465", "environment SMTP_PORT")
+    assert read_variable("SMTP_PORT", {"SMTP_PORT": "465"}) == Variable("465", "SMTP_PORT")

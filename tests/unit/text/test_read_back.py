@@ -1,4 +1,4 @@
-"""No code reads state out of words that people see. What is needed again is stored as data beside the words."""
+"""No code reads state out of words that people see. State that is needed again is stored as data beside the words."""
 
 from __future__ import annotations
 
