@@ -36,15 +36,9 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     """Start one worker. Delivery is a role of its own, so that a slow receiver never delays ingestion."""
     from celery.exceptions import SecurityWarning
 
-    from alertworker.app import celery
-    from alertworker.events.batch import QUEUE
     from alertworker.host.logs import name_program, set_up_logs
     from alertworker.host.open_files import raise_file_limit
     from alertworker.host.paths import check_temporary_folder
-    from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
-    from alertworker.worker.celery_config import worker_prefetch_multiplier
-    from alertworker.worker.joined import PREFETCH
-    from alertworker.worker.queues import DELIVERIES, PERIODIC
     from alertworker.worker.shutdown import exit_code
 
     settings = _load_settings()
@@ -56,28 +50,46 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     for warning in settings.warnings if role != "deliver" else ():
         _log.warning("%s", warning)
 
-    events = [QUEUE, *([DEAD_QUEUE] if is_amqp(celery.conf.broker_url) else [])]
-    queues = {"ingest": events, "deliver": [DELIVERIES, PERIODIC], "all": [*events, DELIVERIES, PERIODIC]}[role]
     pool = "threads" if role == "deliver" else "prefork"
     size = concurrency or {"ingest": 2, "deliver": 8, "all": 4}[role]
-    is_default = celery.conf.worker_prefetch_multiplier == worker_prefetch_multiplier  # else an operator's choice
     warnings.filterwarnings("ignore", category=SecurityWarning)  # The warning is about pickle, which we do not accept.
     code = _start(
         [
             "--quiet",
             "worker",
-            f"--queues={','.join(queues)}",
+            f"--queues={','.join(_queues(role))}",
             f"--pool={pool}",
             f"--concurrency={size}",
             f"--loglevel={loglevel}",
             f"--hostname={role}@%h",
-            *([f"--prefetch-multiplier={PREFETCH}"] if role == "ingest" and is_default else []),
+            *_prefetch(role),
             "--without-gossip",
             "--without-mingle",
             "--without-heartbeat",
         ]
     )
     sys.exit(exit_code(code))
+
+
+def _queues(role: str) -> list[str]:
+    """Return the queues that a role consumes."""
+    from alertworker.app import celery
+    from alertworker.events.batch import QUEUE
+    from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
+    from alertworker.worker.queues import DELIVERIES, PERIODIC
+
+    events = [QUEUE, *([DEAD_QUEUE] if is_amqp(celery.conf.broker_url) else [])]
+    return {"ingest": events, "deliver": [DELIVERIES, PERIODIC], "all": [*events, DELIVERIES, PERIODIC]}[role]
+
+
+def _prefetch(role: str) -> list[str]:
+    """Return the option with the prefetch of workers that join batches, unless an operator has chosen another."""
+    from alertworker.app import celery
+    from alertworker.worker.celery_config import worker_prefetch_multiplier
+    from alertworker.worker.joined import PREFETCH
+
+    is_default = celery.conf.worker_prefetch_multiplier == worker_prefetch_multiplier
+    return [f"--prefetch-multiplier={PREFETCH}"] if role == "ingest" and is_default else []
 
 
 def _load_settings() -> Settings:
