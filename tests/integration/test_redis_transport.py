@@ -523,17 +523,39 @@ def test_a_redis_that_became_a_replica_is_a_lost_connection(
     assert isinstance(caught.value, worker.connection.connection_errors)
 
 
-def test_a_worker_killed_with_the_restore_mutex_delays_no_other(
+def test_the_restore_mutex_of_another_application_delays_no_batch(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
-    """Its lock expires within seconds."""
+    """All applications on a Redis database share kombu's mutex, which lasts 5 minutes by default."""
     publish(tmp_path, "b1")
     dead = start()
     assert dead.work(1) == ["b1"]
     dead.die()
-    broker.set(dead.channel.unacked_mutex_key, "of a dead worker", ex=dead.channel.unacked_mutex_expire)
+    broker.set(dead.channel.unacked_mutex_key, "of another application")
 
     assert start().work(1) == ["b1"]
+
+
+def test_two_workers_that_restore_at_once_restore_each_batch_once(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """The batches also stay in their order."""
+    publish(tmp_path, "b1", "b2", "b3")
+    dead = start(prefetch=3)
+    assert dead.work(3) == ["b1", "b2", "b3"]
+    dead.die()
+    for tag in cast("list[bytes]", broker.zrange("unacked_index", 0, -1)):
+        broker.zincrby("unacked_index", -60, tag)
+    one, other = start(), start()
+    due = one.channel._taker.qos._due(broker)
+    assert len(due) == 3
+    other.channel._taker.qos.restore_visible()
+    for tag in due:  # as a worker that has asked for them before
+        one.channel._taker.qos.restore_by_tag(tag)
+
+    assert broker.llen(QUEUE) == 3
+    assert one.work_off(3) == ["b1", "b2", "b3"]
+    assert left(broker) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
