@@ -22,9 +22,6 @@ _REDIS: Final = {
     "unacked_restore_throttle": 1,
     # One list for each queue. With kombu's default steps, messages of other priorities would be in separate lists.
     "priority_steps": [0],
-    # A worker that looks for lost batches holds this mutex for milliseconds. If the worker or the broker is killed in
-    # that time, no other worker looks until the mutex expires. kombu's default is 5 minutes.
-    "unacked_mutex_expire": 5,
     "socket_timeout": 10,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,

@@ -110,17 +110,17 @@ class QoS(_QoS):  # type: ignore[misc]
                 client.zadd(self.unacked_index_key, dict.fromkeys(held, _time(client)), xx=True)
 
     def restore_visible(self, *_: Any, **__: Any) -> None:
-        """Restore the messages of dead workers, unless another worker is doing that."""
+        """Restore the messages of dead workers.
+
+        Several workers may do this at once: `restore_by_tag` restores a note once. kombu uses a mutex, which all
+        applications on a Redis database share. One that is killed with it would stop our restore for 5 minutes.
+        """
         with self.channel.conn_or_acquire() as client:
-            try:
-                with redis.Mutex(client, self.unacked_mutex_key, self.unacked_mutex_expire):
-                    due = self._due(client)
-                    self._foreign.intersection_update(due)
-                    for tag in due:
-                        if tag not in self._foreign:
-                            self.restore_by_tag(tag, client)
-            except redis.MutexHeld:
-                return
+            due = self._due(client)
+            self._foreign.intersection_update(due)
+            for tag in due:
+                if tag not in self._foreign:
+                    self.restore_by_tag(tag, client)
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
         """Return a noted message to its queue. An unreadable note goes to the queue of batches and is parked."""

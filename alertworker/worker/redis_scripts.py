@@ -1,8 +1,12 @@
 """The Lua scripts by which a worker's Redis transport moves a batch in one step.
 
-Redis does not roll back a script that fails half-way, so each script checks the types of its keys before it writes.
-When memory is full Redis refuses a script's first write if that may use more memory, but no later one. Each script's
-first write removes something, so the scripts work with full memory.
+Redis does not roll back a script that fails half-way. So each script checks the types of its keys before it writes, and
+stores an entry in its new place before it removes it from the old one. A user whose rights were reduced may lack the
+right to one of the commands. Each command that removes is therefore first called so that it changes nothing: a script
+that may not remove an entry must not copy it either.
+
+When memory is full Redis refuses a script's first write if that may use more memory, but no later one. The calls that
+change nothing are the first writes, and they use no memory. So the scripts work with full memory.
 """
 
 from __future__ import annotations
@@ -26,19 +30,24 @@ local function fingerprint(entry)
   return #entry .. ' ' .. redis.sha1hex(part)
 end
 """
-#: Removes the entry with a fingerprint from KEYS[1], and returns it. A taken entry is mostly the first one. LTRIM
-#: neither copies it nor writes it to the append-only file.
+#: Finds the entry with a fingerprint in KEYS[1], and removes one. A taken entry is mostly the first one. LTRIM neither
+#: copies it nor writes it to the append-only file. `may_remove` raises an error if Redis refuses one of the commands.
+#: Its argument is a string that no producer can know, so no entry is equal to it.
 _REMOVE: Final = (
     _FINGERPRINT
     + """
-local function remove(wanted)
+local function find(wanted)
   for place = 0, redis.call('LLEN', KEYS[1]) - 1 do
     local entry = redis.call('LINDEX', KEYS[1], place)
-    if fingerprint(entry) == wanted then
-      if place == 0 then redis.call('LTRIM', KEYS[1], 1, -1) else redis.call('LREM', KEYS[1], 1, entry) end
-      return entry
-    end
+    if fingerprint(entry) == wanted then return entry, place end
   end
+end
+local function may_remove(unknown)
+  redis.call('LTRIM', KEYS[1], 0, -1)
+  redis.call('LREM', KEYS[1], 1, unknown)
+end
+local function remove(entry, place)
+  if place == 0 then redis.call('LTRIM', KEYS[1], 1, -1) else redis.call('LREM', KEYS[1], 1, entry) end
 end
 """
 )
@@ -52,12 +61,15 @@ local index, notes = redis.call('TYPE', KEYS[2]).ok, redis.call('TYPE', KEYS[3])
 if (index ~= 'zset' and index ~= 'none') or (notes ~= 'hash' and notes ~= 'none') then
   return redis.error_reply('WRONGTYPE a key of the notes is not what kombu keeps there')
 end
-if not remove(ARGV[1]) then return 0 end
+local entry, place = find(ARGV[1])
+if not entry then return 0 end
+may_remove(ARGV[2])
 redis.call('ZREM', KEYS[2], ARGV[4])
 redis.call('HDEL', KEYS[3], ARGV[4])
 local now = redis.call('TIME')
 redis.call('ZADD', KEYS[2], now[1] + now[2] / 1000000, ARGV[2])
 redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])
+remove(entry, place)
 return 1
 """
 )
@@ -72,26 +84,26 @@ return found
 )
 #: Moves the entry with the fingerprint ARGV[1] from KEYS[1] to the end of KEYS[2] that is served next, unless it is
 #: gone. Of an entry that is too large for an envelope only the start goes back, after ARGV[2]. It can never be applied,
-#: and its worker may have died of its size.
+#: and its worker may have died of its size. ARGV[3] is the string for `may_remove`.
 RETURN: Final = (
     _REMOVE
     + f"""
 local queue = redis.call('TYPE', KEYS[2]).ok
 if queue ~= 'list' and queue ~= 'none' then return redis.error_reply('WRONGTYPE the queue is not a list') end
-local entry = remove(ARGV[1])
+local entry, place = find(ARGV[1])
 if not entry then return 0 end
-if #entry > {MAX_ENVELOPE_BYTES} then entry = ARGV[2] .. ARGV[1] .. '\\n' .. string.sub(entry, 1, {KEPT_BYTES}) end
-redis.call('RPUSH', KEYS[2], entry)
+may_remove(ARGV[3])
+local kept = entry
+if #entry > {MAX_ENVELOPE_BYTES} then kept = ARGV[2] .. ARGV[1] .. '\\n' .. string.sub(entry, 1, {KEPT_BYTES}) end
+redis.call('RPUSH', KEYS[2], kept)
+remove(entry, place)
 return 1
 """
 )
 #: BLMOVE without waiting, for a Redis whose memory is full: it refuses BLMOVE.
 TAKE: Final = """
-local taking = redis.call('TYPE', KEYS[2]).ok
-if taking ~= 'list' and taking ~= 'none' then return redis.error_reply('WRONGTYPE the destination is not a list') end
-local entry = redis.call('RPOP', KEYS[1])
-if entry then redis.call('LPUSH', KEYS[2], entry) end
-return entry
+redis.call('LTRIM', KEYS[1], 0, -1)
+return redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT')
 """
 
 

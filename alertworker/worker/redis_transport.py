@@ -99,7 +99,8 @@ class Channel(_Channel):  # type: ignore[misc]
             first = {mark: seen.get(mark, now) for mark in found}
             for mark in found:  # the newest first, so that the oldest is served first
                 if now - first[mark] >= LOST_AFTER:
-                    client.eval(redis_scripts.RETURN, 2, self._key(TAKING), self._key(QUEUE), mark, redis_scripts.CUT)
+                    values = (mark, redis_scripts.CUT, str(uuid4()))
+                    client.eval(redis_scripts.RETURN, 2, self._key(TAKING), self._key(QUEUE), *values)
                     first.pop(mark, None)
             for priority in _PRIORITIES:
                 with suppress(ResponseError):  # memory is full, or a key of another type: the next check tries again

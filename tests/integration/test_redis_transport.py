@@ -23,7 +23,7 @@ from alertworker.host.paths import default_broker_url, socket_path
 from alertworker.pipeline import BrokerMessage, Oversize
 from alertworker.publisher import BrokerTransport
 from alertworker.publisher.topology import events_queue, task_queue, transport_options
-from alertworker.worker import redis_notes, redis_transport
+from alertworker.worker import redis_notes, redis_scripts, redis_transport
 from alertworker.worker.from_redis import envelope_of
 from alertworker.worker.opaque import Connection
 from alertworker.worker.redis_scripts import MAX_ENVELOPE_BYTES, fingerprint
@@ -63,6 +63,11 @@ def sealed(message: Any) -> BrokerMessage:
 def left(broker: redis.Redis) -> tuple[int, ...]:
     """Return how many batches are in the queue, taken, and noted (in each of kombu's two places)."""
     return (broker.llen(QUEUE), broker.llen(TAKING), broker.hlen("unacked"), broker.zcard("unacked_index"))
+
+
+def refuse(broker: redis.Redis, *commands: str) -> None:
+    """Remove the right to these commands from all clients."""
+    cast("Any", broker).execute_command("ACL", "SETUSER", "default", *(f"-{command}" for command in commands))
 
 
 def _written(broker: redis.Redis) -> int:
@@ -464,6 +469,51 @@ def test_a_full_redis_can_be_emptied(broker: redis.Redis, tmp_path: Path, start:
     assert worker.work_off(4)[3] == "b4"
 
 
+@pytest.mark.parametrize("command", ["lrem", "ltrim", "zrem", "hdel", "zadd", "hset"])
+def test_a_refused_command_keeps_a_batch_that_is_taken(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], command: str
+) -> None:
+    """An operator may reduce a user's rights. Redis does not undo what a script did before a command is refused."""
+    publish(tmp_path, "b1")
+    taker = start().channel._taker
+    entry = cast("bytes", broker.blmove(QUEUE, TAKING, 1, "RIGHT", "LEFT"))
+    refuse(broker, command)
+    with pytest.raises(redis.exceptions.ResponseError):
+        taker._note(entry, envelope_of(entry, QUEUE))
+
+    assert broker.lrange(TAKING, 0, -1) == [entry]
+    assert broker.hlen("unacked") == 0
+
+
+@pytest.mark.parametrize("command", ["lrem", "ltrim", "rpush"])
+def test_a_refused_command_neither_loses_nor_copies_a_batch_of_a_dead_worker(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], command: str
+) -> None:
+    """The same holds for the script that returns a batch to its queue."""
+    publish(tmp_path, "b1")
+    entry = cast("bytes", broker.blmove(QUEUE, TAKING, 1, "RIGHT", "LEFT"))
+    worker = start()
+    refuse(broker, command)
+    with pytest.raises(redis.exceptions.ResponseError):
+        worker.channel.return_lost({fingerprint(entry).encode(): 0.0})
+
+    assert broker.lrange(TAKING, 0, -1) == [entry]
+    assert broker.llen(QUEUE) == 0
+
+
+def test_a_refused_command_keeps_a_batch_that_is_taken_from_a_full_redis(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """Taking it needs the right to the command that moves it in one step, and no other."""
+    publish(tmp_path, "b1")
+    queued = broker.lrange(QUEUE, 0, -1)
+    refuse(broker, "lpush", "lmove")
+    with pytest.raises(redis.exceptions.ResponseError):
+        broker.eval(redis_scripts.TAKE, 2, QUEUE, TAKING)
+
+    assert broker.lrange(QUEUE, 0, -1) == queued
+
+
 def test_a_worker_that_starts_while_redis_is_full_empties_it(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
@@ -509,17 +559,39 @@ def test_a_redis_that_became_a_replica_is_a_lost_connection(
     assert isinstance(caught.value, worker.connection.connection_errors)
 
 
-def test_a_worker_killed_with_the_restore_mutex_delays_no_other(
+def test_the_restore_mutex_of_another_application_delays_no_batch(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
-    """Its lock expires within seconds."""
+    """All applications on a Redis database share kombu's mutex, which lasts 5 minutes by default."""
     publish(tmp_path, "b1")
     dead = start()
     assert dead.work(1) == ["b1"]
     dead.die()
-    broker.set(dead.channel.unacked_mutex_key, "of a dead worker", ex=dead.channel.unacked_mutex_expire)
+    broker.set(dead.channel.unacked_mutex_key, "of another application")
 
     assert start().work(1) == ["b1"]
+
+
+def test_two_workers_that_restore_at_once_restore_each_batch_once(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """The batches also stay in their order."""
+    publish(tmp_path, "b1", "b2", "b3")
+    dead = start(prefetch=3)
+    assert dead.work(3) == ["b1", "b2", "b3"]
+    dead.die()
+    for tag in cast("list[bytes]", broker.zrange("unacked_index", 0, -1)):
+        broker.zincrby("unacked_index", -60, tag)
+    one, other = start(), start()
+    due = one.channel._taker.qos._due(broker)
+    assert len(due) == 3
+    other.channel._taker.qos.restore_visible()
+    for tag in due:  # as a worker that has asked for them before
+        one.channel._taker.qos.restore_by_tag(tag)
+
+    assert broker.llen(QUEUE) == 3
+    assert one.work_off(3) == ["b1", "b2", "b3"]
+    assert left(broker) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
