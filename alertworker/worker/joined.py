@@ -1,8 +1,8 @@
 """Joined batches: a task of ingest gets the batches that waited for a process of the pool, and may apply them together.
 
-Celery's pool has one slot for each process, and a request waits in line for one. A batch puts a `Turn` into the line. A
-turn that gets a slot takes the oldest batch that waits, and those behind it. While a slot is free nothing waits, so
-each batch is a task of its own, and no batch waits for others to come.
+Celery's pool has one slot for each process, and a request waits in line for one. While batches wait, one `Turn` is in
+the line. A turn that gets a slot takes the oldest batch that waits, and those behind it. While a slot is free nothing
+waits, so each batch is a task of its own, and no batch waits for others to come.
 
 The worker's main process holds the messages of all these batches, as with the package celery-batches. So it renews
 their notes, acknowledges them when the task is done, and returns them if the process of the task is lost.
@@ -34,6 +34,7 @@ class Joiner:
     def __init__(self, submit: Callable[[Any], None]) -> None:
         self._submit = submit
         self._waiting: deque[Request] = deque()
+        self._is_in_line = False
 
     def submit(self, request: Request) -> None:
         """Put a request into the pool's line: a turn for a batch, or the request itself of any other task."""
@@ -41,17 +42,29 @@ class Joiner:
             self._submit(request)
             return
         self._waiting.append(request)
-        self._submit(Turn(self))
+        self.line_up()
+
+    def line_up(self) -> None:
+        """Put a turn into the pool's line if batches wait, unless one is there.
+
+        A turn for each batch would leave most of them without one. Celery ends such turns within each other, so a few
+        hundred would exceed Python's recursion limit and end the worker.
+        """
+        if self._waiting and not self._is_in_line:
+            self._is_in_line = True
+            self._submit(Turn(self))
 
     def clear(self) -> None:
-        """Forget the batches that wait, because their connection is lost. The broker redelivers them."""
+        """Forget the batches that wait and their turn, because their connection is lost. The broker redelivers them."""
         self._waiting.clear()
+        self._is_in_line = False
 
     def take(self) -> Request | None:
         """Return the oldest request, with those behind it that may be joined. Return ``None`` if none waits.
 
         A redelivered batch is alone: its worker may have died of it.
         """
+        self._is_in_line = False
         if not self._waiting:
             return None
         first = self._waiting.popleft()
@@ -73,15 +86,16 @@ class Turn:
         self._joiner = joiner
 
     def execute_using_pool(self, pool: Any) -> None:
-        """Pass the oldest batches to the pool.
+        """Pass the oldest batches to the pool. Those that still wait get the next turn.
 
         Raises:
-            TaskRevokedError: earlier turns have taken all batches. Celery then releases the slot.
+            TaskRevokedError: the connection of the batches was lost. Celery then releases the slot.
         """
         request = self._joiner.take()
         if request is None:
             raise TaskRevokedError("no batch waits")
         request.execute_using_pool(pool)
+        self._joiner.line_up()
 
 
 def _size(request: Request) -> int | None:

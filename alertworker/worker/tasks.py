@@ -42,6 +42,8 @@ _log = logging.getLogger(__name__)
 _library_filter = LibraryFilter()
 #: The maximum wait between two attempts to reach the database, in seconds.
 _MAX_WAIT = 5.0
+#: How often batches are tried together while the database accepts writes.
+_ATTEMPTS_TOGETHER = 2
 
 
 def _check_store() -> None:
@@ -77,13 +79,26 @@ def _apply(message: BrokerMessage) -> None:
 
 
 def _apply_together(messages: Sequence[BrokerMessage]) -> bool:
-    """Apply batches in one transaction. Return false if each must be applied alone."""
-    first = messages[0]
+    """Apply batches in one transaction. Return false if each must be applied alone.
+
+    Raises:
+        Reject: the transaction cannot be done although the database accepts writes, for example because of a timeout of
+            its statements. The cause may be one of the batches, which must not keep the others from being applied.
+    """
+    refusal = ""
     try:
-        return _persist(first, lambda now: pipeline.receive_together(messages, get_runtime(), now=now))
+        for _ in range(_ATTEMPTS_TOGETHER):
+            try:
+                return pipeline.receive_together(messages, get_runtime(), now=datetime.now(UTC))
+            except StoreUnavailable as error:
+                refusal = str(error)
+                _away.away(f"message {messages[0].letter_id}", error)
+                _persist(messages[0], lambda _now: _check_store())
     except Exception as error:  # noqa: BLE001 - one of them fails alone, too, and is logged then
         _log.warning("%d batches are applied one by one: %s", len(messages), type(error).__name__)
         return False
+    _log.warning("%d batches go back to the broker, to be applied one by one: %s", len(messages), refusal)
+    raise Reject(refusal, requeue=True)
 
 
 @celery.task(name=PARK)

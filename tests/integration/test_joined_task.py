@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -77,14 +77,37 @@ def test_a_batch_that_fails_returns_all_and_keeps_none_from_being_applied(
 
 def test_batches_wait_together_for_the_database(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are neither applied one by one nor returned."""
-    together, failures = pipeline.receive_together, [StoreUnavailable("away"), StoreUnavailable("away")]
+    failures = [StoreUnavailable("away") for _ in range(5)]
 
-    def away(*arguments: Any, **more: Any) -> bool:
-        if failures:
-            raise failures.pop()
-        return together(*arguments, **more)
+    def away(work: Any) -> Callable[..., Any]:
+        def fail_first(*arguments: Any, **more: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return work(*arguments, **more)
+
+        return fail_first
 
     monkeypatch.setattr(pipeline, "receive", None)
-    monkeypatch.setattr(pipeline, "receive_together", away)
+    monkeypatch.setattr(pipeline, "receive_together", away(pipeline.receive_together))
+    monkeypatch.setattr(tasks, "_check_store", away(tasks._check_store))
     run(MESSAGES)
     assert (ids(store), failures) == (["b1", "b2", "b3"], [])
+
+
+def test_batches_whose_transaction_the_database_keeps_refusing_are_returned(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them exceeds a timeout, for example. Redelivered batches are alone, so it holds up no other."""
+
+    refusals = [StoreUnavailable("the database is unavailable (QueryCanceled)") for _ in range(10)]
+
+    def refuse(*_: Any, **__: Any) -> bool:
+        raise refusals.pop()
+
+    monkeypatch.setattr(pipeline, "receive", None)
+    monkeypatch.setattr(pipeline, "receive_together", refuse)
+    with pytest.raises(Reject, match="QueryCanceled") as returned:
+        run(MESSAGES)
+    error: Any = returned.value
+    assert error.requeue is True
+    assert ids(store) == []

@@ -22,9 +22,11 @@ class Pool:
     def __init__(self, processes: int) -> None:
         self.slots = LaxBoundedSemaphore(processes)
         self.running: list[Any] = []
+        self.lined_up = 0
 
     def submit(self, request: Any) -> None:
         """Do what Celery's worker does with a request (``WorkController._process_task_sem``)."""
+        self.lined_up += 1
         self.slots.acquire(self._start, request)
 
     def _start(self, request: Any) -> None:
@@ -95,6 +97,20 @@ def test_a_process_that_becomes_free_gets_the_oldest_batches_together() -> None:
     assert (pool.running, pool.slots.value) == ([], 2)
     joiner.submit(Waiting(TASK, message("later")))
     assert pool.running == [["later"]]
+
+
+def test_a_long_backlog_leaves_no_turns_behind() -> None:
+    """Celery ends turns without a batch within each other. Many of them exceeded Python's recursion limit."""
+    pool = Pool(1)
+    joiner = submit(pool, *map(message, range(9)))
+    for number in range(1_000):
+        pool.end()
+        for copy in range(len(pool.running[0])):  # acknowledged messages make room for as many
+            joiner.submit(Waiting(TASK, message(f"{number}-{copy}")))
+    while pool.running:
+        pool.end()
+    assert pool.slots.value == 1
+    assert pool.lined_up == 1 + 1_000 + 2
 
 
 @pytest.mark.parametrize(
