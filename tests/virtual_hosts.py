@@ -45,5 +45,11 @@ def delete_host(name: str) -> None:
     _rabbitmqctl("eval", f'rabbit_vhost:delete(<<"{name}">>, <<"tests">>).')
 
 
-def _rabbitmqctl(*arguments: str, given: str = "") -> None:
-    subprocess.run(["rabbitmqctl", "-q", *arguments], input=given, text=True, check=True, capture_output=True)
+def messages_of(name: str) -> int:
+    """Return how many messages all queues of a virtual host have, also those that a consumer has not acknowledged."""
+    return sum(map(int, _rabbitmqctl("list_queues", "--no-table-headers", "-p", name, "messages").split()))
+
+
+def _rabbitmqctl(*arguments: str, given: str = "") -> str:
+    command = ["rabbitmqctl", "-q", *arguments]
+    return subprocess.run(command, input=given, text=True, check=True, capture_output=True).stdout
