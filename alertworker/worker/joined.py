@@ -18,6 +18,7 @@ from celery.exceptions import TaskRevokedError
 
 from alertworker.events.batch import TASK
 from alertworker.pipeline import BrokerMessage
+from alertworker.publisher.topology import DEAD_QUEUE
 from alertworker.worker.lost_acks import Request
 
 #: How many batches one task gets. More make an event little cheaper, and others wait longer for the rows.
@@ -62,7 +63,7 @@ class Joiner:
     def take(self) -> Request | None:
         """Return the oldest request, with those behind it that may be joined. Return ``None`` if none waits.
 
-        A redelivered batch is alone: its worker may have died of it.
+        A redelivered batch is alone, also one that RabbitMQ has dead-lettered: its worker may have died of it.
         """
         self._is_in_line = False
         if not self._waiting:
@@ -101,4 +102,5 @@ class Turn:
 def _size(request: Request) -> int | None:
     """Return the size of a batch's message in bytes, ``None`` if it must be alone."""
     message: BrokerMessage = request.kwargs["message"]
-    return None if message.redelivered or message.oversize is not None else len(message.body)
+    is_alone = message.redelivered or message.queue == DEAD_QUEUE or message.oversize is not None
+    return None if is_alone else len(message.body)

@@ -139,6 +139,13 @@ class QoS(_QoS):  # type: ignore[misc]
         with self.channel.conn_or_acquire(client) as acquired:
             acquired.transaction(restore, self.unacked_key)
 
+    def restore_unacked(self, client: Any = None) -> None:
+        """Return all messages that the channel holds, the newest first: each goes to the head of its queue."""
+        with self.channel.conn_or_acquire(client) as acquired:
+            for tag in reversed(list(self._delivered)):
+                self.restore_by_tag(tag, acquired)
+        self._delivered.clear()
+
     def _is_ours(self, note: Note) -> bool:
         """Return whether a note's queue is one of ours, or one that this worker consumes for an operator."""
         channels = self.channel.connection.cycle._channels  # noqa: SLF001 - kombu has no other list of them

@@ -98,7 +98,7 @@ class Channel(_Channel):  # type: ignore[misc]
             now = monotonic()
             first = {mark: seen.get(mark, now) for mark in found}
             for mark in found:  # the newest first, so that the oldest is served first
-                if now - first[mark] >= LOST_AFTER:
+                if now - first.get(mark, now) >= LOST_AFTER:  # two equal entries have one mark
                     values = (mark, redis_scripts.CUT, str(uuid4()))
                     client.eval(redis_scripts.RETURN, 2, self._key(TAKING), self._key(QUEUE), *values)
                     first.pop(mark, None)

@@ -352,6 +352,33 @@ def test_batches_that_are_returned_keep_their_place_once(
     assert again.work(5)[4:] == ["b1"]
 
 
+def test_the_batches_that_a_worker_holds_when_it_stops_keep_their_order(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """Kombu returns them one by one to the end that is served next, so it must begin with the newest."""
+    publish(tmp_path, "b1", "b2", "b3", "b4")
+    stopping = start(prefetch=3)
+    stopping.work(3)
+    stopping.connection.close()
+
+    assert start().work_off(4) == ["b1", "b2", "b3", "b4"]
+
+
+def test_equal_entries_of_dead_workers_return(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A producer may publish the same bytes twice. Both have the same mark."""
+    publish(tmp_path, "b1")
+    worker = start(prefetch=1)
+    worker.work(1)
+    broker.lpush(TAKING, "same", "same")
+    monkeypatch.setattr(redis_transport, "LOST_AFTER", 0)
+
+    worker.channel.return_lost({})
+
+    assert (broker.llen(QUEUE), broker.llen(TAKING)) == (2, 0)
+
+
 def test_a_worker_holds_few_bytes_however_many_messages_it_may_hold(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:

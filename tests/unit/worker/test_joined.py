@@ -12,6 +12,7 @@ from kombu.asynchronous.semaphore import LaxBoundedSemaphore
 
 from alertworker.events.batch import QUEUE, TASK
 from alertworker.pipeline import BrokerMessage, Oversize
+from alertworker.publisher.topology import DEAD_QUEUE
 from alertworker.worker.joined import MAX_JOINED, MAX_JOINED_BYTES, Joiner
 from alertworker.worker.lost_acks import Request
 
@@ -118,6 +119,7 @@ def test_a_long_backlog_leaves_no_turns_behind() -> None:
     [
         ([message(1, redelivered=True), message(2)], ["1"]),
         ([message(1), message(2, redelivered=True)], ["1"]),
+        ([message(1), BrokerMessage(DEAD_QUEUE, body=b"{}", message_id="2")], ["1"]),
         ([message(1), message(2, oversize=Oversize(2**30, "0" * 64)), message(3)], ["1"]),
         ([message(1), message(2, body=b"x" * MAX_JOINED_BYTES)], ["1"]),
         ([message(1), message(2, body=b"x" * (MAX_JOINED_BYTES - 2))], ["1", "2"]),
