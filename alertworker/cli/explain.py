@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class _Channel(TypedDict):
-    """The message of an alert to one channel. ``kind`` and ``body`` are ``None`` if it is no longer configured."""
+    """An alert's message to one channel. Without the channel's configuration, ``kind`` and ``body`` are ``None``."""
 
     channel: str
     kind: str | None

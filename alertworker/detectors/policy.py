@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from alertworker.outages.windows import OutagePolicy
+from alertworker.outages.policy import OutagePolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,10 @@ from alertworker.outages.facts import (
 )
 from alertworker.outages.grade import Grade
 from alertworker.outages.headline import spell_target, with_grade, with_headline
+from alertworker.outages.policy import Limits, OutagePolicy
 from alertworker.outages.rows import CallKey, CallSums
 from alertworker.outages.verdict import WindowVerdict
-from alertworker.outages.windows import Bucket, Calls, Limits, OutagePolicy, Target, targets_of
+from alertworker.outages.windows import Bucket, Calls, Target, targets_of
 from alertworker.text.format import spell
 
 _S = TypeVar("_S", bound=Subject)

@@ -19,9 +19,10 @@ from alertworker.events import AttemptFailed
 from alertworker.events.attribution import TARGET_LABELS
 from alertworker.outages.evidence import evidence, uneven_evidence
 from alertworker.outages.facts import titles_of
+from alertworker.outages.policy import Limits
 from alertworker.outages.sparse import judge_any
 from alertworker.outages.verdict import WindowVerdict
-from alertworker.outages.windows import KEY_GROUPS, Bucket, Limits, group_of
+from alertworker.outages.windows import KEY_GROUPS, Bucket, group_of
 from alertworker.text.names import short_id
 
 _S = TypeVar("_S", bound=Subject)

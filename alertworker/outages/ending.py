@@ -10,8 +10,9 @@ from itertools import groupby
 from math import log, sqrt
 from typing import Final, NamedTuple
 
+from alertworker.outages.policy import Limits
 from alertworker.outages.verdict import judge
-from alertworker.outages.windows import LONG_SECONDS, Bucket, Limits
+from alertworker.outages.windows import LONG_SECONDS, Bucket
 
 #: An outage without any call for this many seconds is closed with an unknown end.
 NO_TRAFFIC_SECONDS: Final = 900

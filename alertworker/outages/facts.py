@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import Final
 
 from alertworker.events import AttemptFailed
+from alertworker.outages.policy import Limits
 from alertworker.outages.verdict import WindowVerdict, count_by_deployment, count_calls
-from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits
+from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls
 from alertworker.text.format import spell
 from alertworker.text.names import model_and_region, short_id, with_id
 

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from alertworker.alerts.catalogue import Severity
 from alertworker.outages.evidence import is_evident
+from alertworker.outages.policy import Limits
 from alertworker.outages.verdict import RATE_LIMIT, Threshold, WindowVerdict
-from alertworker.outages.windows import Limits
 
 #: How long rate limits must last to be an outage if users are not hurt, in seconds.
 _RATE_LIMITED_SECONDS: Final = 300

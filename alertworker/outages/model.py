@@ -14,8 +14,9 @@ from typing import Final, NamedTuple
 
 from alertworker.outages.ending import End, Ending, ended, may_have_recovered, recovered_at
 from alertworker.outages.grade import Grade
+from alertworker.outages.policy import Limits
 from alertworker.outages.verdict import WindowVerdict, count_by_deployment, is_dead, judge
-from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, without_refusals
+from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, without_refusals
 
 #: The cause of calls that failed for users, for any cause of their failed attempts.
 _NO_ANSWER: Final = "no answer"

@@ -17,7 +17,8 @@ from alertworker.outages.facts import titles_of
 from alertworker.outages.grade import Grade
 from alertworker.outages.headline import with_headline
 from alertworker.outages.model import JudgedModel
-from alertworker.outages.windows import Bucket, Calls, OutagePolicy
+from alertworker.outages.policy import OutagePolicy
+from alertworker.outages.windows import Bucket, Calls
 
 _S = TypeVar("_S", bound=Subject)
 _A = TypeVar("_A", bound=Alert | Subject)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from alertworker.outages.evidence import CLEARLY, evidence
-from alertworker.outages.windows import Bucket, Limits, calls_before
+from alertworker.outages.policy import Limits
+from alertworker.outages.windows import Bucket, calls_before
 
 
 def onset(rows: Sequence[Bucket], limits: Limits) -> int:

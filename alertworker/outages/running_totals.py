@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from alertworker.outages.evidence import CLEARLY, MIN_EVIDENCE, evidence
-from alertworker.outages.windows import Bucket, Limits, calls_before
+from alertworker.outages.policy import Limits
+from alertworker.outages.windows import Bucket, calls_before
 
 
 class RunningTotals:

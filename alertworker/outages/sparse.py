@@ -11,9 +11,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from alertworker.outages.policy import Limits
 from alertworker.outages.running_totals import RunningTotals
 from alertworker.outages.verdict import WindowVerdict, judge, worst_from
-from alertworker.outages.windows import LONG_SECONDS, WINDOW_SECONDS, Bucket, Limits
+from alertworker.outages.windows import LONG_SECONDS, WINDOW_SECONDS, Bucket
 
 #: The length of the longest stretch, in seconds.
 SPARSE_SECONDS: Final = 3_600

@@ -12,7 +12,8 @@ from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
 from alertworker.outages.evidence import evidence, is_evident
-from alertworker.outages.windows import Bucket, Limits, calls_before
+from alertworker.outages.policy import Limits
+from alertworker.outages.windows import Bucket, calls_before
 
 #: The minimum number of failed calls of a deployment that counts as failing in its region.
 FAILING: Final = 2

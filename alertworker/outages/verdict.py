@@ -14,9 +14,10 @@ from itertools import groupby
 from typing import Final
 
 from alertworker.outages.onset import onset
+from alertworker.outages.policy import Limits
 from alertworker.outages.running_totals import RunningTotals
 from alertworker.outages.spread import FAILING, Spread
-from alertworker.outages.windows import Bucket, Limits, calls_before
+from alertworker.outages.windows import Bucket, calls_before
 
 #: How far back the failures of a dead target count, in seconds.
 DEAD_REACH: Final = 6 * 3_600

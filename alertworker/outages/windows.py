@@ -1,8 +1,8 @@
-"""Windows: the sums of calls by event time, and the limits from which failed calls are an outage.
+"""Windows: the sums of calls by event time.
 
 Pure. The verdict is a function of the sums alone. So neither the order of batches nor how events were cut into them
 changes it. Sums are kept in buckets of `WINDOW_SECONDS`. A window is as many buckets as the configured time can overlap
-(`Limits.span`), so it misses no burst that fits into that time.
+(`policy.Limits.span`), so it misses no burst that fits into that time.
 
 An outage needs at least the counts of LiteLLM's settings. With a minimum share, the failures must also be that share of
 the calls, and more than chance explains (`evidence`). For errors that are too rare for the short window, `LONG_SECONDS`
@@ -18,7 +18,6 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 from alertworker.events import AttemptFailed, CallEvent, FailedOn, Origin
-from alertworker.outages.evidence import TOLERATED
 
 #: The length of a bucket, in seconds of event time.
 WINDOW_SECONDS: Final = 10
@@ -39,72 +38,6 @@ NO_DEPLOYMENTS: Final = "RouterRateLimit"
 UNAUTHORIZED: Final = "401"
 FORBIDDEN: Final = "403"
 REFUSED: Final = frozenset({UNAUTHORIZED, FORBIDDEN})
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When failed calls are an outage: counts within ``seconds``, and further conditions.
-
-    ``minor`` and ``major`` are minimum counts of failed calls. ``share`` is the minimum share of failed calls (0 to 1).
-    0 means that the counts alone decide, as in LiteLLM. ``tolerated`` is the error rate up to which failures may be
-    chance. ``traffic`` is the minimum number of calls. ``deployments`` is the minimum number of failing deployments: 2
-    for a region, a provider or a model group. With ``most``, as for a provider or a model group, more deployments must
-    fail than answer normally. With ``across`` they must be of several models and in several regions: a provider.
-    ``answering`` is how many deployments answer that are not among those that are judged.
-    """
-
-    seconds: int
-    minor: int
-    major: int
-    share: float = 0.0
-    traffic: int = 0
-    deployments: int = 1
-    tolerated: float = TOLERATED
-    most: bool = False
-    across: bool = False
-    answering: int = 0
-
-    @property
-    def single(self) -> Limits:
-        """The same limits for the calls of one deployment."""
-        return replace(self, deployments=1, most=False, across=False, answering=0)
-
-    @property
-    def reach(self) -> int:
-        """The length of the longest window, in seconds."""
-        return max(self.span, LONG_SECONDS) if self.share else self.span
-
-    @property
-    def span(self) -> int:
-        """The window's length in seconds: ``seconds`` rounded up to whole buckets, and one bucket more.
-
-        Failures within ``seconds`` of each other always count together. Failures that are ``span`` or more apart never
-        do. In between, the edges of the buckets decide. This tolerance is less than `WINDOW_SECONDS` if ``seconds`` is
-        a multiple of it, else less than twice that.
-
-        >>> Limits(seconds=60, minor=5, major=10).span, Limits(seconds=15, minor=5, major=10).span
-        (70, 30)
-        """
-        return (-(-self.seconds // WINDOW_SECONDS) + 1) * WINDOW_SECONDS
-
-
-@dataclass(frozen=True, slots=True)
-class OutagePolicy:
-    """The limits of deployments, regions and models. An alert names at most ``max_details`` failed calls."""
-
-    deployment: Limits = Limits(seconds=60, minor=5, major=10, share=0.1)
-    region: Limits = Limits(seconds=60, minor=5, major=10, share=0.1, deployments=2)
-    max_details: int = 1_000
-
-    @property
-    def model(self) -> Limits:
-        """The limits of a model group: those of a deployment, and most of its deployments must fail."""
-        return replace(self.deployment, deployments=2, most=True)
-
-    @property
-    def provider(self) -> Limits:
-        """The limits of a provider: those of a region, and most of its deployments must fail, in several regions."""
-        return replace(self.region, most=True, across=True)
 
 
 class Target(NamedTuple):

@@ -16,8 +16,9 @@ from alertworker.outages import callers
 from alertworker.outages.callers import Suspect, suspect
 from alertworker.outages.facts import without_error
 from alertworker.outages.model import JudgedModel
+from alertworker.outages.policy import Limits
 from alertworker.outages.verdict import WindowVerdict
-from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Limits, Target, bucket_of
+from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.current import caller_total, names_of
 from alertworker.pipeline.explained import settle_explained

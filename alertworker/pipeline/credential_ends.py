@@ -11,7 +11,7 @@ from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import AlertType
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
-from alertworker.outages import credentials, model_alert
+from alertworker.outages import credential_alert, credentials, model_alert
 from alertworker.outages.credentials import CredentialState, Refusals
 from alertworker.outages.ending import End, Ending
 from alertworker.outages.facts import without_error
@@ -41,8 +41,8 @@ def end_credentials(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
         return False
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
     states = tx.credentials.lock_refused_credentials()
-    alerts = tx.alerts.find_all_open(map(credentials.fingerprint, states))
-    opened = {key: alerts.get(credentials.fingerprint(key)) for key in states}
+    alerts = tx.alerts.find_all_open(map(credential_alert.fingerprint, states))
+    opened = {key: alerts.get(credential_alert.fingerprint(key)) for key in states}
     rows = tx.credentials.refusals({key: _start(opened[key], one, until) for key, one in states.items()})
     ends = _ends(tx, states, rows, until)
     ended = {key: ends[key] for key in sorted(ends)[:limit]}
@@ -83,7 +83,7 @@ def _resolve(
     names = names_of(tx, {row.deployment_id for one in reports.values() for row in one.rows})
     for key, (alert, end) in over.items():
         report = reports[key]
-        found = credentials.total(alert, report, names, is_over=True)
+        found = credential_alert.total(alert, report, names, is_over=True)
         facts = without_error(found.facts)
         last = max((row.last_refusal for row in report.rows), default=0)
         ended_at = datetime.fromtimestamp(last / 1_000, UTC) if last else None
@@ -99,7 +99,7 @@ def _resolve_shared(
     left = tx.credentials.refused_credentials()
     sharing = {key.provider for key in left.keys() - own_conditions(tx, left)}
     over = [credentials.shared_by(name) for name in {key.provider for key in ended} - sharing]
-    alerts = tx.alerts.find_all_open(map(credentials.fingerprint, over))
+    alerts = tx.alerts.find_all_open(map(credential_alert.fingerprint, over))
     for _, alert in sorted(alerts.items()):
         facts = without_error(alert.facts)
         resolve(tx, replace(alert, facts=facts, ended_at=alert.last_at), runtime, now=now)

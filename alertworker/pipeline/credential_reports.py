@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from alertworker.outages.credentials import (
-    CredentialState,
-    RefusalReport,
-    Refusals,
-    fingerprint,
-    shared_by,
-    unserved_models,
-)
+from alertworker.outages.credential_alert import fingerprint
+from alertworker.outages.credentials import CredentialState, RefusalReport, Refusals, shared_by, unserved_models
 from alertworker.outages.model import EndedCalls, add_up
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import DEAD_REACH

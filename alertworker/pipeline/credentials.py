@@ -12,12 +12,13 @@ from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AttemptFailed, DeploymentCooledDown, RequestFailed
 from alertworker.events.batch import BatchError
-from alertworker.outages import credentials
+from alertworker.outages import credential_alert, credentials
 from alertworker.outages.credentials import CredentialState, RefusalReport, Refusals, judge_credential
 from alertworker.outages.grade import Grade
+from alertworker.outages.policy import Limits
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import DEAD_REACH, WindowVerdict
-from alertworker.outages.windows import NO_DEPLOYMENTS, REFUSED, WINDOW_SECONDS, Limits, Target, bucket_of
+from alertworker.outages.windows import NO_DEPLOYMENTS, REFUSED, WINDOW_SECONDS, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.credential_reports import condition_labels, own_conditions, read_reports
 from alertworker.pipeline.current import names_of
@@ -124,7 +125,7 @@ def _many(context: BatchContext, raising: Sequence[_Refused]) -> set[CredentialK
 
 def _raise(context: BatchContext, one: _Refused) -> None:
     """Claim a credential's condition, and store its new level."""
-    opened = context.tx.alerts.find_open(credentials.fingerprint(one.key)) if one.state.level else None
+    opened = context.tx.alerts.find_open(credential_alert.fingerprint(one.key)) if one.state.level else None
     if one.events or opened is not None:
         grade = _claim(context, one.report, one.events, one.state.level, opened)
         _keep(context, one, grade)
@@ -133,7 +134,7 @@ def _raise(context: BatchContext, one: _Refused) -> None:
 def _raise_many(context: BatchContext, refused: Sequence[_Refused]) -> None:
     """Claim the condition that credentials of a provider share."""
     report = credentials.add_up_reports(refused[0].key.provider, [one.report for one in refused])
-    opened = context.tx.alerts.find_open(credentials.fingerprint(report.key))
+    opened = context.tx.alerts.find_open(credential_alert.fingerprint(report.key))
     events = [event for one in refused for event in one.events]
     if events or opened is not None:
         grade = _claim(context, report, events, max(one.state.level for one in refused), opened)
@@ -154,7 +155,7 @@ def _claim(
     verdict = credentials.sums_of(report.rows)
     grade = credentials.grade_of(verdict, report).worst(level)
     kept = tx.occurrences.count_members(opened.id) if opened is not None else 0
-    alert = credentials.describe(
+    alert = credential_alert.describe(
         report,
         verdict,
         grade,

@@ -22,7 +22,7 @@ from alertworker.budgets.user_thresholds import explained
 from alertworker.events import BudgetScope
 from alertworker.outages import alert as outages
 from alertworker.outages import callers, flapping
-from alertworker.outages.credentials import key_of, total
+from alertworker.outages.credential_alert import key_of, total
 from alertworker.outages.model import EndedCalls, add_up
 from alertworker.outages.model_alert import is_about_model, total_of_model
 from alertworker.outages.rows import CredentialKey

@@ -14,9 +14,10 @@ from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
 from alertworker.outages import flapping
 from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, Ending, ended, lookback, recovered_at
+from alertworker.outages.policy import Limits
 from alertworker.outages.sparse import SPARSE_SECONDS, has_little_traffic
 from alertworker.outages.verdict import judge
-from alertworker.outages.windows import Bucket, Limits, Outage, Target, bucket_of
+from alertworker.outages.windows import Bucket, Outage, Target, bucket_of
 from alertworker.pipeline.counted_calls import CountedCalls
 from alertworker.pipeline.current import outage_sums
 from alertworker.pipeline.model_outages import end_models

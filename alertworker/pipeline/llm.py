@@ -11,7 +11,8 @@ from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import RELAYED, AlertKind, AlertType, Severity
 from alertworker.outages.evidence import evidence
 from alertworker.outages.grade import HARM, hurts_users
-from alertworker.outages.windows import LONG_SECONDS, Bucket, Limits, Target, bucket_of
+from alertworker.outages.policy import Limits
+from alertworker.outages.windows import LONG_SECONDS, Bucket, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime

@@ -21,9 +21,10 @@ from alertworker.outages.model import (
     model_recovered_at,
 )
 from alertworker.outages.model_alert import close_model, fingerprint, model_alert
+from alertworker.outages.policy import Limits
 from alertworker.outages.rows import CallSums, ModelCallKey
 from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, may_be_dead
-from alertworker.outages.windows import Bucket, Calls, Limits, Outage, bucket_of, model_of
+from alertworker.outages.windows import Bucket, Calls, Outage, bucket_of, model_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.counted_calls import CountedCalls
 from alertworker.pipeline.current import model_sums

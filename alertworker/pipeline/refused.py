@@ -7,10 +7,11 @@ from datetime import datetime
 
 from alertworker.outages.credentials import RefusalReport
 from alertworker.outages.model import JudgedModel, is_outage_without
+from alertworker.outages.policy import Limits
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.sparse import judge_any
 from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead
-from alertworker.outages.windows import REFUSED, Bucket, Limits, Target, without_refusals
+from alertworker.outages.windows import REFUSED, Bucket, Target, without_refusals
 from alertworker.pipeline.credential_reports import condition_labels, read_reports
 from alertworker.ports import Transaction
 

@@ -19,7 +19,7 @@ from alertworker.channels.owner_mail import build_owner_mail
 from alertworker.delivery.channel_labels import ChannelLabels, is_hashed, label_channels
 from alertworker.detectors import Policy
 from alertworker.money import nanos_from_dollars
-from alertworker.outages.windows import Limits, OutagePolicy
+from alertworker.outages.policy import Limits, OutagePolicy
 from alertworker.reports import Calendar
 from alertworker.routing.inhibitions import DEFAULTS, Inhibition
 from alertworker.routing.router import Route, Router

@@ -71,7 +71,7 @@ class HealthStore(ConnectionRunner):
     def find_write_problem(self) -> str | None:
         """Return why the database cannot be written although it may answer, ``None`` if it can.
 
-        This takes SQLite's write lock for a moment, so it is no part of `read`.
+        `read` does not call this, because it takes SQLite's write lock for a moment.
         """
         try:
             check_writes(self.engine)

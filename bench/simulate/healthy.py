@@ -27,9 +27,10 @@ from rich.table import Table
 
 from alertworker.outages.grade import grade
 from alertworker.outages.model import judge_model
+from alertworker.outages.policy import Limits, OutagePolicy
 from alertworker.outages.sparse import SPARSE_SECONDS, judge_any
 from alertworker.outages.verdict import WindowVerdict, is_dead
-from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Limits, OutagePolicy
+from alertworker.outages.windows import WINDOW_SECONDS, Bucket
 from bench.simulate.calls import BROKEN_STREAMS, PROVIDER_ERRORS
 from bench.simulate.faults import DAY
 from bench.simulate.router import COOLDOWN

@@ -20,7 +20,7 @@ from alertworker.events import (
     PublisherHeartbeat,
     PublisherStopped,
 )
-from alertworker.outages.windows import Limits, OutagePolicy
+from alertworker.outages.policy import Limits, OutagePolicy
 from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
 from alertworker.pipeline.notify import claim
 from alertworker.ports import Lease

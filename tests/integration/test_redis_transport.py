@@ -134,6 +134,15 @@ def start(broker: redis.Redis, tmp_path: Path) -> Iterator[Callable[..., Worker]
         worker.die()
 
 
+def leave_one(folder: Path, start: Callable[..., Worker]) -> Worker:
+    """Publish the batch "b1". Return the worker that took it and died."""
+    publish(folder, "b1")
+    dead = start()
+    assert dead.work(1) == ["b1"]
+    dead.die()
+    return dead
+
+
 def test_a_backlog_is_served_oldest_first_and_each_batch_once(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
@@ -566,10 +575,7 @@ def test_a_list_of_a_priority_of_another_type_delays_no_batch_of_a_dead_worker(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
     """The lists of priorities are looked at before the notes of dead workers."""
-    publish(tmp_path, "b1")
-    dead = start()
-    assert dead.work(1) == ["b1"]
-    dead.die()
+    leave_one(tmp_path, start)
     broker.set(f"{QUEUE}\x06\x163", "no list")
 
     assert start().work_off(1) == ["b1"]
@@ -590,10 +596,7 @@ def test_the_restore_mutex_of_another_application_delays_no_batch(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
     """All applications on a Redis database share kombu's mutex, which lasts 5 minutes by default."""
-    publish(tmp_path, "b1")
-    dead = start()
-    assert dead.work(1) == ["b1"]
-    dead.die()
+    dead = leave_one(tmp_path, start)
     broker.set(dead.channel.unacked_mutex_key, "of another application")
 
     assert start().work(1) == ["b1"]
@@ -742,10 +745,7 @@ def test_a_note_with_a_time_that_cannot_be_is_restored(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], score: float
 ) -> None:
     """Otherwise it would stay on the broker forever."""
-    publish(tmp_path, "b1")
-    dead = start()
-    assert dead.work(1) == ["b1"]
-    dead.die()
+    leave_one(tmp_path, start)
     broker.zadd("unacked_index", cast("Any", dict.fromkeys(broker.hkeys("unacked"), score)))
     worker = start()
     worker.connection.transport.cycle.maybe_restore_messages()
@@ -761,10 +761,7 @@ def test_the_notes_of_another_application_are_left_to_it(
     notes = {f"other{number}": json.dumps([{"body": "W10="}, "", "celery"]).encode() for number in range(3)}
     broker.hset("unacked", mapping=cast("Any", notes))
     broker.zadd("unacked_index", cast("Any", dict.fromkeys(notes, 1)))
-    publish(tmp_path, "b1")
-    dead = start()
-    assert dead.work(1) == ["b1"]
-    dead.die()
+    leave_one(tmp_path, start)
     time.sleep(1.2)
     worker = start()
     for _ in range(2):

@@ -60,7 +60,7 @@ ACCOUNTING = (
 
 
 def test_each_problem_of_litellms_accounting_is_one_alert(runtime: Runtime, outbox: Outbox) -> None:
-    """Its figures are no secrets, and its advice is not about a missing price."""
+    """The figures stay readable. The advice does not mention a missing price."""
     for number in range(2):
         for form in ACCOUNTING:
             text = form.format(1_000_000 + number, 1_073_741_824 + number)

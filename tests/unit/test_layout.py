@@ -71,8 +71,8 @@ STORE = {
 LEDGER = {"contributors", "days", "months"}
 DELIVERY = {"changes", "delivered", "queue", "remainders"}
 #: Modules of outages whose names are plain words, or words for what they compute.
-PLAIN = {"alert", "callers", "counted_calls", "ending", "facts", "headline", "model", "model_alert", "rows"}
-PLAIN |= {"running_totals", "sums"}
+PLAIN = {"alert", "callers", "counted_calls", "credential_alert", "ending", "facts", "headline", "model", "model_alert"}
+PLAIN |= {"policy", "rows", "running_totals", "sums"}
 #: Tests of the whole, which belong to no concept.
 LOOSE_TESTS = {
     "test_bench",

@@ -17,8 +17,9 @@ from alertworker.budgets.state import BudgetState, reached
 from alertworker.events import AttemptFailed, BudgetScope, Failure, Origin
 from alertworker.outages import alert as outages
 from alertworker.outages.grade import Grade
+from alertworker.outages.policy import OutagePolicy
 from alertworker.outages.verdict import Threshold, WindowVerdict
-from alertworker.outages.windows import Calls, OutagePolicy, Target
+from alertworker.outages.windows import Calls, Target
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 

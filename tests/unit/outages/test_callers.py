@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from alertworker.outages.callers import KeyRow, Suspect, answered_at_most, fails_elsewhere, suspect
+from alertworker.outages.policy import Limits
 from alertworker.outages.verdict import judge
-from alertworker.outages.windows import KEY_GROUPS, Bucket, Limits, group_of
+from alertworker.outages.windows import KEY_GROUPS, Bucket, group_of
 
 LIMITS = Limits(seconds=60, minor=5, major=10, share=0.1)
 REGION = Limits(seconds=60, minor=5, major=10, share=0.1, deployments=2)

@@ -11,9 +11,10 @@ from typing import Final
 import pytest
 
 from alertworker.outages.callers import KeyRow, fails_elsewhere, suspect
+from alertworker.outages.policy import OutagePolicy
 from alertworker.outages.sparse import judge_any
 from alertworker.outages.verdict import is_dead
-from alertworker.outages.windows import KEY_GROUPS, Bucket, OutagePolicy, bucket_of, group_of
+from alertworker.outages.windows import KEY_GROUPS, Bucket, bucket_of, group_of
 
 LIMITS: Final = OutagePolicy().deployment
 MINUTES: Final = 15

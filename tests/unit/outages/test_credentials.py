@@ -17,8 +17,9 @@ from alertworker.outages.credentials import (
     unserved_models,
 )
 from alertworker.outages.ending import End
+from alertworker.outages.policy import Limits
 from alertworker.outages.rows import CredentialKey
-from alertworker.outages.windows import Calls, Limits
+from alertworker.outages.windows import Calls
 
 LIMITS = Limits(seconds=60, minor=5, major=10, share=0.1)
 KEY = CredentialKey("openai", "0123456789ab")

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from alertworker.outages import running_totals, spread, verdict
 from alertworker.outages.evidence import CLEARLY, MIN_EVIDENCE, evidence, is_evident
+from alertworker.outages.policy import Limits
 from alertworker.outages.sparse import judge_sparse
 from alertworker.outages.verdict import judge, worst_from
-from alertworker.outages.windows import Bucket, Limits, calls_before
+from alertworker.outages.windows import Bucket, calls_before
 
 DEPLOYMENT = Limits(seconds=60, minor=5, major=10, share=0.1)
 #: Low thresholds, so that small inputs are near them. A failed call is no great surprise.

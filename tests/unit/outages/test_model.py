@@ -18,8 +18,9 @@ from alertworker.outages.model import (
     model_ended,
     model_recovered_at,
 )
+from alertworker.outages.policy import OutagePolicy
 from alertworker.outages.verdict import Threshold, judge
-from alertworker.outages.windows import Bucket, Calls, OutagePolicy
+from alertworker.outages.windows import Bucket, Calls
 
 LIMITS = OutagePolicy().model
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from random import Random
 
 from alertworker.outages.ending import ended
+from alertworker.outages.policy import Limits
 from alertworker.outages.sparse import SPARSE_SECONDS, judge_any, judge_sparse, may_be_sparse
 from alertworker.outages.verdict import judge
-from alertworker.outages.windows import Bucket, Limits
+from alertworker.outages.windows import Bucket
 
 LIMITS = Limits(seconds=60, minor=5, major=10, share=0.1)
 

@@ -12,8 +12,9 @@ from alertworker.alerts.catalogue import Severity
 from alertworker.outages.ending import End, ended, still_fails
 from alertworker.outages.evidence import evidence, is_evident
 from alertworker.outages.grade import Grade, grade
+from alertworker.outages.policy import Limits
 from alertworker.outages.verdict import Threshold, WindowVerdict, is_dead, judge
-from alertworker.outages.windows import Bucket, Limits, Outage
+from alertworker.outages.windows import Bucket, Outage
 
 LIMITS = Limits(seconds=60, minor=5, major=10, share=0.1)
 REGION = Limits(seconds=60, minor=5, major=10, share=0.1, deployments=2)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from alertworker.events import Origin
 from alertworker.outages.ending import End, Ending, ended
+from alertworker.outages.policy import Limits
 from alertworker.outages.verdict import Threshold, judge
-from alertworker.outages.windows import Bucket, Limits, bucket_of, cause
+from alertworker.outages.windows import Bucket, bucket_of, cause
 
 LIMITS = Limits(seconds=60, minor=5, major=10)
 REGION = Limits(seconds=60, minor=5, major=10, deployments=2)

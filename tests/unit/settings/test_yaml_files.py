@@ -99,7 +99,7 @@ def test_an_error_names_its_file(tmp_path: Path, include: str, more: str, words:
 def test_a_file_is_named_by_its_path_from_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two files of one name are told apart. A file outside of the working directory has its absolute path."""
+    """An error shows which of two files with the same name is meant. A file elsewhere has its full path."""
     wrong = "alertworker: {shadwo: true}\n"
     files = {"config": "include: [team/config.yaml]\n", "team__config": wrong}
 
