@@ -39,7 +39,7 @@ def bound_batch(
     except (CompressionError, JsonShapeError, TooManyItemsError):
         charge(MAX_EVENTS)
         return body, 0
-    charge(min(MAX_EVENTS, len(items if events is None else events)))
+    charge(len(items if events is None else events))
     if events is not None:
         replaced = sum(bound(event) for event in events if isinstance(event, dict))
         return (compress(_json(events)) if replaced else body), replaced
@@ -54,11 +54,11 @@ def bound_batch(
 
 
 def _parsed(whole: bytes) -> list[Any] | None:
-    """Return the items of a usual batch; ``None`` if it is large or invalid, so that each item is parsed alone."""
+    """Return the items of a usual batch, ``None`` if it is large or invalid, so that `split_array` must read it."""
     if is_simple(whole):
         with suppress(ValueError):
             events = from_json(whole)
-            return events if isinstance(events, list) else None
+            return events if isinstance(events, list) and len(events) <= MAX_EVENTS else None
     return None
 
 
