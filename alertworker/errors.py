@@ -16,6 +16,13 @@ class StoreUnavailable(AlertWorkerError):
     """The database is unavailable. Nothing was decided; the caller can retry later."""
 
 
+class TransactionRefused(StoreUnavailable):
+    """The database is reachable and did not finish this transaction, for example because of a timeout.
+
+    The cause may be the transaction's own content. Nothing was decided; the caller can retry later.
+    """
+
+
 class BatchRefused(AlertWorkerError):
     """The receiver of batches rejects this one permanently. The caller must not send it again."""
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, Connection, Engine, Executable, Table
 from sqlalchemy.exc import DBAPIError
 
-from alertworker.errors import StoreUnavailable
+from alertworker.errors import StoreUnavailable, TransactionRefused
 from alertworker.store.engine import ONLY_READS, classify, explain, is_write_in_a_read
 
 _T = TypeVar("_T")
@@ -46,6 +46,8 @@ class ConnectionRunner:
             verdict = classify(error)
             if verdict == "rerun":
                 raise Rerun(type(error.orig).__name__) from error
+            if verdict == "refused":
+                raise TransactionRefused(explain(error)) from error
             if verdict == "unavailable":
                 raise StoreUnavailable(explain(error)) from error
             raise
@@ -63,7 +65,7 @@ class ConnectionRunner:
                     return work(connection)
             except Rerun as error:
                 reason = str(error)
-        raise StoreUnavailable(f"the database aborted the transaction {_RERUNS} times ({reason})")
+        raise TransactionRefused(f"the database aborted the transaction {_RERUNS} times ({reason})")
 
     def rows(self, make: Callable[..., _T], statement: Executable) -> list[_T]:
         """Return a statement's rows, each made of its columns by name."""

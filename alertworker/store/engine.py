@@ -14,6 +14,9 @@ from alertworker.store.postgresql import make_postgresql_engine
 
 #: SQLSTATEs, and classes of them, of errors that pass: connection lost, out of resources, too slow, stopping.
 _UNAVAILABLE = ("08", "25P03", "53", "57014", "57P", "58")
+#: SQLSTATEs, and classes of them, of such errors that the work itself may cause: it is too slow or needs too much
+#: memory, or the server ended the session while it ran.
+_REFUSED = ("08", "53200", "57014", "57P01", "57P02")
 #: SQLSTATEs of a missing table or column, and SQLite's messages: the schema is older than this program.
 _SCHEMA = ("42P01", "42703")
 _SQLITE_SCHEMA = re.compile(r"^no such (table|column): |^table \S+ has no column named ")
@@ -37,6 +40,8 @@ _SQLITE_UNAVAILABLE = frozenset(
         sqlite3.SQLITE_NOTADB,
     }
 )
+#: Those of them that the work itself may cause: it needs too much memory, or a damaged page.
+_SQLITE_REFUSED = frozenset({sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_CORRUPT})
 #: SQLSTATEs of what only the database's owner can correct, by what is wrong and the remedy.
 _SETUP = {
     "25006": "the database is read-only; connect to the primary server",
@@ -82,11 +87,25 @@ def make_engine(url: str) -> Engine:
     return make_postgresql_engine(parsed)
 
 
-def classify(error: DBAPIError) -> Literal["unavailable", "rerun", "broken"]:
-    """Return what a database error means for the work: it waits, it is rerun at once, or it fails by its data."""
+def classify(error: DBAPIError) -> Literal["unavailable", "refused", "rerun", "broken"]:
+    """Return what a database error means for the work.
+
+    The work waits for the database, it waits although it may be the cause, it is rerun at once, or its data is wrong.
+    """
     if getattr(error.orig, "sqlstate", None) in _RERUN:
         return "rerun"
-    return "unavailable" if error.connection_invalidated or _lacks_schema(error) or _is_away(error) else "broken"
+    if not (error.connection_invalidated or _lacks_schema(error) or _is_away(error)):
+        return "broken"
+    return "refused" if _may_be_the_work(error) else "unavailable"
+
+
+def _may_be_the_work(error: DBAPIError) -> bool:
+    if isinstance(error.orig, sqlite3.Error):
+        return _primary_code(error.orig) in _SQLITE_REFUSED
+    code = getattr(error.orig, "sqlstate", None)
+    if code is None:  # the session was lost while a statement ran
+        return error.statement is not None and not _lacks_schema(error)
+    return str(code).startswith(_REFUSED)
 
 
 def _is_away(error: DBAPIError) -> bool:

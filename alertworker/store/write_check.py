@@ -13,19 +13,14 @@ from alertworker.errors import StoreUnavailable
 from alertworker.store.clock import SqlClock
 from alertworker.store.connection import ConnectionRunner
 from alertworker.store.engine import WAITS_BRIEFLY
-from alertworker.store.schema.alerts import ALERTS
-from alertworker.store.schema.batches import BATCHES
-from alertworker.store.schema.delivery import NOTIFICATIONS
-from alertworker.store.schema.ledger import SPEND
+from alertworker.store.schema import METADATA
 
 #: How much must be writable beside SQLite's file, in bytes: the log of a transaction of a few alerts.
 _ROOM: Final = 256 * 1024
 #: The row that the check writes. It is rolled back, so the row never exists.
 _ROW: Final = "write_check"
-#: The lock that every write takes on its table, on the tables that each batch and each delivery write.
-_LOCK: Final = text(
-    f"LOCK TABLE {', '.join(table.name for table in (BATCHES, ALERTS, NOTIFICATIONS, SPEND))} IN ROW EXCLUSIVE MODE"
-)
+#: The lock that every write takes on its table, on all tables. A missing permission for one of them shows here, too.
+_LOCK: Final = text(f"LOCK TABLE {', '.join(table.name for table in METADATA.sorted_tables)} IN ROW EXCLUSIVE MODE")
 #: PostgreSQL looks for deadlocks after 1 s. The check gives up before, so a migration never has to give way to it.
 _TIMEOUTS: Final = text("SELECT set_config('lock_timeout', '500ms', true), set_config('statement_timeout', '5s', true)")
 

@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from celery.concurrency import prefork
 from celery.exceptions import Reject
@@ -25,7 +25,7 @@ from kombu.exceptions import KombuError
 from alertworker import pipeline
 from alertworker.app import celery, get_reporter, get_runtime, publish_process
 from alertworker.embedded.child import end_with_parent
-from alertworker.errors import StoreUnavailable
+from alertworker.errors import StoreUnavailable, TransactionRefused
 from alertworker.events.batch import QUEUE, TASK
 from alertworker.events.message import MessageError
 from alertworker.host.logs import formatter
@@ -42,6 +42,8 @@ _log = logging.getLogger(__name__)
 _library_filter = LibraryFilter()
 #: The maximum wait between two attempts to reach the database, in seconds.
 _MAX_WAIT = 5.0
+#: For how long a process tries a message that the database refuses while it accepts other writes, in seconds.
+_REFUSED: Final = 20.0
 #: How often batches are tried together while the database accepts writes.
 _ATTEMPTS_TOGETHER = 2
 
@@ -178,10 +180,12 @@ def _decide(message: BrokerMessage, decide: Callable[[datetime], _T]) -> _T:
     Log lines name the message by the id of its dead letter, because its own ids are a producer's text.
 
     Raises:
-        Reject: anything else failed; the broker redelivers the message.
+        Reject: the database refuses this message only, or anything else failed. The broker redelivers the message.
     """
     try:
         return _persist(message, decide)
+    except Reject:
+        raise
     except Exception as error:  # noqa: BLE001 - the task's boundary: an exception must not acknowledge a message
         # The broker redelivers the message, and it is parked if it keeps failing. The exception's text may repeat
         # the input, so it is not logged.
@@ -193,18 +197,39 @@ def _decide(message: BrokerMessage, decide: Callable[[datetime], _T]) -> _T:
 
 
 def _persist(message: BrokerMessage, decide: Callable[[datetime], _T]) -> _T:
-    """Call ``decide`` until the database is reachable. While the worker waits it takes no other message."""
+    """Call ``decide`` until the database is reachable. While the worker waits it takes no other message.
+
+    Raises:
+        Reject: the database refuses this work although it accepts other writes, so the work may be the cause. The
+            broker redelivers the message, and `admit` parks one that comes too often.
+    """
     wait = 0.1
+    refused_at = None
     while True:
         try:
             done = decide(datetime.now(UTC))
         except StoreUnavailable as error:
             _away.away(f"message {message.letter_id}", error)
+            if not isinstance(error, TransactionRefused) or not _accepts_writes():
+                refused_at = None
+            elif refused_at is None:
+                refused_at = time.monotonic()
+            elif time.monotonic() - refused_at >= _REFUSED:
+                _log.warning("message %s goes back to the broker: %s; other writes pass", message.letter_id, error)
+                raise Reject(str(error), requeue=True) from None
             time.sleep(wait)
             wait = min(_MAX_WAIT, wait * 2)
         else:
             _away.back()
             return done
+
+
+def _accepts_writes() -> bool:
+    try:
+        _check_store()
+    except StoreUnavailable:
+        return False
+    return True
 
 
 @worker_init.connect

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from alertworker.errors import StoreUnavailable
+from alertworker.errors import StoreUnavailable, TransactionRefused
 from alertworker.store import SqlStore, make_engine
 from alertworker.store.transaction import SqlTransaction
 
@@ -33,5 +33,22 @@ def test_a_reason_names_the_error_of_sqlite(engine: Engine, limit: str, reason: 
         tx.connection.execute(text(limit))
         tx.connection.execute(text("INSERT INTO t VALUES (hex(zeroblob(100000)))"))
 
-    with pytest.raises(StoreUnavailable, match=rf"the database is unavailable \({reason}\)"):
+    with pytest.raises(StoreUnavailable, match=rf"the database is unavailable \({reason}\)") as caught:
         SqlStore(engine).run(work)
+    assert not isinstance(caught.value, TransactionRefused), "no transaction is the cause of a full disk"
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("SET LOCAL statement_timeout = 10; SELECT pg_sleep(60)", "QueryCanceled"),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", "AdminShutdown"),
+    ],
+)
+def test_work_that_exceeds_a_timeout_or_ends_its_session_may_be_the_cause(
+    store: SqlStore, statement: str, reason: str
+) -> None:
+    with pytest.raises(TransactionRefused, match=reason):
+        store.run(lambda tx: tx.connection.execute(text(statement)))

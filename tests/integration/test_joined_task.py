@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from celery.exceptions import Reject
 
 from alertworker import pipeline
-from alertworker.errors import StoreUnavailable
+from alertworker.errors import StoreUnavailable, TransactionRefused
 from alertworker.events.batch import QUEUE
 from alertworker.pipeline import BrokerMessage, Runtime
+from alertworker.pipeline.receive import MAX_REDELIVERIES
 from alertworker.store import SqlStore
 from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import DEAD_LETTERS
@@ -31,6 +33,14 @@ def process(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tasks use the test's store, and wait for nothing."""
     monkeypatch.setattr(tasks, "get_runtime", lambda: runtime)
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the seconds of the monotonic clock, which stand still."""
+    seconds = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: seconds[0])
+    return seconds
 
 
 def run(messages: Sequence[BrokerMessage]) -> None:
@@ -111,3 +121,50 @@ def test_batches_whose_transaction_the_database_keeps_refusing_are_returned(
     error: Any = returned.value
     assert error.requeue is True
     assert ids(store) == []
+
+
+def test_a_message_that_the_database_always_refuses_is_parked_at_last(
+    store: SqlStore, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It held a process of the pool for ever. Its redeliveries are counted, as those of one that kills its worker."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        clock[0] += 5
+        raise TransactionRefused("the database is unavailable (QueryCanceled)")
+
+    monkeypatch.setattr(pipeline, "receive", refuse)
+    again = replace(MESSAGES[0], redelivered=True)
+    with pytest.raises(Reject, match="QueryCanceled") as returned:
+        run(MESSAGES[:1])
+    error: Any = returned.value
+    assert (error.requeue, clock[0]) == (True, 25)
+    for _ in range(MAX_REDELIVERIES):
+        with pytest.raises(Reject, match="QueryCanceled"):
+            run([again])
+    run([again])
+    assert [row.reason for row in rows(store, DEAD_LETTERS)] == [f"not applied after {MAX_REDELIVERIES} redeliveries"]
+
+
+@pytest.mark.parametrize(
+    ("error", "accepts"), [(StoreUnavailable("the disk is full"), True), (TransactionRefused("restarting"), False)]
+)
+def test_a_message_waits_for_a_database_that_is_away(
+    store: SqlStore, clock: list[float], monkeypatch: pytest.MonkeyPatch, error: StoreUnavailable, *, accepts: bool
+) -> None:
+    """An hour decides nothing, whether the database itself is away or refuses other writes, too."""
+    receive = pipeline.receive
+
+    def check() -> None:
+        if not accepts and clock[0] < 3600:
+            raise StoreUnavailable("restarting")
+
+    def refuse(*arguments: Any, **more: Any) -> None:
+        clock[0] += 5
+        if clock[0] < 3600:
+            raise error
+        receive(*arguments, **more)
+
+    monkeypatch.setattr(tasks, "_check_store", check)
+    monkeypatch.setattr(pipeline, "receive", refuse)
+    run(MESSAGES[:1])
+    assert ids(store) == ["b1"]

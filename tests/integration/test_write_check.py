@@ -42,7 +42,7 @@ def test_beat_notifies_of_a_database_that_only_refuses_writes(
     assert outbox.sent[0].facts["Reason"] == problem
 
 
-@pytest.mark.parametrize("table", ["alerts", "spend"])
+@pytest.mark.parametrize("table", ["alerts", "spend", "outages"])
 def test_a_held_lock_is_noticed_within_seconds(store: SqlStore, table: str) -> None:
     """The check waits for a shorter time than a worker does. After the check the usual 20 s apply again."""
     health = HealthStore(store.engine)
