@@ -104,7 +104,7 @@ def _read(item: bytes) -> tuple[dict[str, Any], bytes] | None:
     """Return an envelope and its body, ``None`` if an item is not an envelope."""
     if len(item) > MAX_ENVELOPE_BYTES or sum(item.count(mark) for mark in (b"[", b"{", b",")) > _MAX_VALUES:
         return None
-    found = _parse(item)
+    found = parse_json(item)
     if not isinstance(found, dict) or not isinstance(found.get("body"), str):
         return None
     found["headers"] = {} if found.get("headers") is None else found["headers"]
@@ -114,8 +114,8 @@ def _read(item: bytes) -> tuple[dict[str, Any], bytes] | None:
     return None if body is None else (found, body)
 
 
-def _parse(item: bytes) -> Any:
-    """Return an item that is JSON, ``None`` for any other item.
+def parse_json(item: bytes) -> Any:
+    """Return the value of an item that is JSON, ``None`` for any other item.
 
     Celery puts the start of the arguments into a header, with half of a surrogate pair if an event has one. Only
     Python's own parser reads that.

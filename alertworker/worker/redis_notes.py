@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
+from uuid import uuid4
 
 from kombu.transport import redis, virtual
 from kombu.utils.json import dumps
-from pydantic_core import from_json
-from redis.exceptions import OutOfMemoryError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
+from alertworker.worker import redis_scripts
+from alertworker.worker.from_redis import parse_json
 from alertworker.worker.opaque import TASKS
 
 
@@ -31,7 +33,7 @@ class Note(NamedTuple):
 def read_note(note: bytes) -> Note | None:
     """Return what a note holds, ``None`` if kombu did not write it."""
     try:
-        message, exchange, queue = from_json(note)
+        message, exchange, queue = parse_json(note)
     except (ValueError, TypeError):
         return None
     is_note = isinstance(message, dict) and isinstance(exchange, str) and isinstance(queue, str)
@@ -42,6 +44,8 @@ def read_note(note: bytes) -> Note | None:
 _QoS: Any = redis.QoS
 #: A channel takes no further message while those that it holds have this many bytes. Messages may be large.
 MAX_HELD_BYTES: Final = 64 * 1024 * 1024
+#: How many notes one check reads. Another application may have any number of old ones, and each is read once.
+_AT_ONCE: Final = 1000
 #: The first and the last place in the index.
 _FIRST: Final = "-inf"
 _LAST: Final = "+inf"
@@ -107,7 +111,7 @@ class QoS(_QoS):  # type: ignore[misc]
         held = [tag for tag in list(self._delivered) if tag not in self._dirty]
         if held:
             with self.channel.conn_or_acquire() as client:
-                client.zadd(self.unacked_index_key, dict.fromkeys(held, _time(client)), xx=True)
+                client.eval(redis_scripts.RENEW, 1, self.channel.prefixed(self.unacked_index_key), str(uuid4()), *held)
 
     def restore_visible(self, *_: Any, **__: Any) -> None:
         """Restore the messages of dead workers.
@@ -115,29 +119,38 @@ class QoS(_QoS):  # type: ignore[misc]
         Several workers may do this at once: `restore_by_tag` restores a note once. kombu uses a mutex, which all
         applications on a Redis database share. One that is killed with it would stop our restore for 5 minutes.
         """
+        refusal = None
         with self.channel.conn_or_acquire() as client:
             due = self._due(client)
             self._foreign.intersection_update(due)
-            for tag in due:
-                if tag not in self._foreign:
+            for tag in [tag for tag in due if tag not in self._foreign][:_AT_ONCE]:
+                try:
                     self.restore_by_tag(tag, client)
+                except ResponseError as error:  # the queue of this note may be a key of another type
+                    refusal = error
+        if refusal is not None:
+            raise refusal
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
-        """Return a noted message to its queue. An unreadable note goes to the queue of batches and is parked."""
+        """Return a noted message to its queue. An unreadable note goes to the queue of batches and is parked.
 
-        def restore(pipe: Any) -> None:
-            found = pipe.hget(self.unacked_key, tag)
-            pipe.multi()
+        A note stays if it belongs to another application, or if its queue is not known.
+        """
+        with self.channel.conn_or_acquire(client) as acquired:
+            found = acquired.hget(self.unacked_key, tag)
             note = read_note(found) if found else None
-            if note is not None and tag not in self._delivered and not self._is_ours(note):
+            pushes = Pushes()
+            is_ours = note is None or tag in self._delivered or self._is_ours(note)
+            if found and is_ours:
+                self.channel.put_back(note, found, pushes, leftmost=leftmost)
+            if found and not pushes.entries:
                 self._foreign.add(tag)
                 return
-            self._remove_from_indices(tag, pipe)
-            if found:
-                self.channel.put_back(note, found, pipe, leftmost=leftmost)
-
-        with self.channel.conn_or_acquire(client) as acquired:
-            acquired.transaction(restore, self.unacked_key)
+            names = (self.unacked_index_key, self.unacked_key, *(queue for queue, _ in pushes.entries))
+            keys = [self.channel.prefixed(name) for name in names]
+            entries = [entry for _, entry in pushes.entries]
+            push = "LPUSH" if leftmost else "RPUSH"
+            acquired.eval(redis_scripts.RESTORE, len(keys), *keys, tag, str(uuid4()), push, *entries)
 
     def restore_unacked(self, client: Any = None) -> None:
         """Return all messages that the channel holds, the newest first: each goes to the head of its queue."""
@@ -160,6 +173,21 @@ class QoS(_QoS):  # type: ignore[misc]
         for highest, lowest in ((_LAST, now + self.visibility_timeout), (now - self.visibility_timeout, _FIRST)):
             found += client.zrange(self.unacked_index_key, highest, lowest, desc=True, byscore=True)
         return found
+
+
+class Pushes:
+    """Stands for the Redis client in kombu's method that returns a message, and collects what it pushes."""
+
+    def __init__(self) -> None:
+        #: The queue's key and the entry.
+        self.entries: list[tuple[str, bytes | str]] = []
+
+    def lpush(self, queue: str, entry: bytes | str) -> None:
+        """Collect an entry for a queue's head."""
+        self.entries.append((queue, entry))
+
+    #: The same for its end. The whole restore uses one side.
+    rpush = lpush
 
 
 def _time(client: Any) -> float:

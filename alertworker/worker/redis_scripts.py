@@ -100,6 +100,31 @@ remove(entry, place)
 return 1
 """
 )
+#: Puts the message of the note with the tag ARGV[1] back: the command ARGV[3] pushes ARGV[4] to KEYS[3], ARGV[5] to
+#: KEYS[4], and so on. Then the note is removed from index KEYS[1] and notes KEYS[2]. Returns 0 if it was gone.
+#: ARGV[2] is the string for the calls that change nothing.
+RESTORE: Final = """
+for place = 3, #KEYS do
+  local queue = redis.call('TYPE', KEYS[place]).ok
+  if queue ~= 'list' and queue ~= 'none' then return redis.error_reply('WRONGTYPE the queue is not a list') end
+end
+redis.call('ZREM', KEYS[1], ARGV[2])
+redis.call('HDEL', KEYS[2], ARGV[2])
+local found = redis.call('HEXISTS', KEYS[2], ARGV[1])
+if found == 1 then
+  for place = 3, #KEYS do redis.call(ARGV[3], KEYS[place], ARGV[place + 1]) end
+end
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[1], ARGV[1])
+return found
+"""
+#: Sets the times of the notes ARGV[2], ARGV[3], … in the index KEYS[1] to the broker's, unless they are gone.
+RENEW: Final = """
+redis.call('ZREM', KEYS[1], ARGV[1])
+local now = redis.call('TIME')
+for place = 2, #ARGV do redis.call('ZADD', KEYS[1], 'XX', now[1] + now[2] / 1000000, ARGV[place]) end
+return 1
+"""
 #: BLMOVE without waiting, for a Redis whose memory is full: it refuses BLMOVE.
 TAKE: Final = """
 redis.call('LTRIM', KEYS[1], 0, -1)

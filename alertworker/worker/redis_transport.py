@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from functools import partial
 from queue import Empty
 from time import monotonic
 from typing import Any, Final
@@ -94,13 +95,13 @@ class Channel(_Channel):  # type: ignore[misc]
         ``seen`` has the time when each entry was seen first, by its fingerprint.
         """
         with self.conn_or_acquire() as client:
-            found: list[bytes] = client.eval(redis_scripts.LIST, 1, self._key(TAKING), _AT_ONCE)
+            found: list[bytes] = client.eval(redis_scripts.LIST, 1, self.prefixed(TAKING), _AT_ONCE)
             now = monotonic()
             first = {mark: seen.get(mark, now) for mark in found}
             for mark in found:  # the newest first, so that the oldest is served first
                 if now - first.get(mark, now) >= LOST_AFTER:  # two equal entries have one mark
                     values = (mark, redis_scripts.CUT, str(uuid4()))
-                    client.eval(redis_scripts.RETURN, 2, self._key(TAKING), self._key(QUEUE), *values)
+                    client.eval(redis_scripts.RETURN, 2, self.prefixed(TAKING), self.prefixed(QUEUE), *values)
                     first.pop(mark, None)
             for priority in _PRIORITIES:
                 with suppress(ResponseError):  # memory is full, or a key of another type: the next check tries again
@@ -110,7 +111,7 @@ class Channel(_Channel):  # type: ignore[misc]
 
     def _move_to_queue(self, source: str, client: Any) -> None:
         for _ in range(_AT_ONCE):
-            if client.lmove(self._key(source), self._key(QUEUE), "RIGHT", "LEFT") is None:
+            if client.lmove(self.prefixed(source), self.prefixed(QUEUE), "RIGHT", "LEFT") is None:
                 return
 
     def bind_again(self) -> None:
@@ -138,7 +139,7 @@ class Channel(_Channel):  # type: ignore[misc]
             return
         if monotonic() < self._ask_at:
             return
-        keys = (self._key(QUEUE), self._key(TAKING))
+        keys = (self.prefixed(QUEUE), self.prefixed(TAKING))
         blmove = ("BLMOVE", *keys, "RIGHT", "LEFT", timeout or self.brpop_timeout)
         self._in_poll = self.client.connection
         self._brpop_sent_at = monotonic()
@@ -190,13 +191,13 @@ class Channel(_Channel):  # type: ignore[misc]
         properties = envelope["properties"]
         producers_tag, properties["delivery_tag"] = properties["delivery_tag"], str(uuid4())
         note = dumps([envelope, QUEUE, QUEUE])
-        keys = [self._key(name) for name in (TAKING, self.unacked_index_key, self.unacked_key)]
+        keys = [self.prefixed(name) for name in (TAKING, self.unacked_index_key, self.unacked_key)]
         values = (redis_scripts.fingerprint(entry), properties["delivery_tag"], note, producers_tag)
         with self.conn_or_acquire() as client:
             noted = client.eval(redis_scripts.NOTE, 3, *keys, *values)
         return bool(noted)
 
-    def _key(self, name: str) -> str:
+    def prefixed(self, name: str) -> str:
         """Return a key with the operator's prefix. kombu's client adds it to the commands that it knows, and these are
         not among them.
         """
@@ -211,31 +212,33 @@ class Poller(_Poller):  # type: ignore[misc]
         self._seen: dict[bytes, float] = {}
 
     def on_poll_init(self, poller: Any) -> None:
-        """Begin to poll. A Redis whose memory is full refuses the first restore. The next check tries again."""
-        with suppress(OutOfMemoryError):
+        """Begin to poll. If Redis refuses the first restore, the next check tries again."""
+        with suppress(ResponseError):
             super().on_poll_init(poller)
 
     def maybe_restore_messages(self) -> None:
-        """Renew the notes of messages in progress, restore the messages of dead workers, and restore bindings."""
+        """Renew the notes of messages in progress, restore the messages of dead workers, and restore bindings.
+
+        Redis may refuse one of these steps, for example because its memory is full. The others are done nevertheless.
+        The next check tries all again.
+        """
         consuming = [channel for channel in list(self._channels) if channel.active_queues]
-        try:
-            for channel in consuming:
-                channel.qos.renew()
-            if consuming:
-                consuming[0].return_lost(self._seen)
-        except (ResponseError, *_Transport.connection_errors) as error:
-            # The event loop notices a broken connection by itself. If Redis refuses writes, the next check tries again.
-            _log.debug("the search for lost batches failed: %s", type(error).__name__)
-            return
-        try:
-            super().maybe_restore_messages()
-        except ResponseError as error:
-            _restoring.away("the restore of the batches of dead workers", error)
-        else:
+        steps = [channel.qos.renew for channel in consuming]
+        steps += [partial(channel.return_lost, self._seen) for channel in consuming[:1]]
+        steps += [super().maybe_restore_messages, *(channel.bind_again for channel in consuming)]
+        refusal = None
+        for step in steps:
+            try:
+                step()
+            except _Transport.connection_errors as error:  # the event loop notices a broken connection by itself
+                _log.debug("the search for lost batches failed: %s", type(error).__name__)
+                return
+            except ResponseError as error:
+                refusal = error
+        if refusal is None:
             _restoring.back()
-        with suppress(ResponseError, *_Transport.connection_errors):  # the next check tries again
-            for channel in consuming:
-                channel.bind_again()
+        else:
+            _restoring.away("the restore of the batches of dead workers", refusal)
 
 
 class Transport(_Transport):  # type: ignore[misc]
