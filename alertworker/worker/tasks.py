@@ -237,12 +237,12 @@ def _accepts_writes() -> bool:
 @worker_init.connect
 def _declare(**_: object) -> None:
     """Declare every queue before the worker starts: on RabbitMQ it binds to their exchanges first."""
-    try:
-        with celery.connection_for_write() as connection:
+    with celery.connection_for_write() as connection:
+        try:
             for queue in celery.amqp.queues.values():
                 _declare_queue(queue, connection)
-    except (OSError, KombuError):
-        _log.warning("the broker cannot be reached yet; the worker keeps trying")
+        except (*connection.connection_errors, KombuError):  # Redis' own errors are no OSError
+            _log.warning("the broker cannot be reached yet; the worker keeps trying")
 
 
 def _declare_queue(queue: Queue, connection: Connection) -> None:
