@@ -12,11 +12,12 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from alertworker.host.postgresql_hosts import with_hosts_in_query
 from alertworker.store.postgresql import make_postgresql_engine
 
-#: SQLSTATEs, and classes of them, of errors that pass: connection lost, out of resources, too slow, stopping.
-_UNAVAILABLE = ("08", "25P03", "53", "57014", "57P", "58")
-#: SQLSTATEs, and classes of them, of such errors that the work itself may cause: it is too slow or needs too much
-#: memory, or the server ended the session while it ran.
-_REFUSED = ("08", "53200", "57014", "57P01", "57P02")
+#: SQLSTATEs, and classes of them, of errors that pass: connection lost, out of resources, too slow, stopping, or a
+#: damaged page.
+_UNAVAILABLE = ("08", "25P03", "25P04", "53", "57014", "57P", "58", "XX")
+#: SQLSTATEs, and classes of them, of such errors that the work itself may cause: it is too slow, needs too much
+#: memory or a damaged page, or the server ended the session while it ran.
+_REFUSED = ("08", "25P04", "53200", "57014", "57P01", "57P02", "XX")
 #: SQLSTATEs of a missing table or column, and SQLite's messages: the schema is older than this program.
 _SCHEMA = ("42P01", "42703")
 _SQLITE_SCHEMA = re.compile(r"^no such (table|column): |^table \S+ has no column named ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
@@ -17,11 +18,11 @@ CODES = {
     "SQLITE_ABORT": "broken",
     "SQLITE_BUSY": "unavailable",
     "SQLITE_LOCKED": "unavailable",
-    "SQLITE_NOMEM": "unavailable",
+    "SQLITE_NOMEM": "refused",
     "SQLITE_READONLY": "unavailable",
-    "SQLITE_INTERRUPT": "unavailable",
+    "SQLITE_INTERRUPT": "refused",
     "SQLITE_IOERR": "unavailable",
-    "SQLITE_CORRUPT": "unavailable",
+    "SQLITE_CORRUPT": "refused",
     "SQLITE_NOTFOUND": "broken",
     "SQLITE_FULL": "unavailable",
     "SQLITE_CANTOPEN": "unavailable",
@@ -42,6 +43,21 @@ CODES = {
     "SQLITE_IOERR_FSYNC": "unavailable",
     "SQLITE_READONLY_DBMOVED": "unavailable",
     "SQLITE_CONSTRAINT_NOTNULL": "broken",
+}
+
+
+#: Some SQLSTATEs of PostgreSQL, with what each means.
+STATES = {
+    "08006": "refused",  # the connection failed while the statement ran
+    "22003": "broken",  # a number out of range
+    "25P03": "unavailable",  # idle in a transaction for too long
+    "25P04": "refused",  # a transaction took too long
+    "40P01": "rerun",  # a deadlock
+    "53100": "unavailable",  # the disk is full
+    "53200": "refused",  # out of memory
+    "57014": "refused",  # a statement took too long
+    "XX001": "refused",  # a damaged page
+    "XX002": "refused",  # a damaged index
 }
 
 
@@ -66,6 +82,13 @@ def test_a_result_of_sqlite_says_whether_work_waits(name: str, meaning: str, kin
     error = kind("text")
     error.sqlite_errorcode = getattr(sqlite3, name)
     assert classify(wrapped(error)) == meaning
+
+
+@pytest.mark.parametrize(("state", "meaning"), STATES.items())
+def test_a_state_of_postgresql_says_whether_work_waits(state: str, meaning: str) -> None:
+    error = DBAPIError.instance("SELECT 1", None, psycopg.errors.lookup(state)(), psycopg.Error)
+    assert isinstance(error, DBAPIError)
+    assert classify(error) == meaning
 
 
 def test_every_primary_result_of_sqlite_is_decided() -> None:
