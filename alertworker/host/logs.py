@@ -11,6 +11,8 @@ from typing import Final
 
 from pythonjsonlogger.json import JsonFormatter
 
+from alertworker.host.library_log import LibraryFilter, ensure_formattable
+
 #: The ids that a log line can have as fields.
 IDS: Final = ("alert_id", "batch_id", "channel", "notification_id")
 _NAMES: Final = {"levelname": "level", "name": "logger", "processName": "process"}
@@ -32,18 +34,6 @@ def name_program(name: str) -> None:
 def _process_of(record: logging.LogRecord) -> str:
     own = [] if _program and record.processName == _UNNAMED else [str(record.processName)]
     return "/".join([*_program, *own])
-
-
-def ensure_formattable(record: logging.LogRecord) -> None:
-    """Make the message of a record safe to format, if its arguments do not fit or one of them has no text.
-
-    `logging` would print a traceback with the arguments in place of the line, and a filter would raise to the caller.
-    """
-    try:
-        record.getMessage()
-    except Exception as error:  # noqa: BLE001 - whatever an argument of a library's log call raises
-        text = record.msg if isinstance(record.msg, str) else f"a {type(record.msg).__name__}"
-        record.msg, record.args = "%s (its arguments cannot be formatted: %s)", (text, type(error).__name__)
 
 
 class TextFormatter(logging.Formatter):
@@ -99,6 +89,7 @@ def write_log(shown: logging.Formatter, level: str) -> None:
     """Write this process's log to standard error, in the format of ``shown``."""
     handler = logging.StreamHandler()
     handler.setFormatter(shown)
+    handler.addFilter(LibraryFilter())
     known = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     logging.basicConfig(level=known, handlers=[handler], force=True)
     # Alembic writes a line for each of its plugins when it is imported.

@@ -138,10 +138,13 @@ def park(message: BrokerMessage, reason: str, store: Store, *, now: datetime) ->
 
 
 def log_ids(message: BrokerMessage) -> dict[str, str]:
-    """Return the batch id of a message as a field for log lines, if there is one (`BatchMessage.log_ids`)."""
+    """Return the batch id of a message as a field for log lines, if there is one (`BatchMessage.log_ids`).
+
+    It raises nothing: it is called for a message that has just failed, which may fail here, too.
+    """
     try:
         return _batch(message).log_ids
-    except MessageError:
+    except Exception:  # noqa: BLE001 - the failure itself is logged by the caller
         return {}
 
 

@@ -23,6 +23,7 @@ from celery.signals import (
 )
 from kombu import Connection, Queue
 from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
 
 from alertworker import pipeline
 from alertworker.app import celery, get_reporter, get_runtime, publish_process
@@ -30,11 +31,12 @@ from alertworker.embedded.child import end_with_parent
 from alertworker.errors import StoreUnavailable, TransactionRefused
 from alertworker.events.batch import QUEUE, TASK
 from alertworker.events.message import MessageError
+from alertworker.host.library_log import LibraryFilter
 from alertworker.host.logs import formatter
 from alertworker.pipeline import BrokerMessage
 from alertworker.settings import load_settings
 from alertworker.text.ids import safe_id
-from alertworker.worker.away_log import AwayLog, LibraryFilter
+from alertworker.worker.away_log import AwayLog
 from alertworker.worker.opaque import PARK
 from alertworker.worker.queues import DELIVERIES
 from alertworker.worker.shutdown import is_stopping
@@ -237,12 +239,12 @@ def _accepts_writes() -> bool:
 @worker_init.connect
 def _declare(**_: object) -> None:
     """Declare every queue before the worker starts: on RabbitMQ it binds to their exchanges first."""
-    with celery.connection_for_write() as connection:
-        try:
+    try:
+        with celery.connection_for_write() as connection:
             for queue in celery.amqp.queues.values():
                 _declare_queue(queue, connection)
-        except (*connection.connection_errors, KombuError):  # Redis' own errors are no OSError
-            _log.warning("the broker cannot be reached yet; the worker keeps trying")
+    except (OSError, RedisError, KombuError):
+        _log.warning("the broker cannot be reached yet; the worker keeps trying")
 
 
 def _declare_queue(queue: Queue, connection: Connection) -> None:

@@ -262,3 +262,13 @@ def test_a_dead_event_of_an_unstorable_type_is_kept(runtime: Runtime, admin: Adm
     events = b'[{"type": "a\\u0000b"}, {"type": "' + b"x" * 5_000 + b'"}]'
     ingest(replace(batch(answered("a"), batch_id="b"), events=events, encoding=None), runtime, now=NOW)
     assert len(admin.dead_letters.search()) == 2
+
+
+def test_a_failure_is_returned_although_naming_its_batch_fails_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log line of a failure reads the batch's id. A message must not be acknowledged because that fails."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(receive_module, "_batch", fail)
+    assert pipeline.log_ids(message_of([[], {"events": []}, {}])) == {}

@@ -1,9 +1,10 @@
-"""The libraries' log is limited while the broker is away. The rest of the log is not."""
+"""The log of libraries is limited. The rest of the log is not."""
 
 from __future__ import annotations
 
 import io
 import logging
+import sqlite3
 import sys
 from typing import Any
 
@@ -12,8 +13,8 @@ from billiard.exceptions import RestartFreqExceeded
 from kombu.exceptions import OperationalError
 from redis.exceptions import ResponseError
 
+from alertworker.host.library_log import LibraryFilter
 from alertworker.host.logs import formatter
-from alertworker.worker.away_log import LibraryFilter
 
 CONSUMER = "celery.worker.consumer.consumer"
 
@@ -107,6 +108,22 @@ def test_an_error_of_the_broker_has_no_traceback(limit: LibraryFilter, error: Ex
         line = record(CONSUMER, f"failed {number}", error=raised)
         assert limit.filter(line)
         assert line.exc_info is None
+
+
+def test_a_lost_connection_of_a_database_has_no_traceback(limit: LibraryFilter) -> None:
+    """The pool logs it when it throws the connection away. The transaction itself fails with an error of its own."""
+    line = record("sqlalchemy.pool.impl.QueuePool", "Exception during reset", error=sqlite3.OperationalError("gone"))
+    assert limit.filter(line)
+    assert line.exc_info is None
+    assert line.getMessage() == "Exception during reset (OperationalError)"
+
+
+def test_malformed_requests_are_logged_once_a_minute(limit: LibraryFilter, moments: list[float]) -> None:
+    """Anybody can send them."""
+    logged = [limit.filter(record("uvicorn.error", "Invalid HTTP request received.")) for _ in range(3)]
+    assert logged == [True, False, False]
+    moments[0] += 60
+    assert limit.filter(record("uvicorn.error", "Invalid HTTP request received."))
 
 
 def test_other_errors_keep_theirs(limit: LibraryFilter) -> None:
