@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from alertworker.host.postgresql_hosts import with_hosts_in_query
 from alertworker.store.postgresql import make_postgresql_engine
+from alertworker.store.sqlite_files import SqliteFiles
 
 #: SQLSTATEs, and classes of them, of errors that pass: connection lost, out of resources, too slow, stopping, or a
 #: damaged page.
@@ -83,6 +84,7 @@ def make_engine(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(parsed, connect_args={"timeout": _BUSY / 1000}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
+        SqliteFiles(engine)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     return make_postgresql_engine(parsed)

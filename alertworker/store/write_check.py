@@ -47,13 +47,13 @@ def _check_disk(engine: Engine) -> None:
     """Write a file without a name beside SQLite's file, which takes no lock and is gone at once.
 
     SQLite writes a transaction to the disk only when it is committed. PostgreSQL's full disk shows only when a worker
-    writes.
+    writes. SQLite's file itself is not opened: closing it would end all locks that this process has on it (POSIX).
     """
     path = engine.url.database
     if engine.dialect.name != "sqlite" or not path or path == ":memory:":
         return
     try:
-        with Path(path).open("r+b"), tempfile.TemporaryFile(dir=Path(path).parent) as probe:
+        with tempfile.TemporaryFile(dir=Path(path).parent) as probe:
             probe.write(bytes(_ROOM))
     except OSError as error:
         raise StoreUnavailable(
