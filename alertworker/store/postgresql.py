@@ -91,7 +91,7 @@ def make_postgresql_engine(url: URL) -> Engine:
         url.set(query=options.libpq),
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args=dict(_PATIENCE),
+        connect_args={**_PATIENCE, "client_encoding": "UTF8"},
         **pool,
     )
     sessions = _Sessions({**_SETTINGS, **options.settings, **_FIXED}, options.is_pooled)
@@ -111,6 +111,12 @@ class _Sessions:
         """Find out whether a pooler answers. Its clients have a process id of the pooler's, not of the session's."""
         driver = connection.driver_connection if hasattr(connection, "driver_connection") else connection
         assert isinstance(driver, psycopg.Connection)  # noqa: S101 - for mypy
+        encoding = driver.info.parameter_status("server_encoding")
+        if encoding not in (None, "UTF8"):
+            raise StoreUnavailable(
+                f"the database's encoding is {encoding}, which cannot store every text; create one with UTF8: "
+                "CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0"
+            )
         driver.autocommit = True
         try:
             found = driver.execute("SELECT pg_backend_pid()").fetchone()

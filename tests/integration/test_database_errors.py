@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import Engine, text
 
 from alertworker.errors import StoreUnavailable, TransactionRefused
 from alertworker.store import SqlStore, make_engine
 from alertworker.store.transaction import SqlTransaction
+
+SERVER = "postgresql://127.0.0.1:5432"
 
 
 @pytest.fixture
@@ -52,3 +57,32 @@ def test_work_that_exceeds_a_timeout_or_ends_its_session_may_be_the_cause(
 ) -> None:
     with pytest.raises(TransactionRefused, match=reason):
         store.run(lambda tx: tx.connection.execute(text(statement)))
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_store_every_text_is_refused(encoding: str) -> None:
+    """Each batch with such a text would be parked, and lengths would count bytes."""
+    name = f"alertworker_test_{uuid4().hex[:12]}"
+    create = sql.SQL("CREATE DATABASE {} ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as admin:
+        admin.execute(create.format(sql.Identifier(name), encoding))
+        try:
+            store = SqlStore(make_engine(f"{SERVER}/{name}"))
+            with pytest.raises(StoreUnavailable, match=f"encoding is {encoding}, .*; create one with UTF8"):
+                store.check_writes()
+            store.engine.dispose()
+        finally:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.mark.postgresql
+def test_the_encoding_of_the_environment_does_not_count(
+    migrated_postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libpq reads it. Names in other languages would end in an error."""
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    store = SqlStore(make_engine(migrated_postgresql_url))
+    name = store.run(lambda tx: tx.connection.execute(text("SELECT cast(:name AS text)"), {"name": "研究所"}).scalar())
+    assert name == "研究所"
+    store.engine.dispose()
