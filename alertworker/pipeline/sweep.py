@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -33,6 +34,7 @@ from alertworker.pipeline.time_zone import check_zone
 from alertworker.pipeline.user_thresholds import check_users
 from alertworker.ports import Clock, Transaction
 
+_log: Final = logging.getLogger(__name__)
 #: How often a canary is sent through the broker.
 CANARY_EVERY: Final = timedelta(seconds=5)
 #: The maximum number of alerts or budgets that one transaction raises or settles.
@@ -58,6 +60,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> None:
         return partial(_in_pieces, runtime, piece, now=now)
 
     steps: dict[str, Callable[[], None]] = {
+        "wrong times": partial(runtime.store.read_first, partial(_correct_times, now=now)),
         "ends of credentials": in_pieces(end_credentials),
         "ends of outages": in_pieces(end_outages),
         "ends of publishers": in_pieces(end_publishers),
@@ -89,6 +92,11 @@ def _in_pieces(runtime: Runtime, piece: _Piece, *, now: datetime) -> None:
     for _ in range(_MOST_PIECES):
         if not runtime.store.read_first(lambda tx: piece(tx, runtime, limit=PIECE, now=now)):
             return
+
+
+def _correct_times(tx: Transaction, *, now: datetime) -> None:
+    if tx.wrong_times.set_back(now=now):
+        _log.warning("the clock of a host was ahead of the database's; what it stored in the future was set back")
 
 
 def _send_canary(runtime: Runtime, *, now: datetime) -> None:

@@ -27,6 +27,7 @@ from alertworker.ports.retention import RetentionPort
 from alertworker.ports.silences import SilencePort
 from alertworker.ports.time_zone import TimeZonePort
 from alertworker.ports.user_totals import UserTotalPort
+from alertworker.ports.wrong_times import WrongTimesPort
 
 T = TypeVar("T")
 
@@ -72,6 +73,8 @@ class Transaction(CounterPort, DeadLetterPort, Protocol):
     retention: RetentionPort
     #: The pipeline's own moments.
     clock: ClockPort
+    #: The times that a host with a wrong clock has stored.
+    wrong_times: WrongTimesPort
 
 
 class Store(Protocol):

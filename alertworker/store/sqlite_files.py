@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from alertworker.errors import StoreUnavailable
 
@@ -41,7 +42,7 @@ class SqliteFiles:
             if (found := _identity(path)) != identity:
                 raise StoreUnavailable(_replaced(path) if found else _removed(path))
 
-    def _note(self, connection: sqlite3.Connection, record: Any) -> None:
+    def _note(self, connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         """Note the files of a new connection. Reading the schema opens all of them."""
         connection.execute("SELECT count(*) FROM sqlite_master").close()
         path = str(connection.execute("PRAGMA database_list").fetchone()[2])

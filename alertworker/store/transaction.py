@@ -25,6 +25,7 @@ from alertworker.store.publishers import PublisherStatements
 from alertworker.store.retention import RetentionStatements
 from alertworker.store.silences import SilenceStatements
 from alertworker.store.upsert import Statements
+from alertworker.store.wrong_times import WrongTimesStatements
 
 
 class SqlTransaction(Statements, Transaction):
@@ -51,3 +52,4 @@ class SqlTransaction(Statements, Transaction):
         self.occurrences = OccurrenceStatements(connection)
         self.silences = SilenceStatements(connection)
         self.notifications = NotificationStatements(connection)
+        self.wrong_times = WrongTimesStatements(connection)

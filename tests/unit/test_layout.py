@@ -63,6 +63,7 @@ STORE = {
     "postgresql",
     "schema",
     "sql_store",
+    "sqlite_files",
     "transaction",
     "upsert",
     "write_check",
