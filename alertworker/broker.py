@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, Final
 
+from amqp import Message
 from amqp.exceptions import AMQPError, MessageNacked, NotFound
 from celery import Celery
+from kombu import Queue
 from kombu.exceptions import KombuError
 from redis.exceptions import NoPermissionError, RedisError
 from typing_extensions import override
 
+from alertworker.errors import BrokerUnavailable
 from alertworker.events import Event
 from alertworker.events.base import new_id
 from alertworker.events.batch import QUEUE, WORKER, SealedBatch, seal
@@ -26,7 +29,7 @@ from alertworker.publisher.transports import unavailable
 #: Errors that the clients of brokers raise. kombu translates only the errors after which it would reconnect. RabbitMQ's
 #: refusal of one message, or of a queue, is none of them.
 _ERRORS: Final = (OSError, KombuError, AMQPError, MessageNacked, RedisError)
-#: A list that never exists.
+#: A list that never exists, and a routing key to which no queue is bound.
 _PROBE: Final = f"{QUEUE}.probe"
 
 
@@ -73,7 +76,8 @@ class CeleryBroker(Broker):
         Batches that workers hold do not count. The request uses a connection of its own.
 
         Raises:
-            BrokerUnavailable: it does not answer, or it is Redis or Valkey and refuses writes (memory, disk, replica).
+            BrokerUnavailable: it does not answer, or takes no messages: Redis or Valkey refuse writes (memory, disk,
+                replica), and RabbitMQ has an alarm (memory, disk).
         """
         with self._app.connection_for_write() as connection:
             own = (*connection.connection_errors, *connection.channel_errors)
@@ -88,8 +92,7 @@ class CeleryBroker(Broker):
         url = self._app.conf.broker_url
         if is_amqp(url):
             try:
-                declared: Any = events_queue(url)(channel).queue_declare(passive=True)
-                return int(declared.message_count)
+                return _count_on_rabbitmq(channel, events_queue(url))
             except NotFound:  # no worker has made it yet
                 return 0
         with suppress(NoPermissionError):  # it may write elsewhere only, which is all that can be said
@@ -102,3 +105,21 @@ class CeleryBroker(Broker):
             self._app.send_task(task, kwargs=arguments, ignore_result=True, **options)
         except _ERRORS as error:
             raise unavailable(error) from None
+
+
+def _count_on_rabbitmq(channel: Any, queue: Queue) -> int:
+    """Return how many batches wait. First publish a message that no queue gets.
+
+    During an alarm, RabbitMQ tells so to a connection that publishes, and reads nothing more from it.
+
+    Raises:
+        BrokerUnavailable: it has an alarm.
+    """
+    blocked: list[str] = []
+    channel.connection.on_blocked = blocked.append
+    channel.basic_publish_confirm(Message(b""), exchange=QUEUE, routing_key=_PROBE)
+    if blocked:
+        channel.connection.collect()  # closing it would wait for an answer
+        raise BrokerUnavailable("RabbitMQ takes no messages because of an alarm (memory or disk): `rabbitmqctl status`")
+    declared: Any = queue(channel).queue_declare(passive=True)
+    return int(declared.message_count)

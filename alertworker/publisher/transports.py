@@ -16,6 +16,8 @@ from alertworker.publisher.topology import dead_queue, events_queue, is_amqp, tr
 
 #: How long one publish may take, in seconds, confirmation included.
 _PUBLISH_TIMEOUT = 10.0
+#: RabbitMQ's answers if a permission or the login is refused (ACCESS_REFUSED), or the virtual host (NOT_ALLOWED).
+_FORBIDDEN = (403, 530)
 #: RabbitMQ's answers if the queue (NO_ROUTE) or the exchange (NOT_FOUND) is missing.
 _UNROUTED = (312, 404)
 _REPLICA = "the broker accepts no writes: it is a replica (READONLY)"
@@ -37,6 +39,11 @@ def unavailable(error: BaseException) -> BrokerUnavailable:
     for code in (*names, *_CODE.findall(str(error))):
         if code in _REFUSALS:
             return BrokerUnavailable(_REFUSALS[code])
+    if getattr(error, "reply_code", None) in _FORBIDDEN:
+        return BrokerUnavailable(
+            "RabbitMQ refuses access: check the user, the password and the virtual host, and grant the user configure, "
+            "write and read for alertworker.*"
+        )
     if getattr(error, "reply_code", None) in _UNROUTED:
         return BrokerUnavailable("the broker has no queue for this message; a worker declares it when it starts")
     return BrokerUnavailable(f"the broker cannot be reached ({type(error).__name__})")

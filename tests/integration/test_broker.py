@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import redis
@@ -12,8 +13,9 @@ from alertworker.broker import CeleryBroker
 from alertworker.errors import BrokerUnavailable
 from alertworker.events.batch import seal
 from alertworker.host.paths import socket_path
-from alertworker.publisher.topology import transport_options
+from alertworker.publisher.topology import events_queue, transport_options
 from tests.integration.broker import Broker
+from tests.rabbitmq_node import rabbitmq_node
 
 
 def broker_at(url: str) -> CeleryBroker:
@@ -59,3 +61,27 @@ def test_a_broker_that_became_a_replica_is_named_as_one(broker: Broker) -> None:
 def test_rabbitmq_reports_the_number_of_waiting_batches(rabbitmq_url: str) -> None:
     """Before a worker declares the queue, none wait."""
     assert counts(rabbitmq_url) == (0, 3)
+
+
+@pytest.mark.rabbitmq
+def test_an_alarm_of_rabbitmq_is_reported_at_once(tmp_path: Path) -> None:
+    """It answers all queries then, and blocks publishers. Readiness was 200 until the canary was a minute old."""
+    with rabbitmq_node(tmp_path) as node:
+        asked = broker_at(node.url)
+        with asked._app.connection_for_write() as connection:
+            events_queue(node.url)(connection.default_channel).declare()
+        assert asked.ask() == 0
+        node.control("set_vm_memory_high_watermark", "0.00001")
+        with pytest.raises(BrokerUnavailable, match="takes no messages because of an alarm"):
+            asked.ask()
+        node.control("set_vm_memory_high_watermark", "0.4")
+        assert asked.ask() == 0
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.parametrize("address", ["guest:wrong@127.0.0.1:5672//", "guest:guest@127.0.0.1:5672/alertworker-none"])
+def test_access_that_rabbitmq_refuses_is_named(address: str) -> None:
+    """An error that it "cannot be reached" would send an operator to the network."""
+    with pytest.raises(BrokerUnavailable, match="RabbitMQ refuses access: check the user") as caught:
+        broker_at(f"amqp://{address}").ask()
+    assert "wrong" not in str(caught.value)
