@@ -57,8 +57,9 @@ def _read_config(sources: Sources) -> FileConfig:
     if isinstance(alerting, list | str) and "slack" not in alerting:
         values.pop("alert_to_webhook_url", None)  # LiteLLM does not read it either
     drop_unknown(sources)
-    for key in values:
-        values[key] = _resolved(values[key], (key,), sources, unset)
+    for key in list(values):
+        value = values.pop(key)
+        values[_storable(key, (key,), sources)] = _resolved(value, (key,), sources, unset)
     adapt(sources)
     allowed = _allowed(values)
     try:

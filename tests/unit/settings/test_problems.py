@@ -264,6 +264,15 @@ def test_a_name_that_no_database_stores_is_an_error(tmp_path: Path, character: s
     assert "config.yaml:3 alertworker.route.routes[0].routes[0].annotations.note: character 2 is " in reported
 
 
+@pytest.mark.parametrize("place", ["", "route: {", "route: {annotations: {"])
+def test_a_key_that_no_database_stores_is_an_error(tmp_path: Path, place: str) -> None:
+    """At the top of the section it was a traceback."""
+    reported = problems(tmp_path, f'alertworker: {{{place}"ro\\udfffute": 1{"}" * place.count("{")}}}\n')
+
+    assert "config.yaml:1 alertworker." in reported
+    assert "character 3 is not valid Unicode" in reported
+
+
 @pytest.mark.parametrize("variable", ["SLACK_WEBHOOK_URL", "ALERTWORKER_API_KEY", "ALERTWORKER_TIME_ZONE"])
 def test_a_variable_that_is_not_text_is_named(tmp_path: Path, variable: str) -> None:
     """Linux takes any bytes. The value is not shown."""
