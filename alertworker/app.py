@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from alertworker.broker import CeleryBroker
 from alertworker.channels import build_channel, http
-from alertworker.channels.address_guard import Allowed
+from alertworker.channels.address_guard import AllowedAddresses
 from alertworker.channels.owner_mail import build_owner_mail
 from alertworker.health import Doctor
 from alertworker.host.paths import data_dir, database_path, default_database_url, make_data_dir
@@ -157,7 +157,7 @@ def build_dry_run(settings: Settings, *, fresh: bool) -> Runtime:
 def _heartbeat(settings: Settings) -> Callable[[], None] | None:
     if settings.heartbeat_url is None:
         return None
-    allowed = Allowed(settings.allowed_networks, settings.allowed_hosts)
+    allowed = AllowedAddresses(settings.allowed_networks, settings.allowed_hosts)
     return partial(http.ping, settings.heartbeat_url.get_secret_value(), allowed)
 
 

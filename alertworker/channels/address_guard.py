@@ -42,7 +42,7 @@ _METADATA: Final = frozenset(map(ip_address, ("100.100.100.200", "fd00:ec2::254"
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
+class AllowedAddresses:
     """Private networks that may be connected to, and names of hosts whose private addresses may be.
 
     "*.corp.example" names every host below corp.example.
@@ -57,7 +57,7 @@ class Allowed:
         return any(host == name or (name[:2] == "*." and host.endswith(name[1:])) for name in self.hosts)
 
 
-def refusal(host: str, *, tls: bool, allowed: Allowed) -> str | None:
+def refusal(host: str, *, tls: bool, allowed: AllowedAddresses) -> str | None:
     """Return why nothing may be sent to this host; ``None`` if it is allowed or its name must be looked up first."""
     literal = _literal(host)
     if literal is None and _is_odd(host):
@@ -67,7 +67,7 @@ def refusal(host: str, *, tls: bool, allowed: Allowed) -> str | None:
     return _refusal(literal, tls=tls, allowed=allowed, loopback=literal.is_loopback)
 
 
-def admits(host: str, address: str, *, tls: bool, allowed: Allowed) -> bool:
+def admits(host: str, address: str, *, tls: bool, allowed: AllowedAddresses) -> bool:
     """Return whether a connection for this host may go to an address that its name was just resolved to."""
     found = _embedded(ip_address(address.partition("%")[0]))
     if allowed.allows(host) and found not in _METADATA and _within(found, _PRIVATE):
@@ -81,7 +81,7 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" if literal is None else literal.is_loopback
 
 
-def _refusal(address: Address, *, tls: bool, allowed: Allowed, loopback: bool) -> str | None:
+def _refusal(address: Address, *, tls: bool, allowed: AllowedAddresses, loopback: bool) -> str | None:
     if _within(address, allowed.networks):
         return None
     if address.is_loopback and loopback:

@@ -85,9 +85,9 @@ class NetworkConfig(PacedConfig):
     """Host names whose private addresses this channel can connect to, in place of the general ones."""
 
     @property
-    def allowed(self) -> address_guard.Allowed:
+    def allowed(self) -> address_guard.AllowedAddresses:
         """The private networks and hosts that the channel may connect to."""
-        return address_guard.Allowed(self.allowed_networks, self.allowed_hosts)
+        return address_guard.AllowedAddresses(self.allowed_networks, self.allowed_hosts)
 
 
 class UrlConfig(NetworkConfig):
@@ -99,14 +99,16 @@ class UrlConfig(NetworkConfig):
     @field_validator("url")
     @classmethod
     def _admitted(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
-        allowed = address_guard.Allowed(info.data.get("allowed_networks", ()), info.data.get("allowed_hosts", ()))
+        allowed = address_guard.AllowedAddresses(
+            info.data.get("allowed_networks", ()), info.data.get("allowed_hosts", ())
+        )
         refuse(url.get_secret_value(), allowed)
         if (problem := foreign_problem(url.get_secret_value())) is not None:
             raise ValueError(problem)
         return url
 
 
-def refuse(url: str, allowed: address_guard.Allowed) -> None:
+def refuse(url: str, allowed: address_guard.AllowedAddresses) -> None:
     """Raise an error if the text of a URL shows that nothing may be sent to it.
 
     Raises:

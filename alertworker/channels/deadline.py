@@ -33,7 +33,7 @@ class Deadline:
     private networks and hosts that connections may go to, see `address_guard`.
     """
 
-    def __init__(self, seconds: float, *, connect: float, allowed: address_guard.Allowed) -> None:
+    def __init__(self, seconds: float, *, connect: float, allowed: address_guard.AllowedAddresses) -> None:
         self.passed = False
         self._allowed = allowed
         self._connect = connect

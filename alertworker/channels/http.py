@@ -23,7 +23,7 @@ from requests.auth import HTTPBasicAuth
 from requests.utils import get_auth_from_url
 
 from alertworker import __version__
-from alertworker.channels.address_guard import NOT_PUBLIC, Allowed
+from alertworker.channels.address_guard import NOT_PUBLIC, AllowedAddresses
 from alertworker.channels.config import UrlConfig, refuse
 from alertworker.channels.deadline import Deadline, DeadlineAdapter, Refused
 from alertworker.delivery.channel import Answer
@@ -59,7 +59,7 @@ for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
     logging.getLogger(_name).addFilter(lambda _record: False)
 
 
-def ping(url: str, allowed: Allowed) -> None:
+def ping(url: str, allowed: AllowedAddresses) -> None:
     """Send a heartbeat to a dead man's switch: one GET.
 
     Raises:
@@ -77,7 +77,9 @@ def post(receiver: UrlConfig, body: str, headers: Mapping[str, str]) -> Answer:
     return _request("POST", receiver.url.get_secret_value(), body.encode(), headers, receiver.allowed)
 
 
-def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, str], allowed: Allowed) -> Answer:
+def _request(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], allowed: AllowedAddresses
+) -> Answer:
     try:
         refuse(url, allowed)
     except ValueError as error:

@@ -35,6 +35,8 @@ class OwnerMail(Email):
 
     def __init__(self, config: EmailConfig) -> None:
         super().__init__(config)
+        #: The name of the channel whose server and sender it uses.
+        self.mail_channel = config.name
         self.name, self.kind = f"{config.name}-owners", "owner_mail"
         self._domains = domains(config)
 

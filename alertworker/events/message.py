@@ -43,7 +43,7 @@ class MessageError(AlertWorkerError):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class TaskCall:
     """The call of a task in a message. ``task`` and ``id`` are in the body of protocol 1 only.
 
     ``arguments`` holds only the keyword arguments of our own tasks. ``events`` is the one with the events, as bytes.
@@ -55,7 +55,7 @@ class Call:
     id: object = None
 
 
-def read_message(body: bytes) -> Call:
+def read_message(body: bytes) -> TaskCall:
     """Read the body of a message that brings a batch.
 
     Raises:
@@ -64,7 +64,7 @@ def read_message(body: bytes) -> Call:
     return _read(body, MAX_MESSAGE_BYTES, MAX_DECOMPRESSED_BYTES)
 
 
-def read_task(body: bytes) -> Call:
+def read_task(body: bytes) -> TaskCall:
     """Read the body of a message to one of the worker's own tasks, which is short.
 
     Raises:
@@ -73,7 +73,7 @@ def read_task(body: bytes) -> Call:
     return _read(body, MAX_TASK_BYTES, MAX_TASK_BYTES)
 
 
-def _read(body: bytes, limit: int, decompressed: int) -> Call:
+def _read(body: bytes, limit: int, decompressed: int) -> TaskCall:
     if len(body) > limit:
         raise MessageError(f"a message of {len(body)} bytes is over the limit of {limit}")
     try:
@@ -90,7 +90,7 @@ def _read(body: bytes, limit: int, decompressed: int) -> Call:
         raise MessageError(f"the message cannot be decoded ({type(error).__name__})") from None
 
 
-def _call(cursor: _Cursor) -> Call:
+def _call(cursor: _Cursor) -> TaskCall:
     if cursor.is_array():
         call = _protocol_2(cursor)
     elif cursor.is_map():
@@ -101,7 +101,7 @@ def _call(cursor: _Cursor) -> Call:
     return call
 
 
-def _protocol_2(cursor: _Cursor) -> Call:
+def _protocol_2(cursor: _Cursor) -> TaskCall:
     """Read ``[args, kwargs, embed]``; the last may be missing."""
     call, count = None, 0
     for _ in cursor.items():
@@ -119,7 +119,7 @@ def _protocol_2(cursor: _Cursor) -> Call:
     return call
 
 
-def _protocol_1(cursor: _Cursor) -> Call:
+def _protocol_1(cursor: _Cursor) -> TaskCall:
     call, found = None, dict[str, object]()
     for key in _unique(cursor, {"args", "kwargs", "task", "id"}):
         if key == "args":
@@ -133,7 +133,7 @@ def _protocol_1(cursor: _Cursor) -> Call:
     return replace(call, task=found.get("task"), id=found.get("id"))
 
 
-def _arguments(cursor: _Cursor) -> Call:
+def _arguments(cursor: _Cursor) -> TaskCall:
     """Return the call with its keyword arguments alone."""
     if not cursor.is_map():
         raise MessageError("the message's keyword arguments must be an object")
@@ -143,7 +143,7 @@ def _arguments(cursor: _Cursor) -> Call:
             events = cursor.events()
         else:
             found[key] = cursor.scalar()
-    return Call(found, events)
+    return TaskCall(found, events)
 
 
 def _unique(cursor: _Cursor, wanted: set[str]) -> Iterator[str]:

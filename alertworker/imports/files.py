@@ -31,7 +31,7 @@ MAX_LINE: Final = 64 * 1024
 _Sum = Annotated[int, Field(ge=0, le=10**15)]
 
 
-class Row(BaseModel):
+class ImportedRow(BaseModel):
     """One row. An unknown column is an error: a misspelt column would lose the attribution of its spend.
 
     ``spend`` is in dollars and exact. In CSV, ";" separates several ``tags``.
@@ -178,9 +178,11 @@ def _csv_rows(path: Path, lines: Iterable[str]) -> Iterator[dict[str, str]]:
         yield {name: value for name, value in row.items() if value}
 
 
-def _read(path: Path, number: int, values: dict[str, str] | str) -> Row:
+def _read(path: Path, number: int, values: dict[str, str] | str) -> ImportedRow:
     try:
-        return Row.model_validate(values if isinstance(values, dict) else json.loads(values, parse_float=Decimal))
+        return ImportedRow.model_validate(
+            values if isinstance(values, dict) else json.loads(values, parse_float=Decimal)
+        )
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(map(str, first["loc"])) or "row"

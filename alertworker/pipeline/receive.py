@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from alertworker.events.batch import TASK
-from alertworker.events.message import KEPT_BYTES, MAX_MESSAGE_BYTES, Call, MessageError, read_message, read_task
+from alertworker.events.message import KEPT_BYTES, MAX_MESSAGE_BYTES, MessageError, TaskCall, read_message, read_task
 from alertworker.pipeline.batches import BatchMessage
 from alertworker.pipeline.ingest import ingest, ingest_together
 from alertworker.pipeline.runtime import Runtime
@@ -182,7 +182,7 @@ def _batch(message: BrokerMessage) -> BatchMessage:
     )
 
 
-def _batch_id(message: BrokerMessage, call: Call) -> str:
+def _batch_id(message: BrokerMessage, call: TaskCall) -> str:
     for found in (call.arguments.get("batch_id"), message.message_id, call.id):
         if found is not None and not isinstance(found, (str, float, int)):
             raise MessageError("batch_id must be a string")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from alertworker.alerts.catalogue import OURS
 from alertworker.channels import ChannelConfig
-from alertworker.channels.address_guard import Allowed
+from alertworker.channels.address_guard import AllowedAddresses
 from alertworker.channels.config import refuse
 from alertworker.channels.email.channel import EmailConfig
 from alertworker.channels.owner_mail import domains
@@ -60,7 +60,7 @@ def _check_heartbeat(config: FileConfig, sources: Sources) -> None:
     if config.heartbeat_url is None:
         return
     try:
-        refuse(config.heartbeat_url.get_secret_value(), Allowed(config.allowed_networks, config.allowed_hosts))
+        refuse(config.heartbeat_url.get_secret_value(), AllowedAddresses(config.allowed_networks, config.allowed_hosts))
     except ValueError as error:
         sources.problem(("heartbeat_url",), str(error))
 

@@ -19,7 +19,7 @@ from alertworker.settings.destinations import DEFAULT, Destinations
 from alertworker.settings.file_config import FileConfig
 from alertworker.settings.place import Place, Problem
 from alertworker.settings.problems import nearest, read_errors
-from alertworker.settings.sources import Origin, Sources
+from alertworker.settings.sources import KeyOrigin, Sources
 
 #: The chat of our own, for an environment in which the proxy's variable points at our relay.
 _OURS: Final = "ALERTWORKER_SLACK_WEBHOOK_URL"
@@ -185,7 +185,7 @@ class _Compiler:
             if not url:
                 continue
             taken.add(name)
-            self.sources.origins[f"default_{name}"] = Origin(str(origin))
+            self.sources.origins[f"default_{name}"] = KeyOrigin(str(origin))
             others = _LEFT if name == "slack" else self._left_to_the_proxy(name)
             names += self._add_chat(url, origin, kind=kind, remedy=_DIRECT if variable == _OURS else others)
         return names
@@ -217,7 +217,7 @@ class _Compiler:
         if not url:
             self.lacking["webhook"] = "WEBHOOK_URL"
             return []
-        self.sources.origins["webhook"] = Origin(str(origin))
+        self.sources.origins["webhook"] = KeyOrigin(str(origin))
         name = channel_name("budget_webhook", url)  # also in another form it is the same channel
         fields = {"kind": "budget_webhook", "name": name, "url": url}
         if is_relay(url):
@@ -240,7 +240,7 @@ class _Compiler:
             fields["tls"] = "tls"
         elif (self._read("SMTP_TLS")[0] or "").lower() == "false":
             fields["tls"] = "none"
-        self.sources.origins["email"] = Origin(str(read["host"][1]))
+        self.sources.origins["email"] = KeyOrigin(str(read["host"][1]))
         return self._add(
             {"kind": "email", **fields}, read["host"][1], {name: origin for name, (_, origin) in read.items()}
         )
@@ -251,7 +251,7 @@ class _Compiler:
         for variable in ("PAGERDUTY_ROUTING_KEY", "PAGERDUTY_API_KEY"):
             key, origin = self._read(variable)
             if key:
-                self.sources.origins["pagerduty"] = Origin(str(origin))
+                self.sources.origins["pagerduty"] = KeyOrigin(str(origin))
                 return self._add({"kind": "pagerduty", "routing_key": key}, origin)
         self.lacking["pagerduty"] = "PAGERDUTY_ROUTING_KEY"
         return []

@@ -17,7 +17,7 @@ from alertworker.settings.litellm_values import adapt, drop_unknown
 from alertworker.settings.model import Settings
 from alertworker.settings.problems import KeyPath, read_errors
 from alertworker.settings.sources import Sources, read_environ, read_file, resolve
-from alertworker.settings.values import Allowed
+from alertworker.settings.values import AllowedAddressKeys
 from alertworker.text.ids import storable, unstorable
 
 _DEFAULT_FILES: Final = ("alertworker.yaml", "config.yaml")
@@ -76,7 +76,9 @@ def _read_config(sources: Sources) -> FileConfig:
 def _allowed(values: Mapping[str, object]) -> dict[str, object]:
     """Return the private networks and hosts that every channel can connect to; none if they are invalid."""
     try:
-        return Allowed.model_validate({key: values.get(key) for key in Allowed.model_fields}).allowed()
+        return AllowedAddressKeys.model_validate(
+            {key: values.get(key) for key in AllowedAddressKeys.model_fields}
+        ).allowed()
     except ValidationError:
         return {}
 

@@ -60,7 +60,7 @@ class Settings(Values):
         labels = label_channels([config.name for config in self.channels], places)
         owners = build_owner_mail(self.channels)
         if owners is not None:
-            labels[owners.name] = f"{labels[owners.name.removesuffix('-owners')]}-owners"
+            labels[owners.name] = f"{labels[owners.mail_channel]}-owners"
         return ChannelLabels(labels)
 
     @property

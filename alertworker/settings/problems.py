@@ -46,7 +46,7 @@ _BOUNDS: Final = frozenset({"greater_than", "greater_than_equal", "less_than", "
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class NumberUnit:
     """The unit of a number in the file, and an example. It marks a field."""
 
     name: str
@@ -114,7 +114,7 @@ def _text(error: ErrorDetails, model: type[BaseModel]) -> str:
     return f"{text}; expected, for example, {field.examples[0]}" if field is not None and field.examples else text
 
 
-def _unit(field: FieldInfo | None) -> Unit | None:
+def _unit(field: FieldInfo | None) -> NumberUnit | None:
     """Return the unit of a field, also of a field that can be ``None``."""
     if field is None:
         return None
@@ -122,7 +122,7 @@ def _unit(field: FieldInfo | None) -> Unit | None:
         *field.metadata,
         *(one for part in get_args(field.annotation) for one in getattr(part, "__metadata__", ())),
     ]
-    return next((part for part in parts if isinstance(part, Unit)), None)
+    return next((part for part in parts if isinstance(part, NumberUnit)), None)
 
 
 def _place(models: list[type[BaseModel]], path: KeyPath) -> tuple[list[type[BaseModel]], FieldInfo | None]:

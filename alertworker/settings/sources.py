@@ -15,7 +15,7 @@ from alertworker.settings.place import Place, Problem
 from alertworker.settings.problems import KeyPath
 from alertworker.settings.top_level import misplaced
 from alertworker.settings.variables import KEYS, VARIABLES
-from alertworker.settings.yaml_files import Section, read_sections
+from alertworker.settings.yaml_files import YamlSection, read_sections
 
 #: LiteLLM's variable for the default of ``alerting_args.daily_report_frequency``.
 _DAILY: Final = "SLACK_DAILY_REPORT_FREQUENCY"
@@ -26,11 +26,11 @@ _LITELLMS: Final = frozenset({"general_settings", "litellm_settings"})
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class KeyOrigin:
     """A key of a section of the file, or a variable of the environment."""
 
     name: str
-    section: Section | None = None
+    section: YamlSection | None = None
 
     def at(self, *keys: str | int) -> Place:
         """Return the place of the value, or of a value in it, with file and line."""
@@ -45,24 +45,24 @@ class Sources:
     values: dict[str, Any] = field(default_factory=dict)
     #: The values of keys that only the environment has.
     keys: dict[str, str] = field(default_factory=dict)
-    origins: dict[str, Origin] = field(default_factory=dict)
+    origins: dict[str, KeyOrigin] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     #: The variables that the file sets, with their places.
-    variables: dict[str, Origin] = field(default_factory=dict)
+    variables: dict[str, KeyOrigin] = field(default_factory=dict)
     #: Those of `variables` whose value refers to a variable that is not set.
     unset: dict[str, str] = field(default_factory=dict)
     #: LiteLLM's master key as the file has it.
     master_key: object = None
     #: The place of the setting by which LiteLLM logs no messages at all, if it is set.
-    messages_off: Origin | None = None
+    messages_off: KeyOrigin | None = None
     #: Keys of ``alerting_args`` that stand in LiteLLM's section alone, although ours has that key, too.
-    inherited: dict[str, Origin] = field(default_factory=dict)
+    inherited: dict[str, KeyOrigin] = field(default_factory=dict)
     #: Keys whose values cannot be read, so that nothing can be said about what refers to them.
     broken: frozenset[str] = frozenset()
 
-    def put(self, name: str, value: object, origin: Origin) -> None:
+    def put(self, name: str, value: object, origin: KeyOrigin) -> None:
         """Set a value; the last one counts."""
         self.values[name] = value
         self.origins[name] = origin
@@ -113,7 +113,7 @@ def read_file(path: Path, sources: Sources, environ: Mapping[str, str]) -> None:
     if variables is not None and isinstance(variables.value, dict):
         values = {str(name): str(value) for name, value in variables.value.items() if value is not None}
         sources.environ |= values
-        sources.variables |= {name: Origin(name, variables) for name in values}
+        sources.variables |= {name: KeyOrigin(name, variables) for name in values}
     _litellm(sections.get("litellm_settings"), sources, {**environ, **sources.environ}.get)
     for name, value, origin in _keys(general, sources.problems):
         if name in LiteLLMConfig.model_fields:
@@ -135,16 +135,16 @@ def _all_args(ours: object, sources: Sources) -> object:
     return {**theirs, **written}
 
 
-def _keys(section: Section | None, problems: list[Problem]) -> list[tuple[str, object, Origin]]:
+def _keys(section: YamlSection | None, problems: list[Problem]) -> list[tuple[str, object, KeyOrigin]]:
     if section is None or section.value is None:
         return []
     if not isinstance(section.value, dict):
         problems.append(Problem(f"must be a mapping, not {type(section.value).__name__}", section.where()))
         return []
-    return [(str(name), value, Origin(str(name), section)) for name, value in section.value.items()]
+    return [(str(name), value, KeyOrigin(str(name), section)) for name, value in section.value.items()]
 
 
-def _litellm(section: Section | None, sources: Sources, read: Callable[[str], str | None]) -> None:
+def _litellm(section: YamlSection | None, sources: Sources, read: Callable[[str], str | None]) -> None:
     """Read LiteLLM's keys that we have under other names: the time zone of budgets, and two about messages.
 
     The first shows messages if it is set to false. The second hides them.
@@ -153,11 +153,11 @@ def _litellm(section: Section | None, sources: Sources, read: Callable[[str], st
         return
     settings = section.value
     if settings.get("timezone"):
-        sources.put("time_zone", settings["timezone"], Origin("timezone", section))
+        sources.put("time_zone", settings["timezone"], KeyOrigin("timezone", section))
     if flag(settings.get("redact_messages_in_exceptions"), read) is False:
-        sources.put("show_messages", value=True, origin=Origin("redact_messages_in_exceptions", section))
+        sources.put("show_messages", value=True, origin=KeyOrigin("redact_messages_in_exceptions", section))
     if hides(settings.get("turn_off_message_logging"), read):
-        sources.messages_off = Origin("turn_off_message_logging", section)
+        sources.messages_off = KeyOrigin("turn_off_message_logging", section)
 
 
 def read_environ(environ: Mapping[str, str], sources: Sources) -> None:
@@ -166,7 +166,7 @@ def read_environ(environ: Mapping[str, str], sources: Sources) -> None:
         value, source = secret(f"ALERTWORKER_{name.upper()}", environ, sources.problems)
         if value is None:
             continue
-        origin = Origin(str(source))
+        origin = KeyOrigin(str(source))
         if name in FileConfig.model_fields:
             sources.put(name, value, origin)
         else:
@@ -185,7 +185,7 @@ def _daily_reports(sources: Sources) -> None:
     args = sources.values.get("alerting_args") or {}
     if value is not None and isinstance(args, dict) and args.get("daily_report_frequency") is None:
         sources.values["alerting_args"] = {**args, "daily_report_frequency": value}
-        sources.origins.setdefault("alerting_args", Origin(str(origin)))
+        sources.origins.setdefault("alerting_args", KeyOrigin(str(origin)))
 
 
 def _misspelt(environ: Mapping[str, str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from alertworker.settings.file_config import FileConfig, LiteLLMConfig
-from alertworker.settings.yaml_files import Section
+from alertworker.settings.yaml_files import YamlSection
 
 #: The sections that we read.
 _READ: Final = ("alertworker", "environment_variables", "general_settings", "litellm_settings")
@@ -24,7 +24,7 @@ _LITELLMS: Final = frozenset(
 _WITHOUT_ALERTING: Final = frozenset({"litellm_settings", "router_settings"})
 
 
-def misplaced(sections: Iterable[Section]) -> Iterator[str]:
+def misplaced(sections: Iterable[YamlSection]) -> Iterator[str]:
     """Yield a warning for each top-level key that was probably meant for us, and is not read."""
     for section in sections:
         name = section.name
@@ -39,7 +39,7 @@ def misplaced(sections: Iterable[Section]) -> Iterator[str]:
             yield f"{section.where()}: this key is not read; did you mean {meant}?"
 
 
-def _in_another(section: Section) -> Iterator[str]:
+def _in_another(section: YamlSection) -> Iterator[str]:
     """Yield a warning for each key for alerting in a section of LiteLLM's that has none."""
     if section.name in _WITHOUT_ALERTING and isinstance(section.value, dict):
         for key in map(str, section.value):

@@ -26,7 +26,7 @@ from alertworker.budgets.configured import OwnBudget
 from alertworker.channels.config import Hosts, Networks
 from alertworker.delivery.retry import RetryPolicy
 from alertworker.host.addresses import BROKER_SCHEMES, DATABASE_SCHEMES, address_problem
-from alertworker.settings.problems import Unit, nearest
+from alertworker.settings.problems import NumberUnit, nearest
 
 _RETRY = RetryPolicy()
 #: Marks a key that the environment variable ``ALERTWORKER_<KEY>`` overrides.
@@ -64,9 +64,9 @@ def _address(schemes: tuple[str, ...]) -> AfterValidator:
 
 
 #: Marks a number of seconds, for errors.
-SECONDS: Final = Unit("seconds", "300")
+SECONDS: Final = NumberUnit("seconds", "300")
 Interval = Annotated[float, Field(gt=0, le=366 * 86_400), SECONDS]
-Dollars = Annotated[float, Field(ge=0, le=1_000_000_000), Unit("dollars", "100")]
+Dollars = Annotated[float, Field(ge=0, le=1_000_000_000), NumberUnit("dollars", "100")]
 Whole = Annotated[int, Field(gt=0, le=1_000_000)]
 TypeName = Annotated[AlertType, BeforeValidator(_alert_type)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
@@ -201,7 +201,7 @@ class LiteLLMValues(FileModel):
     """Number of days that a spend report covers: 1d, 7d, any number."""
 
 
-class Allowed(FileModel):
+class AllowedAddressKeys(FileModel):
     """Private addresses that channels can connect to."""
 
     allowed_networks: Annotated[Networks, Field(examples=['["10.0.0.0/8"]'])] = ()
@@ -211,10 +211,10 @@ class Allowed(FileModel):
 
     def allowed(self) -> dict[str, object]:
         """Return both by name, as channels have them."""
-        return self.model_dump(include=set(Allowed.model_fields))
+        return self.model_dump(include=set(AllowedAddressKeys.model_fields))
 
 
-class Values(LiteLLMValues, Allowed):
+class Values(LiteLLMValues, AllowedAddressKeys):
     """All keys that are in force as they are written. ``None`` for a URL means the embedded default."""
 
     broker_url: Annotated[BrokerAddress | None, ENVIRONMENT] = None

@@ -27,7 +27,7 @@ _NEEDS_QUOTES: Final = ("mapping values are not allowed here", "got ':'")
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class YamlSection:
     """The value of a top-level key, with the file and the line of the key, and the YAML nodes that know all lines."""
 
     name: str
@@ -50,12 +50,12 @@ class Section:
         return Place(f"{self.name}{path}", self.path, line, self.rank)
 
 
-def read_sections(root: Path, problems: list[Problem], warnings: list[str]) -> dict[str, Section]:
+def read_sections(root: Path, problems: list[Problem], warnings: list[str]) -> dict[str, YamlSection]:
     """Read a file and the files it includes, by top-level key; append what is wrong, with the file's path.
 
     A file that is included twice, or includes itself, is read once, as in LiteLLM.
     """
-    found: dict[str, Section] = {}
+    found: dict[str, YamlSection] = {}
     loaded: set[Path] = set()
     first = Path(os.path.normpath(root.absolute()))
     pending = [(first, "check --config or ALERTWORKER_CONFIG")]
@@ -74,7 +74,7 @@ def read_sections(root: Path, problems: list[Problem], warnings: list[str]) -> d
     return found
 
 
-def _read(path: Path, rank: int, remedy: str, problems: list[Problem], warnings: list[str]) -> dict[str, Section]:
+def _read(path: Path, rank: int, remedy: str, problems: list[Problem], warnings: list[str]) -> dict[str, YamlSection]:
     whole = Place(file=path, rank=rank)
     try:
         content, node, twice = _parse(read_text(path, limit=_MAX_BYTES))
@@ -132,9 +132,9 @@ def _duplicates(root: yaml.Node) -> Iterator[tuple[int, str, str]]:
             pending += reversed([value for _, value in node.value])
 
 
-def _section(name: str, value: object, path: Path, rank: int, root: yaml.Node | None) -> Section:
+def _section(name: str, value: object, path: Path, rank: int, root: yaml.Node | None) -> YamlSection:
     line, node = _child(root, name) or (0, None)
-    return Section(name, value, path, line, node, rank)
+    return YamlSection(name, value, path, line, node, rank)
 
 
 def _child(node: yaml.Node | None, key: str | int) -> tuple[int, yaml.Node] | None:
@@ -148,7 +148,7 @@ def _child(node: yaml.Node | None, key: str | int) -> tuple[int, yaml.Node] | No
     return None
 
 
-def _includes(section: Section | None, problems: list[Problem]) -> list[tuple[str, Place]]:
+def _includes(section: YamlSection | None, problems: list[Problem]) -> list[tuple[str, Place]]:
     """Return each path with the place where it stands."""
     if section is None:
         return []
@@ -167,7 +167,7 @@ def _resolve(entry: str, declared_in: Path, root: Path) -> Path:
     return beside_root if beside_root.exists() and not beside.exists() else beside
 
 
-def _merged(before: Section | None, after: Section) -> Section:
+def _merged(before: YamlSection | None, after: YamlSection) -> YamlSection:
     if before is None or not isinstance(before.value, list) or not isinstance(after.value, list):
         return after
     return replace(after, value=[*before.value, *after.value], node=None)

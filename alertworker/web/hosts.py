@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from alertworker.channels.address_guard import Allowed, is_loopback
+from alertworker.channels.address_guard import AllowedAddresses, is_loopback
 
 
 def answered_names(configured: Iterable[str], *, listens_on: str, public_url: str | None) -> frozenset[str] | None:
@@ -34,7 +34,7 @@ class HostGuard:
 
     def __init__(self, app: ASGIApp, names: frozenset[str] | None) -> None:
         self._app = app
-        self._allowed = None if names is None else Allowed(hosts=tuple(names))
+        self._allowed = None if names is None else AllowedAddresses(hosts=tuple(names))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""

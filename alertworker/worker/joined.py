@@ -1,8 +1,8 @@
 """Joined batches: a task of ingest gets the batches that waited for a process of the pool, and may apply them together.
 
-Celery's pool has one slot for each process, and a request waits in line for one. While batches wait, one `Turn` is in
-the line. A turn that gets a slot takes the oldest batch that waits, and those behind it. While a slot is free nothing
-waits, so each batch is a task of its own, and no batch waits for others to come.
+Celery's pool has one slot for each process, and a request waits in line for one. While batches wait, one
+`PoolTurn` is in the line. A turn that gets a slot takes the oldest batch that waits, and those behind it. While a slot
+is free nothing waits, so each batch is a task of its own, and no batch waits for others to come.
 
 The worker's main process holds the messages of all these batches, as with the package celery-batches. So it renews
 their notes, acknowledges them when the task is done, and returns them if the process of the task is lost.
@@ -53,7 +53,7 @@ class Joiner:
         """
         if self._waiting and not self._is_in_line:
             self._is_in_line = True
-            self._submit(Turn(self))
+            self._submit(PoolTurn(self))
 
     def clear(self) -> None:
         """Forget the batches that wait and their turn, because their connection is lost. The broker redelivers them."""
@@ -80,7 +80,7 @@ class Joiner:
         return first
 
 
-class Turn:
+class PoolTurn:
     """A place in the pool's line. Celery calls it as it calls a request."""
 
     def __init__(self, joiner: Joiner) -> None:

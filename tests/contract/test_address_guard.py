@@ -161,7 +161,7 @@ def test_a_host_of_ours_may_have_a_private_address(
 @pytest.mark.parametrize("address_of_metadata", ["100.100.100.200", "fd00:ec2::254", "64:ff9b::a9fe:a9fe"])
 def test_a_host_of_ours_does_not_lead_to_this_machine_or_to_metadata(address: str, address_of_metadata: str) -> None:
     """A DNS server must not make a worker connect to its own services, or to those of the cloud."""
-    allowed = address_guard.Allowed(hosts=("chat.corp",))
+    allowed = address_guard.AllowedAddresses(hosts=("chat.corp",))
 
     for found in (address, address_of_metadata):
         assert not address_guard.admits("chat.corp", found, tls=True, allowed=allowed)

@@ -74,6 +74,8 @@ DELIVERY = {"changes", "delivered", "queue", "remainders"}
 #: Modules of outages whose names are plain words, or words for what they compute.
 PLAIN = {"alert", "callers", "counted_calls", "credential_alert", "ending", "facts", "headline", "model", "model_alert"}
 PLAIN |= {"policy", "rows", "running_totals", "sums"}
+#: Modules with a transport of kombu, whose classes have kombu's names.
+TRANSPORTS = {"amqps", "from_rabbitmq", "from_redis", "opaque", "redis_transport"}
 #: Tests of the whole, which belong to no concept.
 LOOSE_TESTS = {
     "test_bench",
@@ -141,6 +143,17 @@ def test_the_store_and_its_ports_name_the_type_of_every_row() -> None:
     files = [path for folder in ("store", "ports") for path in (PACKAGE / folder).rglob("*.py")]
 
     assert [path for path in files if re.search(r"import .*\bAny\b", path.read_text())] == []
+
+
+def test_a_class_has_its_name_alone() -> None:
+    """A reader who meets the name knows which class it is. kombu gives their names to the classes of a transport."""
+    places: dict[str, list[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and path.stem not in TRANSPORTS:
+                places.setdefault(node.name, []).append(str(path.relative_to(PACKAGE)))
+
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 def test_the_terms_of_outages_are_in_the_glossary() -> None:

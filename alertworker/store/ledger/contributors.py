@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, bindparam, select
 from alertworker.ledger.reader import Days, SpendRow
 from alertworker.ledger.rows import MAX_PART, SpendSums
 from alertworker.store.ledger.aliases import AliasStatements
-from alertworker.store.ledger.months import Rows, read_sums, summed
+from alertworker.store.ledger.months import LedgerRows, read_sums, summed
 from alertworker.store.schema.base import NAME
 from alertworker.text.shorten import shorten_id
 
@@ -69,7 +69,7 @@ def contributors(
 def _ranking(source: _Source, days: Days, limit: int) -> Select[str, *tuple[int, ...]]:
     """Return the query of a source, from a cache: the alerts of a batch are about many entities and few periods."""
     wanted = bindparam("wanted", type_=NAME, expanding=True)
-    rows = Rows(source.rows, {source.of: wanted} if source.of else {}).over(days)
+    rows = LedgerRows(source.rows, {source.of: wanted} if source.of else {}).over(days)
     column, sums = rows.c[source.column], summed(rows)
     return select(column, *sums).group_by(column).order_by(sums[-1].desc(), column).limit(limit)
 

@@ -33,7 +33,7 @@ _LAST: Final = date(9999, 11, 30)
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class LedgerRows:
     """The ledger's rows of a dimension; ``only`` restricts columns ("team_id", "entity", "part") to some values."""
 
     dimension: str

@@ -16,7 +16,7 @@ from alertworker.ledger.rows import FallbackSums, LatencySums, SpendSums
 from alertworker.store.connection import ConnectionRunner
 from alertworker.store.ledger.aliases import AliasStatements
 from alertworker.store.ledger.contributors import contributors
-from alertworker.store.ledger.months import Rows, read_sums, summed, within
+from alertworker.store.ledger.months import LedgerRows, read_sums, summed, within
 from alertworker.store.schema.ledger import DROPS, FALLBACKS, LATENCIES, OUTCOMES, SPEND
 from alertworker.store.sums import capped_sum
 
@@ -29,11 +29,11 @@ class SqlLedgerReader(ConnectionRunner, LedgerReader):
 
     @override
     def total(self, days: Days, *, team_id: str | None = None) -> SpendSums:
-        return self._sum(Rows("team", _of_team(team_id)), days)
+        return self._sum(LedgerRows("team", _of_team(team_id)), days)
 
     @override
     def spent(self, dimension: str, entity: str, days: Days, *, team_id: str | None = None) -> SpendSums:
-        return self._sum(Rows(dimension, {**_of_team(team_id), "entity": [entity]}), days)
+        return self._sum(LedgerRows(dimension, {**_of_team(team_id), "entity": [entity]}), days)
 
     @override
     def totals(
@@ -45,7 +45,7 @@ class SqlLedgerReader(ConnectionRunner, LedgerReader):
         team_id: str | None = None,
         limit: int | None = None,
     ) -> list[SpendRow]:
-        rows, named = Rows(dimension, _of_team(team_id)), dimension.partition("/")[2] or dimension
+        rows, named = LedgerRows(dimension, _of_team(team_id)), dimension.partition("/")[2] or dimension
         return self.read_on_connection(
             lambda connection: _ranked(connection, rows, days, before=before, named=named, limit=limit)
         )
@@ -102,7 +102,7 @@ class SqlLedgerReader(ConnectionRunner, LedgerReader):
     def deployments(self, days: Days) -> list[DeploymentDays]:
         return self.read_on_connection(lambda connection: _deployments(connection, days))
 
-    def _sum(self, rows: Rows, days: Days) -> SpendSums:
+    def _sum(self, rows: LedgerRows, days: Days) -> SpendSums:
         statement = select(*summed(rows.over(days)))
         return self.read_on_connection(lambda connection: read_sums(tuple(connection.execute(statement).one())))
 
@@ -114,7 +114,7 @@ def _of_team(team_id: str | None) -> Mapping[str, Collection[str]]:
 
 def _ranked(
     connection: Connection,
-    rows: Rows,
+    rows: LedgerRows,
     days: Days,
     *,
     named: str,
@@ -125,7 +125,7 @@ def _ranked(
     then: dict[_Pair, SpendSums] = {}
     if before is not None:
         full = limit is not None and len(now) >= limit
-        earlier = Rows(rows.dimension, {**rows.only, "entity": {entity for entity, _ in now}}) if full else rows
+        earlier = LedgerRows(rows.dimension, {**rows.only, "entity": {entity for entity, _ in now}}) if full else rows
         then = _grouped(connection, earlier, before, None)
     pairs = sorted(now.keys() | then.keys(), key=lambda pair: (-now.get(pair, _NOTHING).spend_nanos, *pair))[:limit]
     names = AliasStatements(connection).newest_names((named, part or entity) for entity, part in pairs)
@@ -141,7 +141,7 @@ def _ranked(
     ]
 
 
-def _grouped(connection: Connection, rows: Rows, days: Days, limit: int | None) -> dict[_Pair, SpendSums]:
+def _grouped(connection: Connection, rows: LedgerRows, days: Days, limit: int | None) -> dict[_Pair, SpendSums]:
     spent = rows.over(days)
     columns = summed(spent)
     statement = (

@@ -17,7 +17,7 @@ from alertworker.ledger.reader import Days
 from alertworker.ports.user_totals import UserTotalPort
 from alertworker.store.ledger.aliases import AliasStatements
 from alertworker.store.ledger.contributors import contributors
-from alertworker.store.ledger.months import Rows
+from alertworker.store.ledger.months import LedgerRows
 from alertworker.store.schema.ledger import SPEND
 from alertworker.store.sums import capped_sum
 from alertworker.store.upsert import Statements
@@ -62,7 +62,7 @@ class UserTotalStatements(Statements, UserTotalPort):
     def spend_by_entity(self, dimension: str, entities: Iterable[str], first: date, last: date) -> dict[str, int]:
         wanted, spent = sorted(set(entities)), dict[str, int]()
         for start in range(0, len(wanted), _CHUNK):
-            rows = Rows(dimension, {"entity": wanted[start : start + _CHUNK]}).over(Days(first, last))
+            rows = LedgerRows(dimension, {"entity": wanted[start : start + _CHUNK]}).over(Days(first, last))
             statement = select(rows.c.entity, capped_sum(rows.c.spend_nanos)).group_by(rows.c.entity)
             spent |= {entity: int(nanos) for entity, nanos in self.connection.execute(statement)}
         return spent

@@ -21,7 +21,7 @@ _LOOKS: Final[Mapping[BudgetUse, str]] = {BudgetUse.OPEN: "ok", BudgetUse.USED_U
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class BudgetEntry:
     """One budget: its name, its spend as text and as a share in percent, and its projection in nano-dollars."""
 
     name: str
@@ -46,14 +46,14 @@ def budgets(visit: Visit) -> Response:
     return visit.show("budgets.html", rows=budget_rows(visit))
 
 
-def budget_rows(visit: Visit, *, ended: int = _MOST_ENDED) -> list[Budget]:
+def budget_rows(visit: Visit, *, ended: int = _MOST_ENDED) -> list[BudgetEntry]:
     """Return budgets, the highest share used first, and those whose period has ended last."""
     found = []
     for key, state in visit.context.admin.budgets(ended=ended):
         reading, use = state.reading, use_of(state)
         pace = None if state.closed else pace_of(reading)
         found.append(
-            Budget(
+            BudgetEntry(
                 name(key, reading),
                 key.scope,
                 spend_text(reading),

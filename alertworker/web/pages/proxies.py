@@ -27,7 +27,7 @@ _STATES: Final = (PublisherState.LOST, PublisherState.SILENT, PublisherState.LIV
 
 
 @dataclass(frozen=True, slots=True)
-class Publisher:
+class PublisherEntry:
     """A publisher with its state, and the number of events that it dropped, by reason."""
 
     row: PublisherRow
@@ -72,13 +72,13 @@ def proxies(visit: Visit) -> Response:
     )
 
 
-def _publishers(visit: Visit) -> list[Publisher]:
+def _publishers(visit: Visit) -> list[PublisherEntry]:
     """Return publishers: those with the most dropped events first, then lost and silent ones."""
-    found = [Publisher(row, row.state(now=visit.now)) for row in visit.context.admin.publishers()]
+    found = [PublisherEntry(row, row.state(now=visit.now)) for row in visit.context.admin.publishers()]
     return sorted(found, key=lambda one: (-sum(one.row.dropped.values()), _STATES.index(one.state)))
 
 
-def _sum(publishers: Sequence[Publisher]) -> Others:
+def _sum(publishers: Sequence[PublisherEntry]) -> Others:
     rows = [one.row for one in publishers]
     dropped = Counter[str]()
     for row in rows:

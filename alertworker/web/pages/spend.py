@@ -38,7 +38,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SpendEntry:
     """An entity of the table: its name and id, its link, its share of the highest spend, its change and its sums."""
 
     name: str
@@ -120,10 +120,10 @@ def _presets(today: date, days: Days, query: dict[str, str]) -> list[tuple[str, 
     ]
 
 
-def _rows(rows: list[SpendRow], by: str, query: dict[str, str] | None) -> list[Row]:
+def _rows(rows: list[SpendRow], by: str, query: dict[str, str] | None) -> list[SpendEntry]:
     greatest = max((row.sums.spend_nanos for row in rows), default=0)
     return [
-        Row(
+        SpendEntry(
             *_name(row, by),
             _address(query | {"of": shorten_hashes(row.entity)})
             if query and row.entity and by in ("team", "key", "user")

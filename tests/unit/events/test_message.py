@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from kombu.utils.json import dumps
 
 from alertworker.events import json_cursor, message
-from alertworker.events.message import Call, MessageError, read_message, read_task
+from alertworker.events.message import MessageError, TaskCall, read_message, read_task
 
 EVENTS = [{"type": "x", "text": '[}"\\{', "deep": [[{"events": [1]}]]}]
 CALL = [[], {"batch_id": "b", "events": EVENTS, "producer": "p"}, {"chain": None}]
@@ -48,7 +48,7 @@ def test_events_in_json_stay_as_they_came() -> None:
     """However deep, or broken: whether an event can be read is the batch's question, event by event."""
     for events in (b"[" * 50_000 + b"]" * 50_000, b'["\\ud800", NaN, 1e999]', b'[ {"a" : "\xff"} ]'):
         body = b'[[], {"batch_id": "b", "events": ' + events + b', "producer": null}, {}]'
-        assert read_message(body) == Call({"batch_id": "b", "producer": None}, events)
+        assert read_message(body) == TaskCall({"batch_id": "b", "producer": None}, events)
 
 
 def test_values_that_only_kombu_writes_are_read() -> None:
@@ -183,7 +183,7 @@ def test_unknown_arguments_are_skipped() -> None:
         b'[[], {"a": ' + deep + b', "producer": {"a": 1}, "events": [1]}, {"events": ' + deep + b"}]",
         msgpack.packb([[], {"a": [{}], "producer": {"a": 1}, "events": [1]}, {"events": [2]}]),
     ):
-        assert read_message(body) == Call({"producer": ()}, b"[1]")
+        assert read_message(body) == TaskCall({"producer": ()}, b"[1]")
     with pytest.raises(MessageError, match="deeper than 200"):
         read_message(b'[[], {"a": [[' + deep + b']], "events": []}, {}]')
     with pytest.raises(MessageError, match="events twice"):
