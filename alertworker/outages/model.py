@@ -145,6 +145,8 @@ def model_ended(
     counted = _recovering(buckets, worst, lately)
     if buckets and not counted:
         return None
+    if _is_only_one(worst, buckets, calls):
+        return Ending(End.RECOVERED, since)
     ending = ended(counted, limits.single, since=since, until=until, is_mixed=not is_dead)
     if ending is None or ending.how is not End.RECOVERED:
         return ending
@@ -198,6 +200,14 @@ def _recovering(buckets: Sequence[Bucket], worst: str | None, lately: Sequence[B
     left = worst if worst in count_by_deployment(lately) else None
     others = [row for row in buckets if row.deployment_id != left]
     return [row for row in others if row.deployment_id in failing] or others
+
+
+def _is_only_one(worst: str | None, buckets: Sequence[Bucket], calls: Sequence[EndedCalls]) -> bool:
+    """Return whether only the worst deployment had more than stray failures, others answer, and no call was lost."""
+    others = {name: own for name, own in _by_name(buckets).items() if name != worst}
+    lost = any(one.lost for one in calls if one.deployment_id != worst)
+    answers = any(row.succeeded for own in others.values() for row in own)
+    return worst is not None and answers and not lost and not any(map(_has_failed, others.values()))
 
 
 def _has_answered_since(buckets: Iterable[Bucket]) -> bool:

@@ -64,9 +64,9 @@ class Wire:
         self._callers: dict[str, str] = {}
 
     def succeeded(self, call: Call, deployment: Deployment, ended: float, *, cost: int | None) -> str:
-        """Return the event of an answered call."""
+        """Return the event of an answered call. Without a cost, its model had a price before."""
         caller = self._caller(call.caller) if call.caller is not None else ""
-        spent = '"cost_nanos":0,"cost_failure":"no price is known of this model"' if cost is None else (
+        spent = '"cost_nanos":0,"cost_failure":"the price is missing"' if cost is None else (
             f'"cost_nanos":{cost}'
         )  # fmt: skip
         detours = self._detours(call) if call.failed_on or call.announced or call.depth else ""

@@ -217,3 +217,11 @@ def test_a_model_without_failed_attempts_recovers_after_the_last_lost_call() -> 
     ending = model_ended(rows, calls, LIMITS, since=0, until=400)
     assert ending is not None
     assert (ending.how, ending.at) == (End.RECOVERED, 100)
+
+
+def test_an_outage_ends_once_a_single_deployment_fails() -> None:
+    """The few calls of others prove nothing by number, but none of them failed for 15 minutes."""
+    rows = [bucket("a", 2, 5), bucket("b", 1, 4), bucket("c", 0, 2)]
+    assert model_ended(rows, [], LIMITS, since=-900, until=300) == (End.RECOVERED, -900)
+    assert model_ended([*rows, bucket("b", 1)], [], LIMITS, since=-900, until=300) is None
+    assert model_ended(rows, [ended(1, deployment="c")], LIMITS, since=-900, until=300) is None
