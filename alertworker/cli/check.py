@@ -88,17 +88,18 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         "conditions": {alert_type: _conditions(channels) for alert_type, channels in reachable.items()},
         "pages": _pages(settings),
         "off": [alert_type.value for alert_type in AlertType if alert_type not in settings.alert_types],
-        "warnings": [
-            *settings.warnings,
-            *(_unreached(routes) if settings.channels else ()),  # without a channel there is a warning already
-            *_short_keys(settings),
-        ],
+        "warnings": _warnings(settings, routes),
         "processes": _running(settings, now=datetime.now(UTC)),
     }
     if as_json:
         click.echo(json.dumps(document))
     else:
         _print(document)
+
+
+def _warnings(settings: Settings, routes: dict[str, list[str]]) -> list[str]:
+    unreached = _unreached(routes) if settings.channels else ()  # without a channel there is a warning already
+    return [*settings.warnings, *unreached, *_short_keys(settings)]
 
 
 def _running(settings: Settings, *, now: datetime) -> list[str]:

@@ -59,14 +59,11 @@ def add(
     from alertworker.routing.impossible import matcher_warnings
     from alertworker.routing.silences import Silence
 
-    now = datetime.now(UTC)
-    starts_at = start or now
     if duration is not None and end is not None:
         raise AlertWorkerError("--for and --until exclude each other; pass one of them")
-    try:
-        ends_at = end or starts_at + (duration or _DURATION)
-    except OverflowError:
-        raise AlertWorkerError("the silence would end after the year 9999; pass an earlier --start") from None
+    now = datetime.now(UTC)
+    starts_at = start or now
+    ends_at = end or _end(starts_at, duration or _DURATION)
     silence = Silence(str(new_id()), _read(matchers), starts_at, ends_at, by, reason)
     if ends_at <= max(now, starts_at):
         raise AlertWorkerError(
@@ -80,6 +77,13 @@ def add(
     text = f"{silence.id} until {spell_moment(ends_at, configured_zone())}"
     show_done(text, {"id": silence.id, "until": ends_at, "matches": matches}, as_json=as_json)
     click.echo(f"{silence.effect(matches, now=now)}.", err=True)
+
+
+def _end(start: datetime, duration: timedelta) -> datetime:
+    try:
+        return start + duration
+    except OverflowError:
+        raise AlertWorkerError("the silence would end after the year 9999; pass an earlier --start") from None
 
 
 @silences.command("list")

@@ -16,6 +16,7 @@ from alertworker.cli.params import Day, Moment
 from alertworker.errors import AlertWorkerError
 from alertworker.ledger.reader import Days
 from alertworker.money import exact_dollars
+from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import one_line
 
 if TYPE_CHECKING:
@@ -87,9 +88,11 @@ def import_(
     most, exempt = settings.spend_max_entities, CapExemptions(settings.budgets)
     pages = history.take(begun, spend.pages(begun.cursor), max_entities=most, exempt=exempt)
     taken = _show(begun.source, left.rows, pages)
-    left_out = f", {spend.refused:,} skipped as invalid" if spend.refused else ""
-    before = begun.until.astimezone(UTC if daily else zone).isoformat(" ", "minutes")
-    text = f"{begun.source}: {taken:,} rows read, before the cut-over {before}{left_out}"
+    text = (
+        f"{begun.source}: {taken:,} rows read, before the cut-over {spell_moment(begun.until, UTC if daily else zone)}"
+    )
+    if spend.refused:
+        text += f", {spend.refused:,} skipped as invalid"
     facts = {"source": begun.source, "rows": taken, "until": begun.until, "refused": spend.refused}
     show_done(text, facts, as_json=as_json)
 
@@ -102,7 +105,7 @@ def _refuse_what_is_not_written(until: datetime | None, now: datetime) -> None:
         minutes = LAG // timedelta(minutes=1)
         raise click.UsageError(
             f"--until must be at least {minutes} min in the past: LiteLLM writes calls to its log after their end. "
-            f"Import after {(until + LAG).isoformat(' ', 'minutes')}, or pass an earlier --until"
+            f"Import after {spell_moment(until + LAG)}, or pass an earlier --until"
         )
 
 

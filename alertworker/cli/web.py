@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from alertworker.cli.params import LOG_LEVEL
+
+if TYPE_CHECKING:
+    from alertworker.settings import Settings
 
 
 @click.command()
@@ -34,9 +38,7 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
     settings = settings.model_copy(
         update={"http_host": host or settings.http_host, "http_port": port or settings.http_port}
     )
-    most = max_connections()
-    # uvicorn's own variable counts, too. Without it no proxy is trusted, not even one on this machine.
-    proxies = list(map(str, settings.trusted_proxies)) or os.environ.get("FORWARDED_ALLOW_IPS", "")
+    most, proxies = max_connections(), _proxies(settings)
     name_program("web")
     set_up_logs(settings.log_format, loglevel)
     check_port(settings.http_host, settings.http_port)
@@ -58,3 +60,8 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
         timeout_graceful_shutdown=5,
     )
     interrupt.raise_again()
+
+
+def _proxies(settings: Settings) -> list[str] | str:
+    """Return whose forwarded headers count. uvicorn's own variable counts, too; without both, nobody's do."""
+    return list(map(str, settings.trusted_proxies)) or os.environ.get("FORWARDED_ALLOW_IPS", "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -96,6 +96,13 @@ def judge_piece(
     tx.budgets.keep_budgets({key: judgement.state for key, judgement in judged})
     for fingerprint in sorted(over):
         _over(tx, fingerprint, *over[fingerprint], runtime, now=now)
+    _claim_alerts(tx, judged, runtime, now=now)
+    return crossed
+
+
+def _claim_alerts(
+    tx: Transaction, judged: Iterable[tuple[BudgetKey, budgets.Judgement]], runtime: Runtime, *, now: datetime
+) -> None:
     alerts = [
         explain_budget(tx, key, judgement.state.reading, judgement.alert, runtime.zone)
         for key, judgement in judged
@@ -103,7 +110,6 @@ def judge_piece(
     ]
     for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
         claim(tx, alert, runtime, now=now)
-    return crossed
 
 
 def end_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -47,8 +47,7 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     buckets = tx.outages.buckets_of(starts)
     longer = _longer(tx, opened, buckets, until)
     alerts = tx.alerts.find_all_open(map(outages.fingerprint, opened))
-    inhibitors = {by for alert in alerts.values() if (by := _inhibitor(alert)) is not None}
-    closed = inhibitors - tx.alerts.still_open(inhibitors)
+    closed = _closed_inhibitors(tx, alerts.values())
     for target, outage in sorted(opened.items()):  # the widest first
         if resolved >= limit:
             return True
@@ -70,6 +69,12 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
             closed.add(alert.id)
         resolved += 1
     return resolved >= limit
+
+
+def _closed_inhibitors(tx: Transaction, alerts: Iterable[OpenAlert]) -> set[str]:
+    """Return the ids of alerts that inhibited some of these and are closed."""
+    inhibitors = {by for alert in alerts if (by := _inhibitor(alert)) is not None}
+    return inhibitors - tx.alerts.still_open(inhibitors)
 
 
 def _recovered_last(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -97,12 +97,7 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
         return
     inhibited = _inhibited(tx, alert, decision, runtime, now=now) if suppression is None else {}
     channels = tuple(name for name in _channels(alert, decision, runtime) if name not in inhibited)
-    if suppression is None and not channels:
-        tx.count(CounterName.NO_ROUTE, alert.type.value)
-        tx.alerts.record_suppressed(alert.id, Suppression(SuppressionReason.NO_ROUTE))
-    if suppression is not None and suppression != alert.suppression:
-        tx.count(CounterName.SUPPRESSED, suppression.reason.value)
-        tx.alerts.record_suppressed(alert.id, suppression)
+    _record_suppression(tx, alert, suppression, channels)
     outcome = NotifyOutcome(alert, step, decision, suppression, channels)
     if suppression is not None and (step is Step.FIRING or is_waiting):
         tx.alerts.suppress(alert.id, suppression, check_again_at=now + CHECK_AGAIN)
@@ -123,6 +118,18 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
     if step is Step.FIRING and deferred != alert.deferred_channels:
         tx.alerts.defer_channels(alert.id, deferred)
     _record(tx, alert, decision, runtime, now=now)
+
+
+def _record_suppression(
+    tx: Transaction, alert: OpenAlert, suppression: Suppression | None, channels: Sequence[str]
+) -> None:
+    """Count and store why a step notifies nobody."""
+    if suppression is None and not channels:
+        tx.count(CounterName.NO_ROUTE, alert.type.value)
+        tx.alerts.record_suppressed(alert.id, Suppression(SuppressionReason.NO_ROUTE))
+    if suppression is not None and suppression != alert.suppression:
+        tx.count(CounterName.SUPPRESSED, suppression.reason.value)
+        tx.alerts.record_suppressed(alert.id, suppression)
 
 
 def is_still_suppressed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:

@@ -72,6 +72,18 @@ def judge_outages(context: BatchContext) -> None:
         for target in sorted(lost.keys() - {one.target for one in judged})
         if known[target].state
     ]
+    _raise_all(context, judged, models, counted, problems)
+    problems.claim()
+
+
+def _raise_all(
+    context: BatchContext,
+    judged: Sequence[JudgedFailures],
+    models: Sequence[ModelJudgement],
+    counted: CountedCalls,
+    problems: CallerProblems,
+) -> None:
+    """Raise what was judged, the widest first."""
     deployments = [one for one in judged if one.target.deployment_id]
     models = [model_as_severe(model, deployments) for model in models]
     _bound([*judged, *models])
@@ -82,7 +94,6 @@ def judge_outages(context: BatchContext) -> None:
         _raise_model(context, model, counted, problems)
     for one in deployments:
         _raise_failures(context, one)
-    problems.claim()
 
 
 def _lost(context: BatchContext) -> dict[Target, list[int]]:

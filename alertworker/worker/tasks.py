@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-from amqp.exceptions import AccessRefused, PreconditionFailed
 from celery.concurrency import prefork
 from celery.exceptions import Reject
 from celery.signals import (
@@ -21,7 +20,6 @@ from celery.signals import (
     worker_process_init,
     worker_ready,
 )
-from kombu import Connection, Queue
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
@@ -38,7 +36,7 @@ from alertworker.settings import load_settings
 from alertworker.text.ids import safe_id
 from alertworker.worker.away_log import AwayLog
 from alertworker.worker.opaque import PARK
-from alertworker.worker.queues import DELIVERIES
+from alertworker.worker.queues import DELIVERIES, declare_queue
 from alertworker.worker.shutdown import is_stopping
 
 _T = TypeVar("_T")
@@ -242,30 +240,9 @@ def _declare(**_: object) -> None:
     try:
         with celery.connection_for_write() as connection:
             for queue in celery.amqp.queues.values():
-                _declare_queue(queue, connection)
+                declare_queue(queue, connection)
     except (OSError, RedisError, KombuError):
         _log.warning("the broker cannot be reached yet; the worker keeps trying")
-
-
-def _declare_queue(queue: Queue, connection: Connection) -> None:
-    """Declare a queue. One that exists with other properties is used as it is."""
-    try:
-        with connection.channel() as channel:
-            queue(channel).declare()
-    except PreconditionFailed as error:
-        _log.warning(
-            "the queue %s exists with other properties and is used as it is; to get those of docs/running.md, delete "
-            "it while it is empty, and restart the worker: %s",
-            queue.name,
-            error.reply_text,
-        )
-    except AccessRefused as error:
-        _log.warning(
-            "RabbitMQ refuses to declare the queue %s; grant its user the configure, write and read permissions for "
-            "alertworker.*: %s",
-            queue.name,
-            error.reply_text,
-        )
 
 
 @worker_process_init.connect

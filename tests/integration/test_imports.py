@@ -176,7 +176,7 @@ def test_a_cut_over_within_a_day_is_for_logs_alone(
     monkeypatch.setattr(log, "left", lambda _: progress.Left(0, None))
     result = CliRunner().invoke(cli, ["spend", "import", "--litellm-database-url", "postgresql://litellm", *moment])
 
-    assert "before the cut-over 2025-11-20 14:04+00:00" in result.output
+    assert "before the cut-over 2025-11-20 14:04:" in result.output
     assert History(store.engine).begin("litellm", None).until == datetime(2025, 11, 20, 14, 4, tzinfo=UTC)
 
 

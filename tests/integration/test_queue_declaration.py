@@ -10,7 +10,7 @@ from kombu import Connection, Exchange, Queue
 
 from alertworker.events.batch import QUEUE
 from alertworker.publisher.topology import DEAD_QUEUE, dead_queue, events_queue
-from alertworker.worker.tasks import _declare_queue
+from alertworker.worker.queues import declare_queue
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.rabbitmq
 def declare(url: str) -> None:
     with Connection(url) as connection:
         for queue in (events_queue(url), dead_queue(url)):
-            _declare_queue(queue, connection)
+            declare_queue(queue, connection)
 
 
 def waiting(url: str, queue: str) -> int:
