@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import Column, Table, delete, func, select, type_coerce, update
 from typing_extensions import override
 
+from alertworker.delivery.status import NotificationStatus
 from alertworker.ports.clock import Clock
 from alertworker.ports.wrong_times import AHEAD, WrongTimesPort
 from alertworker.store.schema.alerts import ALERTS
@@ -40,8 +41,8 @@ _TIMES: Final[Mapping[Table, Sequence[Column[datetime]]]] = {
         LANES.c.probe_at,
         LANES.c.broken_at,
     ),
-    NOTIFICATIONS: (NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.next_attempt_at),
 }
+_PENDING: Final = NOTIFICATIONS.c.status == NotificationStatus.PENDING
 _STATES: Final = (MODEL_OUTAGES, OUTAGES, CREDENTIALS)
 _BUCKETS: Final = (WINDOWS, CAUSES, OUTAGE_CALLS, MODEL_CALLS, FAILING_KEYS, REFUSALS)
 
@@ -61,6 +62,8 @@ class WrongTimesStatements(Statements, WrongTimesPort):
         for table, columns in _TIMES.items():
             for column in columns:
                 self.connection.execute(update(table).where(column > limit).values({column: now}))
+        for column in (NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.next_attempt_at):
+            self.connection.execute(update(NOTIFICATIONS).where(_PENDING, column > limit).values({column: now}))
         opened = ALERTS.c.closed_at.is_(None) & (ALERTS.c.opened_at > limit)
         self.connection.execute(update(ALERTS).where(opened).values(next_summary_at=now))
         second = int(limit.timestamp())
