@@ -20,7 +20,7 @@ from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import one_line
 
 if TYPE_CHECKING:
-    from alertworker.imports.progress import Left, Page
+    from alertworker.imports.progress import History, Left, Page
     from alertworker.imports.progress import Progress as Begun
 
 _URL: Final = click.option(
@@ -79,22 +79,28 @@ def import_(
         begun = history.begin(source or file.name, until)
     else:
         _refuse_what_is_not_written(until, now)
-        names = (source or "litellm", f"{source or 'litellm'} daily")
-        first = since.replace(tzinfo=UTC) if since else None
-        begun = history.begin(names[daily], until, since=first, beside=names[not daily])
+        begun = _begin(history, source or "litellm", since, until, daily=daily)
     spend = _spend_source(file or str(url), begun, zone, daily=daily)
     left = spend.left(begun.cursor)
     _refuse_what_is_forgotten(left.first, settings.spend_retention_days, zone, now=now, file=file is not None)
     most, exempt = settings.spend_max_entities, CapExemptions(settings.budgets)
     pages = history.take(begun, spend.pages(begun.cursor), max_entities=most, exempt=exempt)
     taken = _show(begun.source, left.rows, pages)
-    text = (
-        f"{begun.source}: {taken:,} rows read, before the cut-over {spell_moment(begun.until, UTC if daily else zone)}"
-    )
-    if spend.refused:
-        text += f", {spend.refused:,} skipped as invalid"
+    text = _summary(begun, taken, spend.refused, UTC if daily else zone)
     facts = {"source": begun.source, "rows": taken, "until": begun.until, "refused": spend.refused}
     show_done(text, facts, as_json=as_json)
+
+
+def _begin(history: History, name: str, since: datetime | None, until: datetime | None, *, daily: bool) -> Begun:
+    """Return how far LiteLLM's database was imported. Its spend log and its daily sums are two sources of one name."""
+    names = (name, f"{name} daily")
+    first = since.replace(tzinfo=UTC) if since else None
+    return history.begin(names[daily], until, since=first, beside=names[not daily])
+
+
+def _summary(begun: Begun, taken: int, refused: int, zone: tzinfo) -> str:
+    skipped = f", {refused:,} skipped as invalid" if refused else ""
+    return f"{begun.source}: {taken:,} rows read, before the cut-over {spell_moment(begun.until, zone)}{skipped}"
 
 
 def _refuse_what_is_not_written(until: datetime | None, now: datetime) -> None:

@@ -24,27 +24,34 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
     Clients post events to /v1/events with ALERTWORKER_PUBLISH_KEY as the bearer token. LiteLLM posts its own alerts
     with the same key as ?key=. The pages need ALERTWORKER_API_KEY. Several servers may run.
     """
-    import uvicorn
-
     from alertworker.app import publish_process
     from alertworker.host.interrupt import Interrupt
     from alertworker.host.logs import name_program, set_up_logs
     from alertworker.host.ports import check_port
     from alertworker.settings import load_settings
-    from alertworker.web.app import build_app, build_context
-    from alertworker.web.connection import max_connections, protocol
 
     settings = load_settings()
     settings = settings.model_copy(
         update={"http_host": host or settings.http_host, "http_port": port or settings.http_port}
     )
-    most, proxies = max_connections(), _proxies(settings)
     name_program("web")
     set_up_logs(settings.log_format, loglevel)
     check_port(settings.http_host, settings.http_port)
     publish_process("web", lambda: datetime.now(UTC))
     interrupt = Interrupt()
     interrupt.watch()  # uvicorn raises the signal again at its end.
+    _serve(settings, loglevel)
+    interrupt.raise_again()
+
+
+def _serve(settings: Settings, loglevel: str) -> None:
+    """Serve until a signal ends the process."""
+    import uvicorn
+
+    from alertworker.web.app import build_app, build_context
+    from alertworker.web.connection import max_connections, protocol
+
+    most, proxies = max_connections(), _proxies(settings)
     uvicorn.run(
         build_app(build_context(settings)),
         host=settings.http_host,
@@ -59,7 +66,6 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
         limit_concurrency=most + 1,  # The protocol makes room before that.
         timeout_graceful_shutdown=5,
     )
-    interrupt.raise_again()
 
 
 def _proxies(settings: Settings) -> list[str] | str:

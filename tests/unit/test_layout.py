@@ -156,6 +156,18 @@ def test_a_class_has_its_name_alone() -> None:
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
+def test_no_function_is_longer_than_forty_lines() -> None:
+    """A longer one holds a concept that has no name yet."""
+    functions = [
+        (f"{path.relative_to(PACKAGE)} {node.name}", (node.end_lineno or 0) - node.lineno + 1)
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+    assert {name: lines for name, lines in functions if lines > 40} == {}
+
+
 def test_the_terms_of_outages_are_in_the_glossary() -> None:
     """Their rules have words of their own, which a newcomer cannot know."""
     rows = re.findall(r"^\| ([^|]+) \| ", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
