@@ -19,6 +19,7 @@ from starlette.routing import Route
 from alertworker.web import connection
 from alertworker.web.connection import TimedProtocol, protocol
 
+LARGE = 30_000_000
 HEAD = b"POST /%b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 
 
@@ -32,6 +33,11 @@ async def read(request: Request) -> PlainTextResponse:
     return PlainTextResponse(str(len(await request.body())))
 
 
+async def large(_request: Request) -> PlainTextResponse:
+    """Answer with more than the system's buffers take."""
+    return PlainTextResponse("a" * LARGE)
+
+
 async def slow(_request: Request) -> PlainTextResponse:
     """Answer late."""
     await asyncio.sleep(1.5)
@@ -39,10 +45,12 @@ async def slow(_request: Request) -> PlainTextResponse:
 
 
 @contextlib.contextmanager
-def serving(app: Starlette, http: type[asyncio.Protocol]) -> Iterator[Callable[[], socket.socket]]:
-    """Run a server, and yield a function that connects to it."""
+def serving(
+    app: Starlette, http: type[asyncio.Protocol], *, most: int | None = None
+) -> Iterator[Callable[[], socket.socket]]:
+    """Run a server, and yield a function that connects to it. With more than ``most`` connections, it answers 503."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, http=http, log_config=None, lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, http=http, log_config=None, lifespan="off", limit_concurrency=most))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     yield lambda: socket.create_connection(listener.getsockname(), timeout=10)
@@ -157,8 +165,8 @@ def _is_closed(client: socket.socket) -> bool:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], socket.socket]]:
     """Run a server that takes 6 connections, 3 from one address, and return a function that connects to it."""
-    app = Starlette(routes=[Route("/read", read, methods=["POST"]), Route("/slow", slow)])
-    with serving(app, protocol((), most=6)) as connects:
+    app = Starlette(routes=[Route("/read", read, methods=["POST"]), Route("/slow", slow), Route("/large", large)])
+    with serving(app, protocol((), most=6), most=7) as connects:
         yield connects
 
 
@@ -179,6 +187,35 @@ def test_idle_connections_make_room_for_new_clients(small: Callable[[], socket.s
         with contextlib.suppress(TimeoutError), client:
             closed += _is_closed(client)
     assert closed >= 17
+
+
+@pytest.mark.parametrize("requests", [1, 50])
+def test_clients_that_do_not_read_make_room_for_new_clients(small: Callable[[], socket.socket], requests: int) -> None:
+    """Their responses fill the buffers, and asyncio keeps a connection that it closes until all is read."""
+    deaf = [small() for _ in range(20)]
+    for client in deaf:
+        with contextlib.suppress(OSError):
+            client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n" * requests)
+    for _ in range(5):
+        with small() as client:
+            client.sendall(HEAD % (b"read", 1) + b"1")
+            assert until(client, b"\r\n\r\n1").startswith(b"HTTP/1.1 200")
+    for client in deaf:
+        client.close()
+
+
+def test_a_client_that_does_not_read_is_given_up(
+    small: Callable[[], socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "READING_SECONDS", 0.3)
+    with small() as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(1)  # the time limit, and not for synchronisation
+        received = 0
+        with contextlib.suppress(ConnectionResetError):
+            while piece := client.recv(1_000_000):
+                received += len(piece)
+        assert received < LARGE
 
 
 def test_requests_in_progress_are_never_closed_for_new_clients(small: Callable[[], socket.socket]) -> None:
