@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, delete, func, select
 from typing_extensions import override
 
 from alertworker.ledger.rows import TITLES, AliasKey, AliasSpan
@@ -20,8 +20,14 @@ from alertworker.store.upsert import Statements, insert_or
 #: How outdated the end of a name's span may be. Every batch brings the same names, and this keeps most from being
 #: written.
 _STALE: Final = timedelta(days=1)
+#: How many names of an entity are kept, the newest ones. A caller of a wildcard deployment may invent a name for each
+#: call, and every batch with an entity reads its names.
+MAX_NAMES: Final = 20
+#: How many names that are too many one transaction deletes.
+_DELETED: Final = 5_000
 #: How many entities one statement names.
 _CHUNK: Final = 500
+_DELETE: Final = delete(ALIASES).where(*(ALIASES.c[name] == bindparam(f"own_{name}") for name in AliasKey._fields))
 #: A dimension and an entity of it.
 Entity = tuple[str, str]
 
@@ -56,10 +62,16 @@ class AliasStatements(Statements, AliasPort):
         return ids
 
     def keep_names(self, aliases: Mapping[AliasKey, AliasSpan]) -> None:
-        """Store the names that entities were seen under. Write only what changed."""
+        """Store the names that entities were seen under, at most `MAX_NAMES` of each. Write only what changed."""
         known = self._names(key[:2] for key in aliases)
         newest = {key[:2]: span for key, span in sorted(known.items(), key=_age)}
         news = {key: span for key, span in aliases.items() if _is_news(span, known.get(key), newest.get(key[:2]))}
+        extra = _too_many(known, news)
+        if old := sorted(extra & known.keys())[:_DELETED]:
+            self.connection.execute(
+                _DELETE, [{f"own_{name}": value for name, value in key._asdict().items()} for key in old]
+            )
+        news = {key: span for key, span in news.items() if key not in extra}
         if not news:
             return
         sqlite = self.connection.dialect.name == "sqlite"
@@ -85,6 +97,17 @@ class AliasStatements(Statements, AliasPort):
         for row in self.connection.execute(statement, parameters(wanted)):
             known[AliasKey(row.dimension, row.entity, row.alias)] = AliasSpan(row.first_at, row.last_at)
         return known
+
+
+def _too_many(known: Mapping[AliasKey, AliasSpan], news: Mapping[AliasKey, AliasSpan]) -> set[AliasKey]:
+    """Return the names of entities that have more than `MAX_NAMES`, without the newest ones of each."""
+    names: dict[Entity, dict[AliasKey, AliasSpan]] = {}
+    for key, span in (*known.items(), *news.items()):
+        own = names.setdefault(key[:2], {})
+        before = own.get(key, span)
+        own[key] = max(before, span, key=lambda one: one.last_at)
+    oldest_first = (sorted(own.items(), key=_age) for own in names.values() if len(own) > MAX_NAMES)
+    return {key for own in oldest_first for key, _ in own[:-MAX_NAMES]}
 
 
 def _age(named: tuple[AliasKey, AliasSpan]) -> tuple[object, ...]:
