@@ -188,7 +188,7 @@ def test_the_doctor_reports_a_healthy_pipeline_and_a_broken_lane(stack: Stack, s
         code, found = examined(stack.folder, stack.env)
     [lane] = [finding for about, finding in found.items() if about.startswith("lane config.yaml:")]
     assert (lane["state"], "reported as broken" in lane["text"]) == ("PROBLEM", True)
-    assert re.match("[12] of kind notification", found["dead letters"]["text"])  # a due report may be refused, too
+    assert re.match("[1-9] of kind notification", found["dead letters"]["text"])  # due reports may be refused, too
     text = alertworker(stack.folder, "doctor", environ=stack.env).stdout
     assert re.search(r"^dead_letters +notification +[12]$", text, re.MULTILINE)
 
