@@ -102,8 +102,13 @@ class PublisherRow:
             return PublisherState.STOPPED
         if self.lost_at is not None:
             return PublisherState.LOST
-        silent = (now - self.arrived_at).total_seconds() > _SILENT_INTERVALS * self.interval_seconds
-        return PublisherState.SILENT if silent else PublisherState.LIVE
+        return running_state(self.arrived_at, self.interval_seconds, now=now)
+
+
+def running_state(arrived_at: datetime, interval_seconds: int, *, now: datetime) -> PublisherState:
+    """Return the state of a running process whose last heartbeat arrived at a time: live or silent."""
+    silent = (now - arrived_at).total_seconds() > _SILENT_INTERVALS * interval_seconds
+    return PublisherState.SILENT if silent else PublisherState.LIVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, Executable, func, select
 from alertworker.delivery.status import NotificationStatus
 from alertworker.errors import StoreUnavailable
 from alertworker.ports import Clock
-from alertworker.ports.admin import PublisherRow, PublisherState
+from alertworker.ports.admin import PublisherState, running_state
 from alertworker.ports.alert_search import StateFilter
 from alertworker.ports.clock import FAILED, FAILING
-from alertworker.store.connection import ConnectionRunner, columns_of, read_rows
+from alertworker.store.connection import ConnectionRunner
 from alertworker.store.schema.alerts import ALERTS, OPEN
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS, LANES, NOTIFICATIONS
@@ -118,9 +118,10 @@ def _publishers(connection: Connection, now: datetime) -> tuple[dict[str, int], 
     lost = connection.execute(select(func.count()).select_from(PUBLISHERS).where(LOST)).scalar_one()
     states: dict[str, int] = {PublisherState.LIVE: 0, PublisherState.SILENT: 0, PublisherState.LOST: lost}
     backlog = 0
-    statement = select(*columns_of(PublisherRow, PUBLISHERS)).where(RUNNING)
-    for row in read_rows(connection, PublisherRow, statement):
-        state = row.state(now=now)
+    # Only what is needed: to read the counters of 100,000 processes takes seconds.
+    columns = (PUBLISHERS.c.arrived_at, PUBLISHERS.c.interval_seconds, PUBLISHERS.c.backlog)
+    for arrived_at, interval, waiting in connection.execute(select(*columns).where(RUNNING)):
+        state = running_state(arrived_at, interval, now=now)
         states[state] += 1
-        backlog += row.backlog if state is PublisherState.LIVE else 0
+        backlog += waiting if state is PublisherState.LIVE else 0
     return states, backlog
