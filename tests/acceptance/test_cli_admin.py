@@ -190,7 +190,7 @@ def test_the_doctor_reports_a_healthy_pipeline_and_a_broken_lane(stack: Stack, s
     assert (lane["state"], "reported as broken" in lane["text"]) == ("PROBLEM", True)
     assert re.match("[1-9] of kind notification", found["dead letters"]["text"])  # due reports may be refused, too
     text = alertworker(stack.folder, "doctor", environ=stack.env).stdout
-    assert re.search(r"^dead_letters +notification +[12]$", text, re.MULTILINE)
+    assert re.search(r"^dead_letters +notification +[1-9]$", text, re.MULTILINE)
 
 
 def test_the_doctor_names_unavailable_services(tmp_path: Path) -> None:
